@@ -1,0 +1,58 @@
+// The powers an extension may be given. A handler holds what it is handed in `ctx`, nothing else.
+
+import type { Json, JsonObject } from './domain.ts';
+
+/** Structured log lines; secrets in them are redacted by the host. Fields are plain JSON. */
+export type Log = {
+  debug(message: string, fields?: JsonObject): void;
+  info(message: string, fields?: JsonObject): void;
+  warn(message: string, fields?: JsonObject): void;
+  error(message: string, fields?: JsonObject): void;
+};
+
+/**
+ * Keys and values of this instance alone; survives restarts.
+ *
+ * Keys: 1–512 characters. Values: JSON, at most 64 KiB each, `storage.quotaBytes` in all.
+ */
+export type Storage = {
+  get<T extends Json = Json>(key: string): Promise<T | null>;
+  /** Throws `capacity` over the quota. `ttlMs` forgets the key after that time. */
+  set(key: string, value: Json, options?: { ttlMs?: number }): Promise<void>;
+  delete(key: string): Promise<boolean>;
+  /** Keys in code-unit order, at most `limit` (1–1000, default 100) from `after` on. */
+  list<T extends Json = Json>(
+    prefix: string,
+    options?: { after?: string; limit?: number },
+  ): Promise<{ key: string; value: T }[]>;
+  /** Writes only when the stored value equals `expected` (`null`: only when absent). */
+  compareAndSet(key: string, expected: Json, value: Json): Promise<boolean>;
+  /** Adds to an integer (absent = 0) and returns the sum. */
+  increment(key: string, by?: number): Promise<number>;
+};
+
+/** What is known of the call that runs. */
+export type Call = {
+  readonly id: string;
+  readonly handler: string;
+  /** The same on every retry of one operation; use it where a vendor takes an idempotency key. */
+  readonly operationId: string;
+  /** 1 on the first try. */
+  readonly attempt: number;
+  /** Epoch milliseconds */
+  readonly deadlineMs: number;
+  readonly dryRun: boolean;
+  /** Aborts when the caller goes away or the deadline passes. */
+  readonly signal: AbortSignal;
+  /** Where a vendor reaches this instance's `webhook`, when the admin has set a public address. */
+  readonly webhookUrl?: string;
+};
+
+/** What every handler gets last. `Config` has the type of the extension's `config` schema. */
+export type Context<Config> = {
+  readonly config: Config;
+  readonly fetch: typeof fetch;
+  readonly log: Log;
+  readonly storage: Storage;
+  readonly call: Call;
+};

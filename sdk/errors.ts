@@ -1,0 +1,70 @@
+// The failures that an extension may report. Handlers throw `fail(…)`; the host turns it into data.
+
+/** Every code an extension may report; anything else an extension throws is `EXTENSION_THREW`. */
+export const FAILURE_CODES = [
+  'invalid_config',
+  'invalid_input',
+  'unauthorized',
+  'forbidden',
+  'not_found',
+  'conflict',
+  'capacity',
+  'locked',
+  'rate_limited',
+  'declined',
+  'unsupported',
+  'unavailable',
+  'timeout',
+  'invalid_response',
+  'certificate',
+  'rejected',
+] as const;
+
+/** One of `FAILURE_CODES`. */
+export type FailureCode = (typeof FAILURE_CODES)[number];
+
+/** A failure as data: what crosses to the panel. */
+export type Failure = {
+  readonly code: FailureCode;
+  readonly message: string;
+  /** Whether the same call may succeed later without anybody changing anything. */
+  readonly retriable: boolean;
+  /** What a person can do about it, in one sentence. */
+  readonly remedy?: string;
+  /** How long to wait before the next try, in milliseconds. */
+  readonly retryAfterMs?: number;
+};
+
+/** The error that carries a `Failure`; made by `fail`. */
+export class ExtensionFailure extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure, options?: ErrorOptions) {
+    super(failure.message, options);
+    this.name = 'ExtensionFailure';
+    this.failure = failure;
+  }
+}
+
+const RETRIABLE: ReadonlySet<FailureCode> = new Set(['locked', 'rate_limited', 'unavailable', 'timeout']);
+
+/**
+ * Makes the error that a handler throws to report a failure.
+ *
+ * @param code Who must act is in the code: `unauthorized` the admin, `declined` the customer, …
+ * @param message What was tried and what the vendor said; never a secret
+ * @param more `retriable` defaults to true for locked, rate_limited, unavailable and timeout only
+ */
+export function fail(
+  code: FailureCode,
+  message: string,
+  more: { retriable?: boolean; remedy?: string; retryAfterMs?: number; cause?: unknown } = {},
+): ExtensionFailure {
+  const { cause, retriable = RETRIABLE.has(code), ...rest } = more;
+  return new ExtensionFailure({ code, message, retriable, ...rest }, { cause });
+}
+
+/** Whether a caught value is a failure made by `fail`, and of that code when one is named. */
+export function isFailure(error: unknown, code?: FailureCode): error is ExtensionFailure {
+  return error instanceof ExtensionFailure && (code === undefined || error.failure.code === code);
+}

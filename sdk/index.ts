@@ -1,0 +1,25 @@
+// The public names of the SDK, re-exported once. Imports zod only, no Node.
+
+export type { Call, Context, Log, Storage } from './capabilities.ts';
+export type * from './domain.ts';
+export { ExtensionFailure, fail, FAILURE_CODES, isFailure } from './errors.ts';
+export type { Failure, FailureCode } from './errors.ts';
+export type { Action, ActionResult, CheckResult, EventMessage } from './extension.ts';
+export { defineGateway } from './gateway.ts';
+export type {
+  BillingAgreement,
+  GatewayHandlers,
+  MoneyResult,
+  Payment,
+  PayResult,
+  WebhookResult,
+} from './gateway.ts';
+export { currencyExponent, formatMinor, isMoney, money, parseMinor } from './money.ts';
+export type { Money } from './money.ts';
+export { defineOther } from './other.ts';
+export type { OtherHandlers, Page } from './other.ts';
+export { createRemote } from './remote.ts';
+export type { Remote, RemoteReply, RemoteRequest } from './remote.ts';
+export { secret, z } from './schema.ts';
+export { defineServer } from './server.ts';
+export type { LoginUrl, RemoteService, ServerHandlers, ServerResult, Usage } from './server.ts';

@@ -1,0 +1,201 @@
+// One way to call a vendor's HTTP API: every outcome that is no usable reply becomes a typed failure.
+// Vendor clients (`api.ts`) are built on it, so that no extension parses an error page by hand.
+
+import type { Json, JsonObject } from './domain.ts';
+import { fail, isFailure } from './errors.ts';
+import type { FailureCode } from './errors.ts';
+
+/** One request to the vendor. At most one of `json`, `form` and `body` is given. */
+export type RemoteRequest = {
+  readonly query?: { readonly [name: string]: string | number | boolean | null | undefined };
+  readonly headers?: { readonly [name: string]: string };
+  readonly json?: unknown;
+  readonly form?: { readonly [name: string]: string | number | boolean | null | undefined };
+  readonly body?: string;
+  /** Statuses to return instead of failing, such as 404 for a look-up. */
+  readonly accept?: readonly number[];
+  readonly signal?: AbortSignal;
+};
+
+/** A reply that arrived whole. `json` is undefined when the body is empty. */
+export type RemoteReply = {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  readonly json: Json | undefined;
+};
+
+/** A vendor's API at one base address. */
+export type Remote = {
+  request(method: string, path: string, request?: RemoteRequest): Promise<RemoteReply>;
+};
+
+const BY_STATUS: { readonly [status: number]: FailureCode } = {
+  400: 'rejected',
+  401: 'unauthorized',
+  402: 'declined',
+  403: 'forbidden',
+  404: 'not_found',
+  405: 'unsupported',
+  408: 'timeout',
+  409: 'conflict',
+  410: 'not_found',
+  422: 'rejected',
+  423: 'locked',
+  429: 'rate_limited',
+  504: 'timeout',
+};
+
+const REMEDIES: { readonly [code in FailureCode]?: string } = {
+  unauthorized: 'Check the credentials in the configuration of this extension',
+  forbidden: 'Give the API user the permissions that the README of this extension lists',
+  rate_limited: 'Wait and try again; the vendor limits how often it may be called',
+  unavailable: 'Check that the vendor is reachable and try again',
+};
+
+/**
+ * Makes a client for one vendor.
+ *
+ * Failures: network → `unavailable`, certificate → `certificate`, abort → `timeout`, statuses by
+ * their meaning, an HTML page or broken JSON where JSON was expected → `invalid_response`.
+ *
+ * @param options.name The vendor's name, for messages
+ * @param options.explain Reads the vendor's own words (and a finer code) out of an error body
+ */
+export function createRemote(options: {
+  readonly name: string;
+  readonly fetch: typeof fetch;
+  readonly baseUrl: string;
+  readonly headers?: { readonly [name: string]: string };
+  readonly explain?: (reply: RemoteReply) => { code?: FailureCode; message?: string; remedy?: string } | undefined;
+}): Remote {
+  const base = options.baseUrl.replace(/\/+$/, '');
+  return {
+    async request(method, path, request = {}) {
+      const what = `${options.name}: ${method} ${path}`;
+      const response = await send(options, base + path + encodeQuery(request.query), method, request, what);
+      const text = await readText(response, what);
+      const type = response.headers.get('content-type') ?? '';
+      const reply = { status: response.status, headers: response.headers, text, json: parseJson(text) };
+      if (!response.ok && !(request.accept ?? []).includes(response.status)) {
+        throw explainFailure(reply, what, options.explain);
+      }
+      if (response.ok && text !== '' && reply.json === undefined) {
+        const found = /html/i.test(type) || /^\s*</.test(text) ? 'an HTML page' : 'text that is not JSON';
+        throw fail('invalid_response', `${what} answered ${response.status} with ${found}`, {
+          remedy: 'Check the address and port in the configuration: this looks like a web page, not the API',
+        });
+      }
+      return reply;
+    },
+  };
+}
+
+async function send(
+  options: { readonly fetch: typeof fetch; readonly headers?: { readonly [name: string]: string } },
+  url: string,
+  method: string,
+  request: RemoteRequest,
+  what: string,
+): Promise<Response> {
+  const headers = new Headers({ accept: 'application/json', ...options.headers, ...request.headers });
+  const body = encodeBody(request, headers);
+  try {
+    return await options.fetch(url, {
+      method,
+      headers,
+      redirect: 'manual',
+      ...(body === undefined ? {} : { body }),
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+    });
+  } catch (error) {
+    throw networkFailure(error, what);
+  }
+}
+
+async function readText(response: Response, what: string): Promise<string> {
+  try {
+    return await response.text();
+  } catch (error) {
+    throw networkFailure(error, what);
+  }
+}
+
+function networkFailure(error: unknown, what: string): unknown {
+  if (isFailure(error)) return error;
+  const { name, code, message } = error as { name?: string; code?: string; message?: string };
+  if (name === 'AbortError' || name === 'TimeoutError') {
+    return fail('timeout', `${what} did not answer in time`, { cause: error });
+  }
+  // A refusal by the host's own egress policy says exactly what to change: pass it on untouched.
+  if (typeof code === 'string' && code.startsWith('EGRESS_')) return error;
+  if (typeof code === 'string' && code.startsWith('REMOTE_CERTIFICATE')) {
+    return fail('certificate', `${what} failed: ${message}`, { cause: error });
+  }
+  return fail('unavailable', `${what} failed: ${message ?? 'no connection'}`, {
+    remedy: REMEDIES.unavailable ?? '',
+    cause: error,
+  });
+}
+
+function explainFailure(
+  reply: RemoteReply,
+  what: string,
+  explain: ((reply: RemoteReply) => { code?: FailureCode; message?: string; remedy?: string } | undefined) | undefined,
+): unknown {
+  const said = reply.json === undefined ? undefined : explain?.(reply);
+  const code = said?.code ?? BY_STATUS[reply.status] ?? (reply.status >= 500 ? 'unavailable' : 'rejected');
+  const remedy = said?.remedy ?? REMEDIES[code];
+  const retryAfterMs = readRetryAfter(reply.headers.get('retry-after'));
+  const words = said?.message ?? (reply.json === undefined ? 'no JSON body' : reply.text.slice(0, 300));
+  return fail(code, `${what} answered ${reply.status}: ${words}`, {
+    ...(remedy === undefined ? {} : { remedy }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
+}
+
+/** Retry-After as milliseconds: seconds (fractions too, as Discord sends) or an HTTP date. */
+export function readRetryAfter(header: string | null): number | undefined {
+  if (header === null) return undefined;
+  const seconds = Number(header);
+  if (Number.isFinite(seconds) && seconds >= 0) return Math.ceil(seconds * 1000);
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
+}
+
+function encodeQuery(query: RemoteRequest['query']): string {
+  if (query === undefined) return '';
+  const text = encodeForm(query);
+  return text === '' ? '' : `?${text}`;
+}
+
+function encodeForm(fields: NonNullable<RemoteRequest['form']>): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined && value !== null) parameters.append(name, String(value));
+  }
+  return parameters.toString();
+}
+
+function encodeBody(request: RemoteRequest, headers: Headers): string | undefined {
+  if (request.json !== undefined) {
+    headers.set('content-type', 'application/json');
+    return JSON.stringify(request.json);
+  }
+  if (request.form !== undefined) {
+    headers.set('content-type', 'application/x-www-form-urlencoded');
+    return encodeForm(request.form);
+  }
+  return request.body;
+}
+
+function parseJson(text: string): Json | undefined {
+  if (text.trim() === '') return undefined;
+  try {
+    return JSON.parse(text) as Json | JsonObject;
+  } catch (error) {
+    // Not JSON is an answer here, not a fault: the caller decides by status and content type.
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,27 @@
+// Config schemas: zod as `z`, and `secret` for values that the guest may use but never read.
+
+import * as z from 'zod';
+
+export { z };
+
+/**
+ * Marks a config field as a secret.
+ *
+ * The handler gets a placeholder (`sealed:…`); the host puts the real value in when a request leaves
+ * for a host and a place that the manifest names under `secrets`. The checks named here run in the
+ * host, because the guest never has the value.
+ *
+ * @param meta.label What the admin sees above the field
+ * @param meta.startsWith Accepted beginnings, such as `sk_` and `rk_`
+ * @param meta.multiline A textarea instead of a password field, for PEM keys
+ */
+export function secret(meta: {
+  label: string;
+  description?: string;
+  startsWith?: string | readonly string[];
+  minLength?: number;
+  maxLength?: number;
+  multiline?: boolean;
+}): z.ZodString {
+  return z.string().meta({ ...meta, secret: true });
+}

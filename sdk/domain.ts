@@ -65,7 +65,10 @@ export type InvoiceItem = {
   readonly total: Money;
   readonly serviceId?: string;
   /** Present when the line renews by itself. */
-  readonly recurring?: { readonly interval: 'day' | 'week' | 'month' | 'year'; readonly count: number };
+  readonly recurring?: {
+    readonly interval: 'day' | 'week' | 'month' | 'year';
+    readonly count: number;
+  };
 };
 
 /** A bill. `total` is what the customer owes, taxes included. */

@@ -46,7 +46,12 @@ export class ExtensionFailure extends Error {
   }
 }
 
-const RETRIABLE: ReadonlySet<FailureCode> = new Set(['locked', 'rate_limited', 'unavailable', 'timeout']);
+const RETRIABLE: ReadonlySet<FailureCode> = new Set([
+  'locked',
+  'rate_limited',
+  'unavailable',
+  'timeout',
+]);
 
 /**
  * Makes the error that a handler throws to report a failure.

@@ -15,7 +15,11 @@ export type ConfigOf<Schema extends ConfigSchema | undefined> = Schema extends C
   : Record<string, never>;
 
 /** The answer of `testConnection` and `health`. */
-export type CheckResult = { readonly ok: boolean; readonly message?: string; readonly remedy?: string };
+export type CheckResult = {
+  readonly ok: boolean;
+  readonly message?: string;
+  readonly remedy?: string;
+};
 
 /** Something an admin or a customer can start from the panel, declared as data. */
 export type Action<Config, Subject> = {
@@ -56,9 +60,14 @@ export type CommonHandlers<Config, Subject> = {
   /** Gets what the previous generation's `onSuspend` returned. */
   onResume?(state: Json, fromVersion: string, ctx: Context<Config>): Promise<void>;
   /** Runs for each `schedule` entry of the manifest, by its name. */
-  onSchedule?(tick: { readonly name: string; readonly at: string }, ctx: Context<Config>): Promise<void>;
+  onSchedule?(
+    tick: { readonly name: string; readonly at: string },
+    ctx: Context<Config>,
+  ): Promise<void>;
   /** Event handlers by event name; the manifest lists the same names under `events`. */
-  on?: { readonly [event: string]: (event: EventMessage, ctx: Context<Config>) => Promise<Json | void> };
+  on?: {
+    readonly [event: string]: (event: EventMessage, ctx: Context<Config>) => Promise<Json | void>;
+  };
   actions?: { readonly [name: string]: Action<Config, Subject> };
 };
 

@@ -1,7 +1,15 @@
 // Gateways: extensions that take money. They report facts; the host keeps the ledger.
 
 import type { Context } from './capabilities.ts';
-import type { Fact, Invoice, JsonObject, Transaction, User, WebhookReply, WebhookRequest } from './domain.ts';
+import type {
+  Fact,
+  Invoice,
+  JsonObject,
+  Transaction,
+  User,
+  WebhookReply,
+  WebhookRequest,
+} from './domain.ts';
 import type { Failure } from './errors.ts';
 import type { CommonHandlers, ConfigOf, ConfigSchema } from './extension.ts';
 import type { Money } from './money.ts';
@@ -53,7 +61,11 @@ export type BillingAgreement = {
 
 /** The answer of refund, capture, void and charge. */
 export type MoneyResult =
-  | { readonly status: 'done' | 'pending'; readonly externalId: string; readonly facts: readonly Fact[] }
+  | {
+      readonly status: 'done' | 'pending';
+      readonly externalId: string;
+      readonly facts: readonly Fact[];
+    }
   | {
       readonly status: 'requires_action';
       readonly externalId: string;
@@ -77,7 +89,11 @@ export type GatewayHandlers<Config> = CommonHandlers<Config, Invoice> & {
   ): Promise<MoneyResult>;
   void?(input: { readonly transaction: Transaction }, ctx: Context<Config>): Promise<MoneyResult>;
   charge?(
-    input: { readonly invoice: Invoice; readonly amount: Money; readonly agreement: BillingAgreement },
+    input: {
+      readonly invoice: Invoice;
+      readonly amount: Money;
+      readonly agreement: BillingAgreement;
+    },
     ctx: Context<Config>,
   ): Promise<MoneyResult>;
   createBillingAgreement?(

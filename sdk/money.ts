@@ -47,7 +47,9 @@ export function currencyExponent(currency: string): number {
 export function isMoney(value: unknown): value is Money {
   if (typeof value !== 'object' || value === null) return false;
   const { amountMinor, currency } = value as { amountMinor?: unknown; currency?: unknown };
-  return Number.isSafeInteger(amountMinor) && typeof currency === 'string' && EXPONENTS.has(currency);
+  return (
+    Number.isSafeInteger(amountMinor) && typeof currency === 'string' && EXPONENTS.has(currency)
+  );
 }
 
 /** Makes money, checked. @throws {RangeError} When the amount is no safe integer or the currency unknown */
@@ -80,7 +82,9 @@ export function parseMinor(text: string, currency: string): Money {
   const [matched, sign = '', whole = '', fraction = ''] =
     /^(-?)(\d{1,15})(?:\.(\d{1,10}))?$/.exec(text) ?? [];
   if (matched === undefined || /[^0]/.test(fraction.slice(exponent))) {
-    throw new RangeError(`Amount "${text}" must be a decimal number with at most ${exponent} decimals`);
+    throw new RangeError(
+      `Amount "${text}" must be a decimal number with at most ${exponent} decimals`,
+    );
   }
   const amountMinor = Number(sign + whole + fraction.slice(0, exponent).padEnd(exponent, '0'));
   return money(amountMinor === 0 ? 0 : amountMinor, currency);

@@ -67,23 +67,38 @@ export function createRemote(options: {
   readonly fetch: typeof fetch;
   readonly baseUrl: string;
   readonly headers?: { readonly [name: string]: string };
-  readonly explain?: (reply: RemoteReply) => { code?: FailureCode; message?: string; remedy?: string } | undefined;
+  readonly explain?: (
+    reply: RemoteReply,
+  ) => { code?: FailureCode; message?: string; remedy?: string } | undefined;
 }): Remote {
   const base = options.baseUrl.replace(/\/+$/, '');
   return {
     async request(method, path, request = {}) {
       const what = `${options.name}: ${method} ${path}`;
-      const response = await send(options, base + path + encodeQuery(request.query), method, request, what);
+      const response = await send(
+        options,
+        base + path + encodeQuery(request.query),
+        method,
+        request,
+        what,
+      );
       const text = await readText(response, what);
       const type = response.headers.get('content-type') ?? '';
-      const reply = { status: response.status, headers: response.headers, text, json: parseJson(text) };
+      const reply = {
+        status: response.status,
+        headers: response.headers,
+        text,
+        json: parseJson(text),
+      };
       if (!response.ok && !(request.accept ?? []).includes(response.status)) {
         throw explainFailure(reply, what, options.explain);
       }
       if (response.ok && text !== '' && reply.json === undefined) {
-        const found = /html/i.test(type) || /^\s*</.test(text) ? 'an HTML page' : 'text that is not JSON';
+        const found =
+          /html/i.test(type) || /^\s*</.test(text) ? 'an HTML page' : 'text that is not JSON';
         throw fail('invalid_response', `${what} answered ${response.status} with ${found}`, {
-          remedy: 'Check the address and port in the configuration: this looks like a web page, not the API',
+          remedy:
+            'Check the address and port in the configuration: this looks like a web page, not the API',
         });
       }
       return reply;
@@ -98,7 +113,11 @@ async function send(
   request: RemoteRequest,
   what: string,
 ): Promise<Response> {
-  const headers = new Headers({ accept: 'application/json', ...options.headers, ...request.headers });
+  const headers = new Headers({
+    accept: 'application/json',
+    ...options.headers,
+    ...request.headers,
+  });
   const body = encodeBody(request, headers);
   try {
     return await options.fetch(url, {
@@ -141,13 +160,19 @@ function networkFailure(error: unknown, what: string): unknown {
 function explainFailure(
   reply: RemoteReply,
   what: string,
-  explain: ((reply: RemoteReply) => { code?: FailureCode; message?: string; remedy?: string } | undefined) | undefined,
+  explain:
+    | ((
+        reply: RemoteReply,
+      ) => { code?: FailureCode; message?: string; remedy?: string } | undefined)
+    | undefined,
 ): unknown {
   const said = reply.json === undefined ? undefined : explain?.(reply);
-  const code = said?.code ?? BY_STATUS[reply.status] ?? (reply.status >= 500 ? 'unavailable' : 'rejected');
+  const code =
+    said?.code ?? BY_STATUS[reply.status] ?? (reply.status >= 500 ? 'unavailable' : 'rejected');
   const remedy = said?.remedy ?? REMEDIES[code];
   const retryAfterMs = readRetryAfter(reply.headers.get('retry-after'));
-  const words = said?.message ?? (reply.json === undefined ? 'no JSON body' : reply.text.slice(0, 300));
+  const words =
+    said?.message ?? (reply.json === undefined ? 'no JSON body' : reply.text.slice(0, 300));
   return fail(code, `${what} answered ${reply.status}: ${words}`, {
     ...(remedy === undefined ? {} : { remedy }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),

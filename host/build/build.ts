@@ -1,0 +1,57 @@
+// The shapes of a build: what the host asks of a builder and what comes back.
+
+/** One script of a bundle: a function text `(function (module, exports, require) { … })`. */
+export type BundlePart = {
+  /** `dependencies` is loaded first and holds the npm packages; `extension` the author's own code. */
+  readonly role: 'dependencies' | 'extension';
+  /** SHA-256 of `code`, hex */
+  readonly hash: string;
+  readonly code: string;
+  /** V8 code cache made by the builder's own compile of `code`; never taken from an extension. */
+  readonly cachedData?: Uint8Array;
+  /** JSON source map; `sources` are paths relative to the extension's folder. */
+  readonly sourceMap?: string;
+};
+
+/** One compiled extension. Equal content gives an equal hash. */
+export type Bundle = {
+  /** SHA-256 over the parts' hashes, hex */
+  readonly hash: string;
+  readonly parts: readonly BundlePart[];
+  /** Files of the folder that went in, relative, sorted. */
+  readonly inputs: readonly string[];
+};
+
+/** One thing wrong with a manifest or a source file, at a place in the author's own folder. */
+export type Problem = {
+  /** Relative to the extension's folder */
+  readonly file: string;
+  /** 1-based; 0 when the problem has no place */
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+  /** The line of source at that place, at most 200 characters */
+  readonly lineText?: string;
+  readonly remedy?: string;
+};
+
+/** How a build ended. */
+export type BuildResult =
+  | { readonly ok: true; readonly bundle: Bundle; readonly wallMs: number }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** Compiles extension folders in a process of its own; one build per folder at a time. */
+export type Builder = {
+  /**
+   * Compiles `<folder>/extension.ts`.
+   *
+   * Reads the folder without following links, reads nothing outside it but the npm packages that its
+   * package.json names, and runs nothing. Ends within `LIMITS.buildMs`.
+   */
+  build(folder: string): Promise<BuildResult>;
+  /** Compiles the code that every isolate starts from (host/guest/main.ts) to one script. */
+  buildPlatform(): Promise<BundlePart>;
+  /** Drops what is kept of a folder for quick rebuilds. */
+  forget(folder: string): void;
+  [Symbol.asyncDispose](): Promise<void>;
+};

@@ -1,0 +1,115 @@
+// Every bound of the host: number, unit, what it bounds, why that size, what it does not protect.
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+export const LIMITS = {
+  /** Bytes of one frame on the pipe. Largest is a load: a bundle, its code cache. Not the sum in flight. */
+  frameBytes: 32 * MIB,
+  /** Bytes waiting to be written to one cell before new calls to it are refused. */
+  pipeBacklogBytes: 16 * MIB,
+
+  /** Bytes of a call's input as JSON: what a panel sends about one service or invoice, with room. */
+  inputBytes: 1 * MIB,
+  /** Bytes of a call's result as JSON. */
+  outputBytes: 4 * MIB,
+  /** Calls that run in one instance at a time; more wait. */
+  callsPerInstance: 64,
+  /** Calls that wait per instance; over it the caller gets HOST_OVERLOADED at once. */
+  queuedCallsPerInstance: 256,
+  /** Milliseconds of a call when neither caller nor manifest says: a slow panel answers within it. */
+  wallMs: 30_000,
+  /** The longest deadline a caller or a manifest can ask for. */
+  wallMsMax: 120_000,
+  /** CPU milliseconds of one turn (all frames of one read). JSON work takes under 10. */
+  cpuMs: 500,
+  /** The largest `limits.cpuMs` a manifest is given. */
+  cpuMsMax: 5_000,
+  /** MiB of V8 heap per isolate. V8 overshoots it; rssMiB bounds the process. */
+  memoryMiB: 64,
+  memoryMiBMax: 256,
+  /** MiB of resident memory a cell may have over its isolates' heap limits: Node itself is about 60. */
+  cellBaseMiB: 192,
+
+  /** Messages a guest may send in one turn, and their characters: a turn answers calls, not floods. */
+  sendsPerTurn: 4_096,
+  sendCharsPerTurn: 16 * MIB,
+  /** Characters of one synchronous question to the cell (URL, text to decode, bytes to hash). */
+  askChars: 2 * MIB,
+  /** Capability requests in flight per instance. */
+  requestsPerInstance: 256,
+  /** Capability requests one call may make. */
+  requestsPerCall: 1_000,
+  /** Characters of an error message and of a stack kept from a guest. */
+  errorMessageChars: 2_000,
+  errorStackChars: 8_000,
+  /** Timers one instance may have set. */
+  timersPerInstance: 1_000,
+
+  /** Log lines kept per instance for reading back, and characters of one line. */
+  logLinesPerInstance: 1_000,
+  logLineChars: 8_000,
+  /** Log lines an instance may write in a second; more are counted and dropped with one notice. */
+  logLinesPerSecond: 200,
+
+  /** Bytes of a streamed chunk and chunks in flight: 1 MiB per stream held at most. */
+  streamChunkBytes: 64 * KIB,
+  streamWindowChunks: 16,
+  /** A response body up to this many bytes travels inside the reply. */
+  inlineBodyBytes: 64 * KIB,
+
+  /** Milliseconds between two looks at a busy cell (RSS, CPU, silence). */
+  watchMs: 50,
+  /** Milliseconds a cell may stay silent past the CPU limit of a turn before it is killed. */
+  silenceGraceMs: 500,
+  /** CPU share (0–1) an idle cell may use, averaged over idleCpuWindowMs. */
+  idleCpuShare: 0.2,
+  idleCpuWindowMs: 1_000,
+  /** Milliseconds from spawn to a cell's hello. Measured 100–150 here; a loaded machine takes seconds. */
+  cellStartMs: 20_000,
+  /** Milliseconds an extension's load may take, all of its top-level code. */
+  loadMs: 5_000,
+  /** Warm spare cells kept ready. */
+  spareCells: 1,
+  /** Failures of one instance within strikeWindowMs before it is quarantined, and for how long. */
+  strikes: 5,
+  strikeWindowMs: 60_000,
+  quarantineMs: 30_000,
+  quarantineMsMax: 15 * 60_000,
+  /** Calls of a new generation that are watched; it is swapped back when the first of them all fail. */
+  probationCalls: 3,
+  /** Milliseconds an old generation gets to finish its calls after a swap. */
+  drainMs: 10_000,
+  /** Milliseconds from SIGTERM to exit. */
+  shutdownMs: 9_000,
+  /** Milliseconds a folder must be quiet before it is rebuilt. */
+  watchDebounceMs: 8,
+  /** Characters of state handed from one generation to the next. */
+  resumeStateChars: 256 * KIB,
+
+  /** An extension's folder: files, bytes of one, bytes of all, folder depth. */
+  folderFiles: 5_000,
+  fileBytes: 8 * MIB,
+  folderBytes: 64 * MIB,
+  folderDepth: 32,
+  /** Milliseconds of one build; a 770 KB dependency takes about 60 here. */
+  buildMs: 20_000,
+  /** Bytes of a finished bundle, dependencies included. */
+  bundleBytes: 16 * MIB,
+  /** Bytes of manifest.json. */
+  manifestBytes: 64 * KIB,
+  /** Problems reported of one build or manifest. */
+  problems: 20,
+  /** Extensions over all roots. */
+  extensions: 2_000,
+  /** Instances of one extension. */
+  instancesPerExtension: 100,
+
+  /** Bytes of an HTTP request body, except an upload and a call's input. */
+  httpBodyBytes: 1 * MIB,
+  /** Open server-sent-event streams, and lines buffered for a slow reader before it is cut off. */
+  streams: 64,
+  streamBufferLines: 1_000,
+  /** Finished calls kept for `GET /calls` when the store keeps no recording. */
+  recentCalls: 1_000,
+} as const;

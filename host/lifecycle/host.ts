@@ -1,0 +1,224 @@
+// What http and the CLI may ask of the running host: one interface, plain data in and out.
+// main.ts builds it; nothing here knows HTTP.
+
+import type { Problem } from '../build/build.ts';
+import type { ErrorData } from '../errors.ts';
+import type { Field } from '../../sdk/domain.ts';
+
+/** The three categories, in the order they are listed. */
+export const CATEGORIES = ['servers', 'gateways', 'others'] as const;
+
+/** One of `CATEGORIES`. */
+export type Category = (typeof CATEGORIES)[number];
+
+/** Names as they came in a URL: case and hyphens do not matter until the catalog has resolved them. */
+export type ExtensionRef = { readonly category: string; readonly name: string };
+
+/** One instance of one extension; `default` is made on first use. */
+export type InstanceRef = ExtensionRef & { readonly instance: string };
+
+/** Who asks: goes into the audit, decides nothing here (http has checked the role). */
+export type Actor = {
+  readonly id: string;
+  readonly role: 'admin' | 'operator' | 'viewer' | 'panel' | 'system';
+};
+
+/** The capabilities a manifest asks for or an admin gave; same shape for both. */
+export type Grants = {
+  readonly fetch?: { readonly hosts: readonly string[] };
+  /** Only an admin adds these: private ranges this instance may reach, and why. */
+  readonly lan?: readonly {
+    readonly cidr: string;
+    readonly reason: string;
+    /** Plain http is allowed towards this range. */
+    readonly http?: boolean;
+    readonly ports?: readonly number[];
+  }[];
+  readonly storage?: { readonly quotaBytes: number };
+  readonly events?: readonly string[];
+  readonly webhook?: boolean;
+  readonly schedule?: readonly { readonly name: string; readonly cron: string }[];
+};
+
+/** Where an instance is in its life. */
+export type InstanceState =
+  | 'disabled'
+  | 'starting'
+  | 'running'
+  | 'idle'
+  | 'failed'
+  | 'quarantined'
+  | 'waiting-for-grant';
+
+/** One instance as an admin sees it. Secrets in `config` read `"********"`. */
+export type InstanceView = {
+  readonly instance: string;
+  readonly state: InstanceState;
+  readonly enabled: boolean;
+  readonly trusted: boolean;
+  readonly generation: string | null;
+  readonly grants: Grants | null;
+  /** What the current manifest asks beyond the grants; an empty object means nothing. */
+  readonly missingGrants: Grants;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly configVersion: number;
+  readonly lastError: ErrorData | null;
+  readonly callsRunning: number;
+};
+
+/** One extension as an admin sees it. */
+export type ExtensionView = {
+  readonly category: Category;
+  readonly name: string;
+  readonly displayName: string;
+  readonly description: string;
+  readonly author: string;
+  readonly version: string;
+  readonly type: string;
+  readonly shipped: boolean;
+  readonly state: 'ready' | 'broken' | 'enabled';
+  readonly requested: Grants;
+  readonly reason?: string;
+  readonly handlers: readonly string[];
+  readonly actions: readonly string[];
+  readonly pages: readonly string[];
+  /** Newest first; the first is the current one. */
+  readonly generations: readonly {
+    readonly generation: string;
+    readonly version: string;
+    readonly at: string;
+  }[];
+  readonly problems: readonly Problem[];
+  readonly instances: readonly InstanceView[];
+};
+
+/** What one call cost. */
+export type Receipt = {
+  readonly wallMs: number;
+  readonly queueMs: number;
+  readonly cpuMs: number;
+  readonly heapPeakBytes: number;
+  readonly generation: string;
+  readonly capabilities: Readonly<
+    Record<string, { calls: number; bytesOut: number; bytesIn: number; denied: number }>
+  >;
+};
+
+/** A finished call. `resultText` is the handler's JSON, passed on unparsed. */
+export type CallOutcome = {
+  readonly callId: string;
+  readonly resultText: string;
+  readonly receipt: Receipt;
+};
+
+/** A call as `GET /calls` lists it. */
+export type CallRecord = {
+  readonly callId: string;
+  readonly instance: string;
+  readonly handler: string;
+  readonly actor: string;
+  readonly startedAt: string;
+  readonly state: 'running' | 'done' | 'failed';
+  readonly error?: ErrorData;
+  readonly receipt?: Receipt;
+  readonly input?: unknown;
+  readonly result?: unknown;
+  readonly requests?: readonly unknown[];
+  readonly replayOf?: string;
+};
+
+/** One log line of an instance. */
+export type LogLine = {
+  readonly at: string;
+  readonly instance: string;
+  readonly callId?: string;
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly message: string;
+  readonly fields?: Readonly<Record<string, unknown>>;
+};
+
+/** Something that changed; what `GET /stream` carries. */
+export type StateChange = {
+  readonly at: string;
+  readonly type:
+    | 'extension.added'
+    | 'extension.changed'
+    | 'extension.removed'
+    | 'extension.build-failed'
+    | 'instance.state'
+    | 'instance.config'
+    | 'instance.reloaded'
+    | 'instance.rolled-back'
+    | 'cell.started'
+    | 'cell.killed'
+    | 'call.finished';
+  readonly subject: string;
+  readonly data: Readonly<Record<string, unknown>>;
+};
+
+/** The running host. Every method throws `HostError` for expected failures. */
+export type ExtensionHost = {
+  list(): Promise<Record<Category, string[]>>;
+  metadata(ref: ExtensionRef): Promise<{
+    name: string;
+    description: string;
+    version: string;
+    author: string;
+    type: string;
+  }>;
+  configFields(ref: ExtensionRef): Promise<readonly Field[]>;
+  extension(ref: ExtensionRef): Promise<ExtensionView>;
+  /** Unpacks, checks, compiles; the extension is listed afterwards, not enabled. */
+  install(archive: Buffer, actor: Actor): Promise<ExtensionView>;
+  remove(ref: ExtensionRef, actor: Actor): Promise<void>;
+  rollback(ref: ExtensionRef, generation: string, actor: Actor): Promise<ExtensionView>;
+
+  instances(ref: ExtensionRef): Promise<readonly InstanceView[]>;
+  instance(ref: InstanceRef): Promise<InstanceView>;
+  createInstance(ref: InstanceRef, actor: Actor): Promise<InstanceView>;
+  patchInstance(
+    ref: InstanceRef,
+    change: { trusted?: boolean },
+    actor: Actor,
+  ): Promise<InstanceView>;
+  removeInstance(ref: InstanceRef, actor: Actor): Promise<void>;
+  putConfig(ref: InstanceRef, values: Record<string, unknown>, actor: Actor): Promise<InstanceView>;
+  enable(ref: InstanceRef, grants: Grants | undefined, actor: Actor): Promise<InstanceView>;
+  disable(ref: InstanceRef, actor: Actor): Promise<InstanceView>;
+  restart(ref: InstanceRef, actor: Actor): Promise<InstanceView>;
+  /** `testConnection` with the stored config, or with `values` that are not saved. */
+  test(
+    ref: InstanceRef,
+    values: Record<string, unknown> | undefined,
+    actor: Actor,
+  ): Promise<{ ok: boolean; message?: string; remedy?: string; callId: string }>;
+
+  call(
+    ref: InstanceRef,
+    handler: string,
+    request: {
+      readonly input: unknown;
+      readonly deadlineMs?: number;
+      readonly dryRun?: boolean;
+      readonly idempotencyKey?: string;
+      /** Aborts when the client goes away. */
+      readonly signal: AbortSignal;
+      readonly actor: Actor;
+    },
+  ): Promise<CallOutcome>;
+  calls(filter: {
+    instance?: string;
+    state?: string;
+    after?: string;
+    limit: number;
+  }): Promise<{ calls: readonly CallRecord[]; next: string | null }>;
+  callRecord(callId: string): Promise<CallRecord>;
+  replay(callId: string, actor: Actor): Promise<CallOutcome>;
+
+  /** Log lines of one instance: the kept ones first, then live until `signal` aborts. */
+  logs(ref: InstanceRef, signal: AbortSignal): AsyncIterable<LogLine>;
+  /** Every state change from now on. */
+  changes(signal: AbortSignal): AsyncIterable<StateChange>;
+  /** What `/readyz` shows: ready or not, and which walls hold on this machine. */
+  readiness(): Promise<{ ready: boolean; checks: Readonly<Record<string, unknown>> }>;
+};

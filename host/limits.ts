@@ -69,6 +69,10 @@ export const LIMITS = {
   cellStartMs: 20_000,
   /** Milliseconds an extension's load may take, all of its top-level code. */
   loadMs: 5_000,
+  /** Milliseconds between the end of a cell and the start of a spare in its place. */
+  respawnPauseMs: 100,
+  /** Milliseconds an own cell is kept after its last isolate, for the next start of the same extension. */
+  cellLingerMs: 5_000,
   /** Warm spare cells kept ready. */
   spareCells: 1,
   /** Failures of one instance within strikeWindowMs before it is quarantined, and for how long. */
@@ -76,6 +80,10 @@ export const LIMITS = {
   strikeWindowMs: 60_000,
   quarantineMs: 30_000,
   quarantineMsMax: 15 * 60_000,
+  /** Milliseconds without a call after which an isolate is given up; a start costs about 5. */
+  evictIdleMs: 5 * 60_000,
+  /** Isolates kept hot at most; over it the longest unused one is given up first. */
+  hotInstances: 200,
   /** Calls of a new generation that are watched; it is swapped back when the first of them all fail. */
   probationCalls: 3,
   /** Milliseconds an old generation gets to finish its calls after a swap. */

@@ -1,0 +1,187 @@
+// The guest's requests to the host: admitted here, served by a capability, answered on the pipe.
+// One object per running isolate; everything is dropped when the isolate goes.
+
+import type { CallScope, CapabilityTable, Usage } from '../capabilities/capability.ts';
+import { HostError, toErrorData } from '../errors.ts';
+import type { ErrorData } from '../errors.ts';
+import { FRAME } from '../frames.ts';
+import type { FrameKind } from '../frames.ts';
+import { LIMITS } from '../limits.ts';
+import { Download, Upload } from './streams.ts';
+
+/** The running call a request belongs to. */
+export type RequestingCall = {
+  readonly scope: Omit<CallScope, 'sequence' | 'usage'>;
+  readonly usage: Map<string, Usage>;
+  requests: number;
+};
+
+/** Where requests come from and answers go. */
+export type RequestPorts = {
+  readonly table: CapabilityTable;
+  readonly send: (kind: FrameKind, id: number, payload: Buffer | string) => void;
+  /** The call with that number; 0 asks for the call to charge when the guest did not say. */
+  readonly findCall: (number: number) => RequestingCall | undefined;
+  /** The guest broke a rule of the pipe that no bridge breaks. */
+  readonly onViolation: (detail: string) => void;
+};
+
+type Open = {
+  readonly upload: Upload;
+  readonly download: Download;
+  readonly abort: AbortController;
+};
+
+/** Requests in flight of one isolate. */
+export class Requests {
+  readonly #ports: RequestPorts;
+  readonly #open = new Map<number, Open>();
+
+  constructor(ports: RequestPorts) {
+    this.#ports = ports;
+  }
+
+  /** Admits one request and serves it; its answer leaves by itself. */
+  take(id: number, number: number, capability: string, payload: string): void {
+    const call = this.#ports.findCall(number);
+    const refusal = this.#decide(id, call, capability);
+    if (refusal !== undefined || call === undefined) return this.#refuse(id, refusal);
+    const open = {
+      upload: new Upload((chunks) => this.#ports.send(FRAME.credit, id, String(chunks))),
+      download: new Download(),
+      abort: new AbortController(),
+    };
+    this.#open.set(id, open);
+    call.requests += 1;
+    void this.#serve(id, open, { call, capability, payload });
+  }
+
+  chunk(id: number, bytes: Buffer): void {
+    if (this.#open.get(id)?.upload.push(bytes) === false) {
+      this.#ports.onViolation('upload chunks over the window');
+    }
+  }
+
+  end(id: number, error?: Error): void {
+    this.#open.get(id)?.upload.end(error);
+  }
+
+  credit(id: number, chunks: number): void {
+    this.#open.get(id)?.download.grant(chunks);
+  }
+
+  /** The guest no longer wants the answer. */
+  abandon(id: number): void {
+    const open = this.#open.get(id);
+    if (open === undefined) return;
+    this.#open.delete(id);
+    open.abort.abort();
+    open.download.abandon();
+  }
+
+  /** The isolate is gone: everything in flight is aborted. */
+  dispose(): void {
+    for (const id of [...this.#open.keys()]) this.abandon(id);
+  }
+
+  #decide(id: number, call: RequestingCall | undefined, capability: string): ErrorData | undefined {
+    if (this.#open.has(id)) {
+      this.#ports.onViolation('request id used twice');
+      return refusal('EXTENSION_QUOTA_EXCEEDED', 'Request id is in use');
+    }
+    if (call === undefined) {
+      return refusal(
+        'CALLER_CANCELLED',
+        `Capability "${capability}" needs a running call: this one has ended`,
+      );
+    }
+    if (!Object.hasOwn(this.#ports.table, capability)) {
+      const remedy = `Ask for it under "capabilities" in manifest.json`;
+      return {
+        ...refusal('CALLER_GRANT_NEEDED', `Capability "${capability}" is not granted`),
+        remedy,
+      };
+    }
+    if (this.#open.size >= LIMITS.requestsPerInstance) {
+      const limit = LIMITS.requestsPerInstance;
+      return refusal('EXTENSION_QUOTA_EXCEEDED', `More than ${limit} requests are in flight`);
+    }
+    if (call.requests >= LIMITS.requestsPerCall) {
+      const limit = LIMITS.requestsPerCall;
+      return refusal('EXTENSION_QUOTA_EXCEEDED', `The call has made ${limit} requests already`);
+    }
+    return undefined;
+  }
+
+  async #serve(
+    id: number,
+    open: Open,
+    { call, capability, payload }: { call: RequestingCall; capability: string; payload: string },
+  ): Promise<void> {
+    const usage = usageOf(call, capability);
+    usage.calls += 1;
+    usage.bytesOut += payload.length;
+    try {
+      const scope = { ...call.scope, sequence: call.requests, usage };
+      const signal = AbortSignal.any([call.scope.signal, open.abort.signal]);
+      const serve = this.#ports.table[capability];
+      if (serve === undefined)
+        throw new HostError('CALLER_GRANT_NEEDED', 'Capability is not granted');
+      const reply = await serve(parsePayload(payload), { ...scope, signal }, () =>
+        open.upload.read(),
+      );
+      if (open.abort.signal.aborted) return;
+      const text = JSON.stringify(reply.value ?? null);
+      if (reply.body === undefined) return this.#answer(id, ` ${text}`);
+      this.#ports.send(FRAME.reply, id, `*${text}`);
+      await this.#stream(id, open, reply.body);
+    } catch (error) {
+      if (error instanceof HostError && error.code === 'EGRESS_DENIED') usage.denied += 1;
+      this.#refuse(id, toErrorData(error));
+    }
+  }
+
+  async #stream(id: number, open: Open, body: AsyncIterable<Uint8Array>): Promise<void> {
+    try {
+      await open.download.pump(body, (chunk) => this.#ports.send(FRAME.chunk, id, chunk));
+      if (this.#open.delete(id)) this.#ports.send(FRAME.end, id, '');
+    } catch (error) {
+      if (this.#open.delete(id)) {
+        this.#ports.send(FRAME.broken, id, JSON.stringify(toErrorData(error)));
+      }
+    }
+  }
+
+  #answer(id: number, text: string): void {
+    if (this.#open.delete(id)) this.#ports.send(FRAME.reply, id, text);
+  }
+
+  #refuse(id: number, error: ErrorData | undefined): void {
+    this.#open.delete(id);
+    this.#ports.send(
+      FRAME.refuse,
+      id,
+      JSON.stringify(error ?? refusal('HOST_INTERNAL', 'Refused')),
+    );
+  }
+}
+
+function refusal(code: ErrorData['code'], message: string): ErrorData {
+  return { code, message };
+}
+
+function parsePayload(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new HostError('EXTENSION_OUTPUT_INVALID', 'The request is not JSON', { cause: error });
+  }
+}
+
+function usageOf(call: RequestingCall, capability: string): Usage {
+  const known = call.usage.get(capability);
+  if (known !== undefined) return known;
+  const usage = { calls: 0, bytesOut: 0, bytesIn: 0, denied: 0 };
+  call.usage.set(capability, usage);
+  return usage;
+}

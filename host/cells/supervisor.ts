@@ -1,0 +1,130 @@
+// Keeps cell processes: a warm spare, and one cell per key (all trusted extensions share one key).
+// Whoever needs an isolate asks here for a cell; the watchdog runs over all of them.
+
+import type { ChildProcess } from 'node:child_process';
+
+import { HostError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { Cell } from './cell.ts';
+import type { CellEnd } from './cell.ts';
+import { Watchdog } from './watch.ts';
+
+/** What the supervisor needs from outside. */
+export type SupervisorPowers = {
+  /** Starts a jailed child whose fd 3 is a stream. */
+  readonly spawnCell: () => ChildProcess;
+  /** The platform payload for `Cell.greet`. */
+  readonly platform: () => Promise<Buffer>;
+  readonly nowMs: () => number;
+  readonly onCell: (event: { type: 'started' | 'killed'; pid: number; end?: CellEnd }) => void;
+};
+
+/** The key of the cell that trusted extensions share; any other key is a cell of its own. */
+export const TRUSTED_CELL = 'trusted';
+
+/** All cells of this host. */
+export class Supervisor {
+  readonly #powers: SupervisorPowers;
+  readonly #cells = new Set<Cell>();
+  readonly #byKey = new Map<string, Promise<Cell>>();
+  readonly #lingering = new Map<Cell, NodeJS.Timeout>();
+  readonly #watchdog: Watchdog;
+  #spares: Promise<Cell>[] = [];
+  #stopped = false;
+
+  constructor(powers: SupervisorPowers) {
+    this.#powers = powers;
+    this.#watchdog = new Watchdog(() => this.#cells, powers.nowMs);
+  }
+
+  /** Starts the warm spares; a start that fails is reported by the first `acquire`. */
+  warm(): void {
+    while (this.#spares.length < LIMITS.spareCells && !this.#stopped) {
+      const spare = this.#start();
+      // Kept for `acquire`, which awaits it; until then a failure has no other listener.
+      spare.catch(() => undefined);
+      this.#spares.push(spare);
+    }
+  }
+
+  /**
+   * The cell of a key; made from the spare when there is none or the last one has ended.
+   *
+   * A cell never serves two keys, not even one after the other.
+   *
+   * @throws {HostError} `HOST_INTERNAL` when no cell starts, `HOST_DRAINING` after disposal
+   */
+  async acquire(key: string): Promise<Cell> {
+    if (this.#stopped) throw new HostError('HOST_DRAINING', 'The host is shutting down');
+    const known = this.#byKey.get(key);
+    if (known !== undefined) {
+      const cell = await known.catch(() => undefined);
+      if (cell !== undefined && !cell.ended) {
+        clearTimeout(this.#lingering.get(cell));
+        this.#lingering.delete(cell);
+        return cell;
+      }
+      // Another caller may have replaced the dead one while this one waited.
+      if (this.#byKey.get(key) !== known) return this.acquire(key);
+    }
+    const fresh = this.#take();
+    this.#byKey.set(key, fresh);
+    return fresh;
+  }
+
+  /** Ends a cell some time after its last isolate has gone; the trusted one stays. */
+  release(key: string, cell: Cell): void {
+    if (key === TRUSTED_CELL || cell.slots > 0 || cell.ended) return;
+    clearTimeout(this.#lingering.get(cell));
+    const end = (): void => {
+      this.#lingering.delete(cell);
+      if (cell.slots === 0) cell.kill({ cause: 'stopped', detail: 'no isolate left' });
+    };
+    this.#lingering.set(cell, setTimeout(end, LIMITS.cellLingerMs).unref());
+  }
+
+  /** Process ids of all living cells. */
+  get pids(): readonly number[] {
+    return [...this.#cells].map(({ pid }) => pid);
+  }
+
+  /** Kills every cell; callers drain first. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
+    await Promise.allSettled(this.#spares);
+    for (const cell of [...this.#cells]) cell.kill({ cause: 'stopped', detail: 'the host stops' });
+    this.#watchdog.stop();
+  }
+
+  async #take(): Promise<Cell> {
+    for (let spare = this.#spares.shift(); spare !== undefined; spare = this.#spares.shift()) {
+      const cell = await spare.catch(() => undefined);
+      if (cell === undefined || cell.ended) continue;
+      // The replacement must not slow the start that is just being served.
+      setTimeout(() => this.warm(), LIMITS.watchMs).unref();
+      return cell;
+    }
+    const cell = await this.#start();
+    this.warm();
+    return cell;
+  }
+
+  async #start(): Promise<Cell> {
+    const platform = await this.#powers.platform();
+    const cell = new Cell(this.#powers.spawnCell(), (ended, end) => this.#forget(ended, end));
+    this.#cells.add(cell);
+    await cell.greet(platform);
+    this.#powers.onCell({ type: 'started', pid: cell.pid });
+    return cell;
+  }
+
+  #forget(cell: Cell, end: CellEnd): void {
+    this.#cells.delete(cell);
+    clearTimeout(this.#lingering.get(cell));
+    this.#lingering.delete(cell);
+    this.#watchdog.forget(cell);
+    this.#powers.onCell({ type: 'killed', pid: cell.pid, end });
+    // A pause, so that a machine on which no cell starts is not kept busy starting cells.
+    setTimeout(() => this.warm(), LIMITS.respawnPauseMs).unref();
+  }
+}

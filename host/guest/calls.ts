@@ -1,0 +1,196 @@
+// Runs the handlers of the loaded extension: finds them, builds their context, sends their outcome.
+// Called by the bridge within a turn; the outcome of a call is one frame, result or failure.
+
+import { FRAME } from '../frames.ts';
+import { request, send } from './bridge.ts';
+import type { WireError } from './bridge.ts';
+import { createFetch } from './platform/fetch.ts';
+
+type Handler = (...values: unknown[]) => unknown;
+type Definition = { readonly [name: string]: unknown };
+type CallInfo = { readonly id: string; readonly handler: string } & {
+  readonly [name: string]: unknown;
+};
+type Invocation = { readonly call: CallInfo; readonly input: unknown };
+
+const { parse, stringify } = JSON;
+const { hasOwn, freeze, create } = Object;
+const MESSAGE_CHARS = 2_000;
+const STACK_CHARS = 8_000;
+
+/** Lifecycle handlers that take the context alone. */
+const BARE = [
+  'testConnection',
+  'health',
+  'onEnable',
+  'onDisable',
+  'onInstall',
+  'onUninstall',
+  'onSuspend',
+];
+const bare = create(null) as { [name: string]: true };
+for (const name of BARE) bare[name] = true;
+
+/** Questions of the host itself, such as `:describe`; a handler name never starts with a colon. */
+export const probes = create(null) as { [name: string]: (input: unknown) => unknown };
+
+const aborts = create(null) as { [call: number]: AbortController };
+let definition: Definition = {};
+let config: unknown = {};
+
+/** Sets the extension's default export. */
+export function setDefinition(value: Definition): void {
+  definition = value;
+}
+
+/** The extension's default export, for describe.ts. */
+export function currentDefinition(): Definition {
+  return definition;
+}
+
+/** Sets what handlers get as `config`: JSON text from the host. */
+export function configure(text: string): void {
+  config = deepFreeze(parse(text));
+}
+
+/** Runs one call; `text` is `{"call":{…},"input":…}`. */
+export function invoke(id: number, text: string): void {
+  void run(id, text);
+}
+
+/** Tells a running call that nobody waits for it any more. */
+export function cancel(id: number): void {
+  const controller = aborts[id];
+  delete aborts[id];
+  controller?.abort(new DOMException('The call was cancelled', 'AbortError'));
+}
+
+async function run(id: number, text: string): Promise<void> {
+  try {
+    const { call, input } = parse(text) as Invocation;
+    const value = await start(id, call, input);
+    const result = stringify(value === undefined ? null : value) as string | undefined;
+    send(FRAME.result, id, result ?? 'null');
+  } catch (error) {
+    send(FRAME.failure, id, stringify(describeError(error)));
+  } finally {
+    delete aborts[id];
+  }
+}
+
+function start(id: number, call: CallInfo, input: unknown): unknown {
+  const probe = probes[call.handler];
+  if (probe !== undefined) return probe(input);
+  const { owner, handler } = findHandler(call.handler);
+  const context = createContext(id, call);
+  if (bare[call.handler] === true) return handler.call(owner, context);
+  if (call.handler === 'onResume') {
+    const { state, fromVersion } = input as { state: unknown; fromVersion: unknown };
+    return handler.call(owner, state, fromVersion, context);
+  }
+  return handler.call(owner, input, context);
+}
+
+/** `create`, `on.invoice.paid`, `actions.reboot`, `pages.feed`: own properties only. */
+function findHandler(name: string): { owner: unknown; handler: Handler } {
+  const dot = name.indexOf('.');
+  const group = dot < 0 ? '' : name.slice(0, dot);
+  const owner = group === '' ? definition : ownValue(definition, group);
+  const found = ownValue(owner, group === '' ? name : name.slice(dot + 1));
+  if (group === 'actions') {
+    const handler = ownValue(found, 'run');
+    if (typeof handler === 'function') return { owner: found, handler: handler as Handler };
+  } else if (typeof found === 'function') {
+    return { owner, handler: found as Handler };
+  }
+  throw new TypeError(`The extension has no handler "${name}"`);
+}
+
+function ownValue(owner: unknown, name: string): unknown {
+  if (typeof owner !== 'object' || owner === null || !hasOwn(owner, name)) return undefined;
+  return (owner as Record<string, unknown>)[name];
+}
+
+function createContext(id: number, info: CallInfo): Record<string, unknown> {
+  return {
+    config,
+    fetch: createFetch(id),
+    log: createLog(id),
+    storage: createStorage(id),
+    call: withSignal(id, info),
+  };
+}
+
+function withSignal(id: number, info: CallInfo): Record<string, unknown> {
+  // Made on first use: most handlers never look at it.
+  return Object.defineProperty({ ...info }, 'signal', {
+    enumerable: true,
+    get: () => (aborts[id] ??= new AbortController()).signal,
+  });
+}
+
+function createLog(id: number): Record<string, unknown> {
+  const write =
+    (level: string) =>
+    (message: unknown, fields?: unknown): void =>
+      send(
+        FRAME.log,
+        id,
+        stringify({ level, message: String(message).slice(0, STACK_CHARS), fields }),
+      );
+  return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+}
+
+function createStorage(id: number): Record<string, unknown> {
+  const ask = (op: string, rest: object): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      request(
+        id,
+        'storage',
+        { op, ...rest },
+        { reply: resolve, refuse: (e) => reject(toError(e)) },
+      );
+    });
+  return {
+    get: (key: string) => ask('get', { key }),
+    set: (key: string, value: unknown, options?: object) => ask('set', { key, value, ...options }),
+    delete: (key: string) => ask('delete', { key }),
+    list: (prefix: string, options?: object) => ask('list', { prefix, ...options }),
+    compareAndSet: (key: string, expected: unknown, value: unknown) =>
+      ask('compareAndSet', { key, expected, value }),
+    increment: (key: string, by?: number) => ask('increment', { key, by: by ?? 1 }),
+  };
+}
+
+/** A host's refusal as an Error that a handler can catch; `code` and `remedy` stay readable. */
+export function toError(error: WireError): Error {
+  return Object.assign(new Error(error.message), error);
+}
+
+/** Whatever was thrown, as bounded data. Runs guest getters: inside the turn, under its limit. */
+export function describeError(error: unknown): Record<string, unknown> {
+  if (typeof error !== 'object' || error === null) {
+    return { code: 'EXTENSION_THREW', message: `Threw ${String(error).slice(0, MESSAGE_CHARS)}` };
+  }
+  const { name, message, stack, code, remedy, details, failure } = error as Record<string, unknown>;
+  const data: Record<string, unknown> = {
+    code: 'EXTENSION_THREW',
+    name: typeof name === 'string' ? name.slice(0, 100) : 'Error',
+    message: String(message ?? '').slice(0, MESSAGE_CHARS),
+    stack: typeof stack === 'string' ? stack.slice(0, STACK_CHARS) : '',
+  };
+  if (typeof failure === 'object' && failure !== null) {
+    return { ...data, code: 'EXTENSION_FAILED', failure };
+  }
+  // Refusals of the host keep their code; the host checks that it is one a guest may carry.
+  if (typeof code === 'string') Object.assign(data, { code: code.slice(0, 64), remedy, details });
+  return data;
+}
+
+function deepFreeze(value: unknown): unknown {
+  if (typeof value === 'object' && value !== null) {
+    for (const inner of Object.values(value)) deepFreeze(inner);
+    freeze(value);
+  }
+  return value;
+}

@@ -1,0 +1,70 @@
+// The entry of the platform script: what the cell calls to start an isolate, load a bundle and run turns.
+// Exports are reached by the cell through references; guest code never sees them.
+
+import { connect, deliver as route } from './bridge.ts';
+import { cancel, configure, describeError, invoke, probes, setDefinition } from './calls.ts';
+import { describe, validateConfig } from './describe.ts';
+import { installPlatform } from './platform/install.ts';
+import { beginTurn } from './platform/time.ts';
+import * as sdk from './sdk.ts';
+
+export { configure };
+
+type Factory = (module: { exports: Exports }, exports: Exports, require: Require) => void;
+type Exports = { [name: string]: unknown };
+type Require = (name: string) => unknown;
+type Zod = NonNullable<Parameters<typeof describe>[0]>;
+
+const modules: Exports = { __proto__: null, 'cofferdam:sdk': sdk };
+const { hasOwn } = Object;
+
+/** Connects the bridge and installs the web platform. */
+export function boot(
+  send: (kind: number, id: number, text: string) => boolean,
+  ask: (operation: string, text: string) => string,
+): void {
+  connect(send, ask, { invoke, cancel });
+  probes[':describe'] = () => describe(schemaModule()['z'] as Zod | undefined);
+  probes[':validate'] = validateConfig;
+  installPlatform();
+}
+
+/** One turn. */
+export function deliver(batch: string): void {
+  beginTurn();
+  route(batch);
+}
+
+/** Runs one script of a bundle. @returns '' or the failure as JSON text */
+export function load(factory: Factory, role: 'schema' | 'dependencies' | 'extension'): string {
+  const module = { exports: {} as Exports };
+  beginTurn();
+  try {
+    factory(module, module.exports, requireModule);
+    if (role === 'schema') modules['cofferdam:schema'] = module.exports;
+    else if (role === 'dependencies') Object.assign(modules, module.exports);
+    else setDefinition(defaultExport(module.exports));
+    return '';
+  } catch (error) {
+    return JSON.stringify(describeError(error));
+  }
+}
+
+function requireModule(name: string): unknown {
+  if (hasOwn(modules, name)) return modules[name];
+  throw new TypeError(
+    `Cannot load "${name}": only the SDK and packages of package.json exist here`,
+  );
+}
+
+function schemaModule(): Exports {
+  return (modules['cofferdam:schema'] as Exports | undefined) ?? {};
+}
+
+function defaultExport(exports: Exports): Exports {
+  const value = exports['default'];
+  if (typeof value === 'object' && value !== null) return value as Exports;
+  throw new TypeError(
+    'extension.ts must have a default export made by defineServer, defineGateway or defineOther',
+  );
+}

@@ -1,0 +1,8 @@
+// The SDK as extensions find it in the isolate, schemas apart: `z` is large and loaded only when used.
+
+export { ExtensionFailure, fail, FAILURE_CODES, isFailure } from '../../sdk/errors.ts';
+export { defineGateway } from '../../sdk/gateway.ts';
+export { currencyExponent, formatMinor, isMoney, money, parseMinor } from '../../sdk/money.ts';
+export { defineOther } from '../../sdk/other.ts';
+export { createRemote } from '../../sdk/remote.ts';
+export { defineServer } from '../../sdk/server.ts';

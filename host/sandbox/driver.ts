@@ -1,0 +1,44 @@
+// The seam that hides the isolate engine: everything the cell needs of one, and nothing else.
+// isolate.ts implements it with isolated-vm; a test implements it with nothing.
+
+/** Compiled text with the code cache that the builder made of it. */
+export type Script = { readonly name: string; readonly code: string; readonly cachedData?: Buffer };
+
+/** The two functions a guest can call, both synchronous and both given strings and numbers only. */
+export type GuestPorts = {
+  /** One frame out. False: the turn's quota is used up. Must not throw. */
+  send(kind: number, id: number, text: string): boolean;
+  /** One question answered now: `+answer` or `-why not`. Must not throw. */
+  ask(operation: string, text: string): string;
+};
+
+/** How a turn ended. After anything but `ok` and `threw` the isolate must be disposed. */
+export type TurnEnd =
+  | { readonly end: 'ok' }
+  /** Guest code threw outside any call, such as a rejection nobody handled. */
+  | { readonly end: 'threw'; readonly message: string }
+  | { readonly end: 'cpu' | 'memory' };
+
+/** One isolate with one context. Not to be used again after `dispose` or a fatal turn. */
+export type Isolate = {
+  /** Runs one script of a bundle. Ends like a turn; `threw` means the load failed. */
+  load(script: Script, role: 'schema' | 'dependencies' | 'extension', timeoutMs: number): TurnEnd;
+  /** Sets what the handlers get as `config`, as JSON text. */
+  configure(config: string): void;
+  /** Hands a batch of frames to the guest and runs it until it is quiet. */
+  enter(batch: string, timeoutMs: number): TurnEnd;
+  /** Nanoseconds of CPU used so far, bytes of heap now. */
+  cpuNs(): bigint;
+  heapBytes(): number;
+  dispose(): void;
+};
+
+/** Makes isolates that have run the platform script. */
+export type Driver = {
+  createIsolate(options: {
+    readonly memoryMiB: number;
+    readonly platform: Script;
+    readonly timeoutMs: number;
+    readonly ports: GuestPorts;
+  }): Isolate;
+};

@@ -1,0 +1,139 @@
+// The driver over isolated-vm. Only strings and numbers cross; no isolated-vm object reaches a guest
+// except two host functions, which the platform's bridge keeps in its closure.
+// Must never pass a promise or a structured copy of a guest value.
+
+import ivm from 'isolated-vm';
+
+import { LIMITS } from '../limits.ts';
+import type { Driver, GuestPorts, Isolate, Script, TurnEnd } from './driver.ts';
+
+type Exports = ivm.Reference<Record<string, unknown>>;
+type Deliver = ivm.Reference<(batch: string) => void>;
+type Load = ivm.Reference<(factory: unknown, role: string) => string>;
+
+/**
+ * The driver for production.
+ *
+ * @param onCatastrophe V8 could not stop a script or ran out of memory: the process must end soon
+ */
+export function createIvmDriver(onCatastrophe: (message: string) => void): Driver {
+  return {
+    createIsolate({ memoryMiB, platform, timeoutMs, ports }) {
+      const isolate = new ivm.Isolate({
+        memoryLimit: memoryMiB,
+        onCatastrophicError: onCatastrophe,
+      });
+      const context = isolate.createContextSync();
+      const exports = runFactory(isolate, context, platform, timeoutMs);
+      exports
+        .getSync('boot', { reference: true })
+        .applySync(undefined, [portFor(ports.send), portFor(ports.ask)], { timeout: timeoutMs });
+      return new IvmIsolate(isolate, context, exports);
+    },
+  };
+}
+
+class IvmIsolate implements Isolate {
+  readonly #isolate: ivm.Isolate;
+  readonly #context: ivm.Context;
+  readonly #deliver: Deliver;
+  readonly #load: Load;
+  readonly #configure: Deliver;
+  #heapBytes = 0;
+  #heapReadAt = 0;
+  #cpuNs = 0n;
+
+  constructor(isolate: ivm.Isolate, context: ivm.Context, exports: Exports) {
+    this.#isolate = isolate;
+    this.#context = context;
+    this.#deliver = exports.getSync('deliver', { reference: true }) as Deliver;
+    this.#load = exports.getSync('load', { reference: true }) as Load;
+    this.#configure = exports.getSync('configure', { reference: true }) as Deliver;
+  }
+
+  load(script: Script, role: string, timeoutMs: number): TurnEnd {
+    let failure = '';
+    const end = this.#turn(() => {
+      const compiled = compile(this.#isolate, script);
+      const factory = compiled.runSync(this.#context, { reference: true, timeout: timeoutMs });
+      const options = { timeout: timeoutMs };
+      failure = String(this.#load.applySync(undefined, [factory.derefInto(), role], options));
+      factory.release();
+      compiled.release();
+    });
+    return end.end === 'ok' && failure !== '' ? { end: 'threw', message: failure } : end;
+  }
+
+  configure(config: string): void {
+    this.#configure.applySync(undefined, [config], { timeout: LIMITS.cpuMs });
+  }
+
+  enter(batch: string, timeoutMs: number): TurnEnd {
+    return this.#turn(() => this.#deliver.applySync(undefined, [batch], { timeout: timeoutMs }));
+  }
+
+  cpuNs(): bigint {
+    if (!this.#isolate.isDisposed) this.#cpuNs = this.#isolate.cpuTime;
+    return this.#cpuNs;
+  }
+
+  heapBytes(): number {
+    // 3 µs a look: often enough for a receipt, too much for every turn.
+    const now = performance.now();
+    if (!this.#isolate.isDisposed && now - this.#heapReadAt > 20) {
+      const heap = this.#isolate.getHeapStatisticsSync();
+      this.#heapBytes = heap.used_heap_size + heap.externally_allocated_size;
+      this.#heapReadAt = now;
+    }
+    return this.#heapBytes;
+  }
+
+  dispose(): void {
+    if (!this.#isolate.isDisposed) this.#isolate.dispose();
+  }
+
+  #turn(run: () => void): TurnEnd {
+    try {
+      run();
+      return { end: 'ok' };
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (message === 'Script execution timed out.') return { end: 'cpu' };
+      if (this.#isolate.isDisposed || message.includes('memory limit')) return { end: 'memory' };
+      const stack = error instanceof Error ? String(error.stack) : message;
+      return { end: 'threw', message: stack.slice(0, LIMITS.errorStackChars) };
+    }
+  }
+}
+
+function runFactory(
+  isolate: ivm.Isolate,
+  context: ivm.Context,
+  script: Script,
+  timeout: number,
+): Exports {
+  const factory = compile(isolate, script).runSync(context, { reference: true, timeout });
+  const module = context.evalSync('({ exports: {} })', { reference: true }) as Exports;
+  const exports = module.getSync('exports', { reference: true }) as Exports;
+  factory.applySync(undefined, [module.derefInto(), exports.derefInto()], { timeout });
+  return module.getSync('exports', { reference: true }) as Exports;
+}
+
+function compile(isolate: ivm.Isolate, { name, code, cachedData }: Script): ivm.Script {
+  return isolate.compileScriptSync(code, {
+    filename: name,
+    ...(cachedData === undefined
+      ? {}
+      : { cachedData: new ivm.ExternalCopy(toArrayBuffer(cachedData)) }),
+  });
+}
+
+function toArrayBuffer(bytes: Buffer): ArrayBuffer {
+  const copy = new ArrayBuffer(bytes.length);
+  new Uint8Array(copy).set(bytes);
+  return copy;
+}
+
+function portFor(port: GuestPorts['send'] | GuestPorts['ask']): ivm.Callback {
+  return new ivm.Callback(port, { sync: true });
+}

@@ -1,0 +1,107 @@
+// The cell: a jailed child process that holds isolates. Reads frames on fd 3, runs turns, writes frames.
+// It has no network, no files and no environment, and must never look inside a guest's text.
+
+import { Socket } from 'node:net';
+
+import { FRAME } from '../frames.ts';
+import { LIMITS } from '../limits.ts';
+import { FrameReader, FrameWriter, unpackBlocks } from '../protocol.ts';
+import type { Frame } from '../protocol.ts';
+import { createCellServices } from './ask/index.ts';
+import type { Script } from './driver.ts';
+import { createIvmDriver } from './isolate.ts';
+import { Slot } from './slot.ts';
+import type { LoadRole } from './slot.ts';
+
+type LoadHeader = {
+  readonly memoryMiB: number;
+  readonly cpuMs: number;
+  readonly config: string;
+  readonly scripts: readonly { readonly name: string; readonly role: LoadRole }[];
+};
+
+const pipe = new Socket({ fd: 3, readable: true, writable: true });
+const writer = new FrameWriter((bytes) => pipe.write(bytes));
+const reader = new FrameReader();
+const driver = createIvmDriver(() => process.abort());
+const slots = new Map<number, Slot>();
+let platform: Script | undefined;
+let schema: Script | undefined;
+let warm: Slot | undefined;
+
+pipe.on('data', (bytes: Buffer) => {
+  const touched = new Set<Slot>();
+  for (const frame of reader.push(bytes)) handle(frame, touched);
+  for (const slot of touched) slot.turn();
+  writer.flush();
+});
+// The host is gone: nothing here may outlive it.
+pipe.on('close', () => process.kill(process.pid, 'SIGKILL'));
+pipe.on('error', () => process.kill(process.pid, 'SIGKILL'));
+
+function handle(frame: Frame, touched: Set<Slot>): void {
+  const slot = slots.get(frame.slot);
+  if (frame.kind === FRAME.ping) return writer.send(FRAME.pong, 0, frame.id);
+  if (frame.kind === FRAME.platform) return takePlatform(frame.payload);
+  if (frame.kind === FRAME.load) return load(frame);
+  if (slot === undefined) return;
+  if (frame.kind === FRAME.dispose) {
+    slot.dispose();
+    slots.delete(frame.slot);
+    return;
+  }
+  slot.push(frame.kind, frame.id, frame.payload);
+  touched.add(slot);
+}
+
+function takePlatform(payload: Buffer): void {
+  const [code, cache, schemaCode, schemaCache] = unpackBlocks(payload);
+  platform = script('cofferdam:platform', code, cache);
+  schema = script('cofferdam:schema', schemaCode, schemaCache);
+  warm = createSlot(LIMITS.memoryMiB);
+  writer.send(FRAME.hello, 0, 0);
+}
+
+function load(frame: Frame): void {
+  const [head, ...blocks] = unpackBlocks(frame.payload);
+  const header = JSON.parse(String(head)) as LoadHeader;
+  const useWarm = header.memoryMiB === LIMITS.memoryMiB && warm !== undefined;
+  const slot = useWarm && warm !== undefined ? warm : createSlot(header.memoryMiB);
+  if (useWarm) warm = undefined;
+  const scripts = header.scripts.map(({ name, role }, index) =>
+    role === 'schema' && schema !== undefined
+      ? { ...schema, role }
+      : { ...script(name, blocks[index * 2], blocks[index * 2 + 1]), role },
+  );
+  const services = createCellServices();
+  const end = slot.start(
+    {
+      write: (kind, id, bytes) => writer.send(kind, frame.slot, id, bytes),
+      ask: services.ask,
+      serve: services.serve,
+    },
+    { config: header.config, cpuMs: header.cpuMs, scripts },
+  );
+  if (end.end === 'ok') {
+    slots.set(frame.slot, slot);
+    writer.send(FRAME.loaded, frame.slot, frame.id);
+  } else {
+    writer.send(FRAME.loadFailed, frame.slot, frame.id, JSON.stringify(end));
+  }
+  // The next start finds a fresh isolate; made only after the answer has left.
+  setImmediate(() => {
+    warm ??= createSlot(LIMITS.memoryMiB);
+  });
+}
+
+function createSlot(memoryMiB: number): Slot {
+  if (platform === undefined) throw new Error('The platform script must arrive before any load');
+  return new Slot(driver, platform, memoryMiB);
+}
+
+function script(name: string, code: Buffer | undefined, cache: Buffer | undefined): Script {
+  const text = code?.toString('utf8') ?? '';
+  if (cache === undefined || cache.length === 0) return { name, code: text };
+  // Views into the read buffer do not outlive the frame.
+  return { name, code: text, cachedData: Buffer.from(cache) };
+}

@@ -1,0 +1,238 @@
+// One isolate within the cell: batches its frames into turns, charges their cost to calls, keeps its
+// timers, and ends it when a turn breaks a limit. Called by main.ts; knows nothing of other slots.
+
+import { FRAME } from '../frames.ts';
+import type { FrameKind } from '../frames.ts';
+import { LIMITS } from '../limits.ts';
+import type { Driver, Isolate, Script, TurnEnd } from './driver.ts';
+
+/** What a slot may do outside: write frames, answer questions, serve requests inside the cell. */
+export type SlotPowers = {
+  readonly write: (kind: FrameKind, id: number, payload: Buffer | string) => void;
+  readonly ask: (operation: string, text: string) => string;
+  /** Serves `cell.*` requests (crypto); resolves with JSON text, rejects with a message. */
+  readonly serve: (capability: string, payload: string) => Promise<string>;
+};
+
+type Outgoing = { readonly kind: number; readonly id: number; readonly text: string };
+
+/** Frames after which nothing more comes for a request; a reply that starts with `*` is followed by chunks. */
+const ENDINGS: ReadonlySet<number> = new Set([FRAME.refuse, FRAME.end, FRAME.broken]);
+const GUEST_KINDS: ReadonlySet<number> = new Set([
+  FRAME.result,
+  FRAME.failure,
+  FRAME.request,
+  FRAME.abandon,
+  FRAME.log,
+  FRAME.chunk,
+  FRAME.end,
+  FRAME.broken,
+  FRAME.credit,
+]);
+
+/** A loaded isolate and everything that belongs to it. */
+export class Slot {
+  readonly #isolate: Isolate;
+  #powers: SlotPowers | undefined;
+  #cpuMs: number = LIMITS.cpuMs;
+  #batch = '';
+  #touched = new Set<number>();
+  #outgoing: Outgoing[] = [];
+  #sentChars = 0;
+  #over = false;
+  #ended = false;
+  readonly #timers = new Map<number, NodeJS.Timeout>();
+  readonly #callOfRequest = new Map<number, number>();
+  readonly #costUs = new Map<number, number>();
+
+  constructor(driver: Driver, platform: Script, memoryMiB: number) {
+    this.#isolate = driver.createIsolate({
+      memoryMiB,
+      platform,
+      timeoutMs: LIMITS.loadMs,
+      ports: {
+        send: (kind, id, text) => this.#take(kind, id, text),
+        ask: (operation, text) => this.#answer(operation, text),
+      },
+    });
+  }
+
+  /** Gives the slot its powers and loads a bundle into it. */
+  start(
+    powers: SlotPowers,
+    bundle: { config: string; cpuMs: number; scripts: readonly (Script & { role: LoadRole })[] },
+  ): TurnEnd {
+    this.#powers = powers;
+    this.#cpuMs = bundle.cpuMs;
+    this.#isolate.configure(bundle.config);
+    for (const script of bundle.scripts) {
+      const end = this.#isolate.load(script, script.role, LIMITS.loadMs);
+      if (end.end !== 'ok') {
+        this.dispose();
+        return end;
+      }
+    }
+    this.#flush(0);
+    return { end: 'ok' };
+  }
+
+  /** Queues one frame for the next turn. */
+  push(kind: number, id: number, payload: Buffer): void {
+    const binary = kind === FRAME.chunk;
+    const text = payload.toString(binary ? 'base64' : 'utf8');
+    this.#append(kind, id, text);
+    const last = kind === FRAME.reply ? !text.startsWith('*') : ENDINGS.has(kind);
+    if (last) this.#callOfRequest.delete(id);
+  }
+
+  /** Runs one turn over everything queued. */
+  turn(): void {
+    if (this.#ended || this.#batch === '') return;
+    const batch = this.#batch;
+    const touched = this.#touched;
+    this.#batch = '';
+    this.#touched = new Set();
+    const before = this.#isolate.cpuNs();
+    const end = this.#isolate.enter(batch, this.#cpuMs);
+    const spentUs = Number(this.#isolate.cpuNs() - before) / 1_000;
+    // Frames that ran in one turn cannot be told apart from outside: they share its cost.
+    for (const call of touched) {
+      this.#costUs.set(call, (this.#costUs.get(call) ?? 0) + spentUs / touched.size);
+    }
+    this.#flush(this.#isolate.heapBytes());
+    if (this.#over) return this.#fault('EXTENSION_QUOTA_EXCEEDED', 'messages per turn');
+    if (end.end === 'cpu')
+      return this.#fault('EXTENSION_CPU_EXCEEDED', `${this.#cpuMs} ms in one turn`);
+    if (end.end === 'memory') return this.#fault('EXTENSION_MEMORY_EXCEEDED', 'heap limit');
+    if (end.end === 'threw') this.#logDetached(end.message);
+  }
+
+  /** Frees the isolate, its timers and its waiting frames. */
+  dispose(): void {
+    this.#ended = true;
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+    this.#isolate.dispose();
+  }
+
+  #append(kind: number, id: number, text: string): void {
+    if (this.#ended) return;
+    if (kind === FRAME.invoke) this.#touched.add(id);
+    const call = this.#callOfRequest.get(id);
+    if (call !== undefined && kind !== FRAME.invoke && kind !== FRAME.cancel)
+      this.#touched.add(call);
+    this.#batch += `${kind},${id},${text.length}:${text}`;
+  }
+
+  /** The guest's `send`. Runs inside a turn: only checks and queues. */
+  #take(kind: unknown, id: unknown, text: unknown): boolean {
+    if (typeof kind !== 'number' || typeof id !== 'number' || typeof text !== 'string')
+      return false;
+    this.#sentChars += text.length;
+    const full =
+      this.#outgoing.length >= LIMITS.sendsPerTurn || this.#sentChars > LIMITS.sendCharsPerTurn;
+    if (full || !GUEST_KINDS.has(kind)) {
+      this.#over = true;
+      return false;
+    }
+    this.#outgoing.push({ kind, id, text });
+    return true;
+  }
+
+  #flush(heapBytes: number): void {
+    const outgoing = this.#outgoing;
+    this.#outgoing = [];
+    this.#sentChars = 0;
+    for (const { kind, id, text } of outgoing) {
+      if (kind === FRAME.result || kind === FRAME.failure) this.#finish(kind, id, text, heapBytes);
+      else if (kind === FRAME.request) this.#request(id, text);
+      else this.#relay(kind, id, text);
+    }
+  }
+
+  #finish(kind: FrameKind, call: number, text: string, heapBytes: number): void {
+    const cost = Buffer.allocUnsafe(16);
+    cost.writeDoubleLE(this.#costUs.get(call) ?? 0, 0);
+    cost.writeDoubleLE(heapBytes, 8);
+    this.#costUs.delete(call);
+    this.#powers?.write(kind, call, Buffer.concat([cost, Buffer.from(text)]));
+  }
+
+  #request(id: number, text: string): void {
+    const space = text.indexOf(' ');
+    const second = text.indexOf(' ', space + 1);
+    const call = Number(text.slice(0, space));
+    const capability = text.slice(space + 1, second);
+    if (call !== 0) this.#callOfRequest.set(id, call);
+    if (!capability.startsWith('cell.')) return this.#relay(FRAME.request, id, text);
+    const answer = this.#powers?.serve(capability, text.slice(second + 1));
+    answer?.then(
+      (json) => this.#answerLater(FRAME.reply, id, ` ${json}`),
+      (error: unknown) => this.#answerLater(FRAME.refuse, id, wireError(error)),
+    );
+  }
+
+  #answerLater(kind: number, id: number, text: string): void {
+    this.#append(kind, id, text);
+    this.#callOfRequest.delete(id);
+    this.turn();
+  }
+
+  #relay(kind: number, id: number, text: string): void {
+    if (kind === FRAME.abandon) this.#callOfRequest.delete(id);
+    const payload = kind === FRAME.chunk ? Buffer.from(text, 'base64') : text;
+    this.#powers?.write(kind as FrameKind, id, payload);
+  }
+
+  /** The guest's `ask`. Timers are kept here; everything else is answered by host/sandbox/ask. */
+  #answer(operation: unknown, text: unknown): string {
+    if (typeof operation !== 'string' || typeof text !== 'string') return '-Only text can be asked';
+    if (text.length > LIMITS.askChars) {
+      return `-The text of "${operation}" is over ${LIMITS.askChars} characters`;
+    }
+    if (operation === 'timer.set') return this.#setTimer(text);
+    if (operation === 'timer.clear') return this.#clearTimer(text);
+    return this.#powers?.ask(operation, text) ?? '-Not available while loading the platform';
+  }
+
+  #setTimer(text: string): string {
+    if (this.#timers.size >= LIMITS.timersPerInstance) {
+      return `-More than ${LIMITS.timersPerInstance} timers are set: clear some first`;
+    }
+    const [id = 0, ms = 0] = text.split(' ').map(Number);
+    const delayMs = Math.min(Math.max(1, Math.trunc(ms) || 1), 0x7fffffff);
+    const timer = setTimeout(() => {
+      this.#timers.delete(id);
+      this.#append(FRAME.timer, id, '');
+      this.turn();
+    }, delayMs);
+    this.#timers.set(id, timer);
+    return '+';
+  }
+
+  #clearTimer(text: string): string {
+    const id = Number(text);
+    clearTimeout(this.#timers.get(id));
+    this.#timers.delete(id);
+    return '+';
+  }
+
+  #logDetached(message: string): void {
+    const line = { level: 'error', message: `Unhandled: ${message}` };
+    this.#powers?.write(FRAME.log, 0, JSON.stringify(line));
+  }
+
+  #fault(code: string, limit: string): void {
+    this.dispose();
+    this.#powers?.write(FRAME.fault, 0, JSON.stringify({ code, limit }));
+  }
+}
+
+/** What a script of a load is, in loading order. */
+export type LoadRole = 'schema' | 'dependencies' | 'extension';
+
+function wireError(error: unknown): string {
+  const { name, message } = error instanceof Error ? error : { name: 'Error', message: 'failed' };
+  const text = message.slice(0, LIMITS.errorMessageChars);
+  return JSON.stringify({ code: name, message: text });
+}

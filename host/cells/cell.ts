@@ -38,8 +38,6 @@ export type SlotEvents = {
 export type LoadSpec = {
   readonly memoryMiB: number;
   readonly cpuMs: number;
-  /** Config as JSON text, secrets already sealed. */
-  readonly config: string;
   readonly scripts: readonly {
     readonly name: string;
     readonly role: 'schema' | 'dependencies' | 'extension';
@@ -115,12 +113,11 @@ export class Cell {
   /** Loads a bundle into a new slot; the outcome arrives at `events.loaded` or `loadFailed`. */
   open(spec: LoadSpec, events: SlotEvents): number {
     const slot = this.#nextSlot++;
-    const { memoryMiB, cpuMs, config, scripts } = spec;
+    const { memoryMiB, cpuMs, scripts } = spec;
     this.#slots.set(slot, { events, cpuMs, memoryMiB });
     const header = {
       memoryMiB,
       cpuMs,
-      config,
       scripts: scripts.map(({ name, role }) => ({ name, role })),
     };
     const blocks = scripts.flatMap(({ code, cachedData }) => [code, cachedData ?? '']);

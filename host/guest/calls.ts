@@ -48,9 +48,9 @@ export function currentDefinition(): Definition {
   return definition;
 }
 
-/** Sets what handlers get as `config`: JSON text from the host. */
-export function configure(text: string): void {
-  config = deepFreeze(parse(text));
+/** Sets what handlers get as `config`. */
+export function setConfig(value: unknown): void {
+  config = deepFreeze(value);
 }
 
 /** Runs one call; `text` is `{"call":{…},"input":…}`. */

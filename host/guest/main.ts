@@ -2,13 +2,11 @@
 // Exports are reached by the cell through references; guest code never sees them.
 
 import { connect, deliver as route } from './bridge.ts';
-import { cancel, configure, describeError, invoke, probes, setDefinition } from './calls.ts';
+import { cancel, describeError, invoke, probes, setConfig, setDefinition } from './calls.ts';
 import { describe, validateConfig } from './describe.ts';
 import { installPlatform } from './platform/install.ts';
 import { beginTurn } from './platform/time.ts';
 import * as sdk from './sdk.ts';
-
-export { configure };
 
 type Factory = (module: { exports: Exports }, exports: Exports, require: Require) => void;
 type Exports = { [name: string]: unknown };
@@ -26,7 +24,15 @@ export function boot(
   connect(send, ask, { invoke, cancel });
   probes[':describe'] = () => describe(schemaModule()['z'] as Zod | undefined);
   probes[':validate'] = validateConfig;
+  probes[':configure'] = applyConfig;
   installPlatform();
+}
+
+/** Checks config values by the extension's schema; when they fit, handlers get the parsed ones. */
+function applyConfig(values: unknown): Record<string, unknown> {
+  const { ok, value, issues } = validateConfig(values);
+  if (ok === true) setConfig(value);
+  return { ok, issues };
 }
 
 /** One turn. */

@@ -23,8 +23,6 @@ export type TurnEnd =
 export type Isolate = {
   /** Runs one script of a bundle. Ends like a turn; `threw` means the load failed. */
   load(script: Script, role: 'schema' | 'dependencies' | 'extension', timeoutMs: number): TurnEnd;
-  /** Sets what the handlers get as `config`, as JSON text. */
-  configure(config: string): void;
   /** Hands a batch of frames to the guest and runs it until it is quiet. */
   enter(batch: string, timeoutMs: number): TurnEnd;
   /** Nanoseconds of CPU used so far, bytes of heap now. */

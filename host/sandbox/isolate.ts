@@ -38,7 +38,6 @@ class IvmIsolate implements Isolate {
   readonly #context: ivm.Context;
   readonly #deliver: Deliver;
   readonly #load: Load;
-  readonly #configure: Deliver;
   #heapBytes = 0;
   #heapReadAt = 0;
   #cpuNs = 0n;
@@ -48,7 +47,6 @@ class IvmIsolate implements Isolate {
     this.#context = context;
     this.#deliver = exports.getSync('deliver', { reference: true }) as Deliver;
     this.#load = exports.getSync('load', { reference: true }) as Load;
-    this.#configure = exports.getSync('configure', { reference: true }) as Deliver;
   }
 
   load(script: Script, role: string, timeoutMs: number): TurnEnd {
@@ -62,10 +60,6 @@ class IvmIsolate implements Isolate {
       compiled.release();
     });
     return end.end === 'ok' && failure !== '' ? { end: 'threw', message: failure } : end;
-  }
-
-  configure(config: string): void {
-    this.#configure.applySync(undefined, [config], { timeout: LIMITS.cpuMs });
   }
 
   enter(batch: string, timeoutMs: number): TurnEnd {

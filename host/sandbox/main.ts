@@ -16,7 +16,6 @@ import type { LoadRole } from './slot.ts';
 type LoadHeader = {
   readonly memoryMiB: number;
   readonly cpuMs: number;
-  readonly config: string;
   readonly scripts: readonly { readonly name: string; readonly role: LoadRole }[];
 };
 
@@ -80,7 +79,7 @@ function load(frame: Frame): void {
       ask: services.ask,
       serve: services.serve,
     },
-    { config: header.config, cpuMs: header.cpuMs, scripts },
+    { cpuMs: header.cpuMs, scripts },
   );
   if (end.end === 'ok') {
     slots.set(frame.slot, slot);

@@ -60,11 +60,10 @@ export class Slot {
   /** Gives the slot its powers and loads a bundle into it. */
   start(
     powers: SlotPowers,
-    bundle: { config: string; cpuMs: number; scripts: readonly (Script & { role: LoadRole })[] },
+    bundle: { cpuMs: number; scripts: readonly (Script & { role: LoadRole })[] },
   ): TurnEnd {
     this.#powers = powers;
     this.#cpuMs = bundle.cpuMs;
-    this.#isolate.configure(bundle.config);
     for (const script of bundle.scripts) {
       const end = this.#isolate.load(script, script.role, LIMITS.loadMs);
       if (end.end !== 'ok') {

@@ -1,0 +1,383 @@
+// One instance: starts its isolate when it is needed, swaps generations, rests after too many failures.
+// Calls go in, a runner carries them; what it may do and what it is configured with is handed in.
+
+import { Runner } from '../broker/runner.ts';
+import type { RunnerEvents, RunOutcome, RunRequest } from '../broker/runner.ts';
+import type { CapabilityTable } from '../capabilities/capability.ts';
+import type { Cell } from '../cells/cell.ts';
+import { TRUSTED_CELL } from '../cells/supervisor.ts';
+import type { Supervisor } from '../cells/supervisor.ts';
+import { HostError } from '../errors.ts';
+import type { ErrorData } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { createStackMapper, decideLimits, loadScripts, parseDescription } from './compiled.ts';
+import type { Compiled, Description } from './compiled.ts';
+import type { InstanceState } from './host.ts';
+import { Strikes } from './strikes.ts';
+
+/** What an isolate starts with: the powers of this instance and its config, secrets sealed. */
+export type Endowment = {
+  readonly table: CapabilityTable;
+  /** Config values by field, secrets as `sealed:…`. */
+  readonly values: Readonly<Record<string, unknown>>;
+  /** Forgets seals and closes connections; called when the isolate is gone. */
+  readonly close: () => void;
+};
+
+/** What an instance needs from outside. */
+export type InstancePowers = {
+  readonly supervisor: Supervisor;
+  /** Makes the powers for a new isolate from the stored config and grants. */
+  readonly endow: (description: Description) => Promise<Endowment>;
+  readonly nowMs: () => number;
+  readonly onLog: RunnerEvents['log'];
+  readonly onChange: (change: { type: InstanceChange; data: Record<string, unknown> }) => void;
+};
+
+/** What an instance reports. */
+export type InstanceChange = 'instance.state' | 'instance.reloaded' | 'instance.rolled-back';
+
+type Hot = { readonly runner: Runner; readonly compiled: Compiled; readonly endowment: Endowment };
+type Probation = { left: number; failed: number; readonly previous: Compiled };
+
+/** Codes that say the code itself is broken, not the world around it. */
+const BROKEN: ReadonlySet<string> = new Set([
+  'EXTENSION_THREW',
+  'EXTENSION_CPU_EXCEEDED',
+  'EXTENSION_MEMORY_EXCEEDED',
+  'EXTENSION_QUOTA_EXCEEDED',
+  'EXTENSION_OUTPUT_INVALID',
+  'EXTENSION_CRASHED',
+]);
+
+/** An enabled instance, hot or idle. */
+export class Instance {
+  /** `category/name/instance` */
+  readonly id: string;
+  readonly #extension: string;
+  readonly #powers: InstancePowers;
+  readonly #trusted: boolean;
+  readonly #strikes = new Strikes();
+  #compiled: Compiled;
+  #hot: Hot | undefined;
+  #starting: Promise<Hot> | undefined;
+  #probation: Probation | undefined;
+  #state: InstanceState = 'idle';
+  #lastError: ErrorData | null = null;
+  #restUntilMs = 0;
+  #stopped = false;
+  #struck = false;
+
+  constructor(
+    subject: { readonly id: string; readonly extension: string; readonly trusted: boolean },
+    compiled: Compiled,
+    powers: InstancePowers,
+  ) {
+    this.id = subject.id;
+    this.#extension = subject.extension;
+    this.#trusted = subject.trusted;
+    this.#compiled = compiled;
+    this.#powers = powers;
+  }
+
+  get state(): InstanceState {
+    return this.#state;
+  }
+
+  get lastError(): ErrorData | null {
+    return this.#lastError;
+  }
+
+  get compiled(): Compiled {
+    return this.#compiled;
+  }
+
+  get callsRunning(): number {
+    return this.#hot?.runner.callsRunning ?? 0;
+  }
+
+  /** Epoch milliseconds of the last call's end; undefined while cold or busy. */
+  get idleSinceMs(): number | undefined {
+    const runner = this.#hot?.runner;
+    return runner === undefined || runner.callsRunning > 0 ? undefined : runner.lastUsedMs;
+  }
+
+  /** Runs one handler, starting the isolate first when it is cold. */
+  async call(request: RunRequest): Promise<RunOutcome> {
+    const hot = this.#hot ?? (await this.start());
+    return hot.runner.run(request);
+  }
+
+  /**
+   * Makes sure an isolate is hot.
+   *
+   * @throws {HostError} `EXTENSION_QUARANTINED` while it rests, `EXTENSION_LOAD_FAILED`,
+   *   `CALLER_CONFIG_INVALID`, `CALLER_NOT_RUNNING` after `stop`
+   */
+  async start(): Promise<{ readonly runner: Runner }> {
+    if (this.#hot !== undefined) return this.#hot;
+    this.#assertMayStart();
+    this.#starting ??= this.#open(this.#compiled).finally(() => {
+      this.#starting = undefined;
+    });
+    const hot = await this.#starting;
+    if (this.#hot === undefined && !this.#stopped) {
+      this.#hot = hot;
+      this.#setState('running', null);
+    }
+    return hot;
+  }
+
+  /** Replaces the running code; a failure leaves the old generation serving and is thrown. */
+  async reload(compiled: Compiled): Promise<void> {
+    const previous = this.#compiled;
+    const old = this.#hot;
+    if (old === undefined) {
+      this.#compiled = compiled;
+      this.#probation = undefined;
+      return;
+    }
+    const fresh = await this.#open(compiled);
+    await this.#handOver(old, fresh);
+    this.#swap(fresh, old);
+    this.#probation = { left: LIMITS.probationCalls, failed: 0, previous };
+    const data = { generation: compiled.bundle.hash, version: compiled.manifest.version };
+    this.#powers.onChange({ type: 'instance.reloaded', data });
+  }
+
+  /** Gives the isolate up until the next call. */
+  async evict(): Promise<void> {
+    const hot = this.#hot;
+    if (hot === undefined || hot.runner.callsRunning > 0) return;
+    this.#hot = undefined;
+    this.#close(hot, new HostError('CALLER_NOT_RUNNING', 'The isolate was given up while idle'));
+    this.#setState('idle', this.#lastError);
+  }
+
+  /** Drains and frees the isolate; the instance cannot start again. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const hot = this.#hot ?? (await this.#starting?.catch(() => undefined));
+    this.#hot = undefined;
+    if (hot === undefined) return;
+    await hot.runner.drain();
+    this.#close(hot, new HostError('CALLER_NOT_RUNNING', `"${this.id}" was stopped`));
+  }
+
+  /** Forgives past failures: an admin asked for a restart. */
+  forgive(): void {
+    this.#strikes.reset();
+    this.#restUntilMs = 0;
+    if (this.#state === 'quarantined') this.#setState('idle', null);
+  }
+
+  #assertMayStart(): void {
+    if (this.#stopped) throw new HostError('CALLER_NOT_RUNNING', `"${this.id}" is stopped`);
+    const restMs = this.#restUntilMs - this.#powers.nowMs();
+    if (restMs <= 0) return;
+    throw new HostError(
+      'EXTENSION_QUARANTINED',
+      `Cannot run "${this.id}": it failed too often and rests for ${Math.ceil(restMs / 1_000)} s`,
+      {
+        remedy: 'Look at its last error, then restart it to try at once',
+        details: { retryAfterMs: restMs, lastError: this.#lastError },
+      },
+    );
+  }
+
+  /** A cell for this instance: trusted ones share one until they misbehave. */
+  #cellKey(): string {
+    return this.#trusted && !this.#struck ? TRUSTED_CELL : `own:${this.#extension}`;
+  }
+
+  async #open(compiled: Compiled): Promise<Hot> {
+    const { supervisor, endow, nowMs, onLog } = this.#powers;
+    const key = this.#cellKey();
+    try {
+      const [cell, endowment] = await Promise.all([
+        supervisor.acquire(key),
+        endow(compiled.description),
+      ]);
+      const { cpuMs, memoryMiB } = decideLimits(compiled.manifest);
+      const runner = new Runner({
+        instance: this.id,
+        generation: compiled.bundle.hash,
+        cell,
+        spec: { cpuMs, memoryMiB, scripts: loadScripts(compiled.bundle) },
+        table: endowment.table,
+        mapStack: createStackMapper(compiled.bundle),
+        nowMs,
+        events: {
+          log: onLog,
+          ended: (ended, error) => this.#onEnded(ended, error, cell),
+          finished: (ran, request, error) => this.#onFinished(ran, request, error),
+        },
+      });
+      const hot = { runner, compiled, endowment };
+      try {
+        await configureRunner(hot, nowMs());
+      } catch (error) {
+        this.#close(hot, new HostError('CALLER_NOT_RUNNING', 'The start failed'));
+        throw error;
+      }
+      return hot;
+    } catch (error) {
+      if (error instanceof HostError && this.#hot === undefined)
+        this.#setState('failed', error.toData());
+      throw error;
+    }
+  }
+
+  /** State goes from the old generation to the new one; handlers that do not exist are skipped. */
+  async #handOver(old: Hot, fresh: Hot): Promise<void> {
+    const suspends = old.compiled.description.handlers.includes('onSuspend');
+    const resumes = fresh.compiled.description.handlers.includes('onResume');
+    if (!suspends || !resumes) return;
+    try {
+      const { text } = await old.runner.run(ownCall('onSuspend', 'null', this.#powers.nowMs()));
+      if (text.length > LIMITS.resumeStateChars) {
+        const limit = LIMITS.resumeStateChars;
+        throw new HostError(
+          'EXTENSION_OUTPUT_INVALID',
+          `The state of onSuspend is over ${limit} characters`,
+        );
+      }
+      const input = `{"state":${text},"fromVersion":${JSON.stringify(old.compiled.manifest.version)}}`;
+      await fresh.runner.run(ownCall('onResume', input, this.#powers.nowMs()));
+    } catch (error) {
+      this.#close(fresh, new HostError('CALLER_NOT_RUNNING', 'The hand-over failed'));
+      throw error;
+    }
+  }
+
+  #swap(fresh: Hot, old: Hot): void {
+    this.#hot = fresh;
+    this.#compiled = fresh.compiled;
+    this.#setState('running', null);
+    void old.runner
+      .drain()
+      .then(() => this.#close(old, new HostError('CALLER_NOT_RUNNING', 'A newer generation runs')));
+  }
+
+  #close({ runner, endowment }: Hot, reason: HostError): void {
+    runner.dispose(reason);
+    endowment.close();
+    this.#powers.supervisor.release(this.#cellKey(), runner.cell);
+  }
+
+  #onFinished(runner: Runner, request: RunRequest, error: HostError | undefined): void {
+    const probation = this.#probation;
+    if (probation === undefined || request.handler.startsWith(':')) return;
+    if (this.#hot?.runner !== runner) return;
+    probation.left -= 1;
+    if (error !== undefined && BROKEN.has(error.code)) probation.failed += 1;
+    if (probation.left > 0) return;
+    this.#probation = undefined;
+    if (probation.failed < LIMITS.probationCalls) return;
+    void this.#rollBack(probation.previous, error);
+  }
+
+  /** The first calls of a new generation all failed: the previous one serves again. */
+  async #rollBack(previous: Compiled, error: HostError | undefined): Promise<void> {
+    const failed = this.#compiled;
+    const old = this.#hot;
+    this.#compiled = previous;
+    try {
+      const fresh = await this.#open(previous);
+      if (old === undefined) this.#hot = fresh;
+      else this.#swap(fresh, old);
+    } catch (reason) {
+      // The next call starts the previous generation again and reports what is wrong with it.
+      this.#hot = undefined;
+      this.#setState('failed', reason instanceof HostError ? reason.toData() : null);
+    }
+    const cause = error?.toData() ?? null;
+    const data = { from: failed.bundle.hash, to: previous.bundle.hash, cause };
+    this.#powers.onChange({ type: 'instance.rolled-back', data });
+  }
+
+  #onEnded(runner: Runner, error: HostError, cell: Cell): void {
+    const hot = this.#hot;
+    if (hot?.runner !== runner) return;
+    this.#hot = undefined;
+    hot.endowment.close();
+    // In a shared process only those that had work in it can be to blame.
+    const blamed =
+      error.details?.['cause'] === undefined ||
+      this.#cellKey() !== TRUSTED_CELL ||
+      cell.running > 0;
+    if (!blamed) return this.#setState('idle', this.#lastError);
+    const ownCell = this.#cellKey() !== TRUSTED_CELL;
+    this.#struck = true;
+    // What broke a limit may still burn CPU in natives: a process of one's own goes with it.
+    if (ownCell && !cell.ended)
+      cell.kill({ cause: 'stopped', detail: 'its isolate broke a limit' });
+    this.#strike(error);
+  }
+
+  #strike(error: HostError): void {
+    const verdict = this.#strikes.add(this.#powers.nowMs());
+    if (verdict.act === 'restart') return this.#setState('idle', error.toData());
+    this.#restUntilMs = verdict.untilMs;
+    this.#setState('quarantined', error.toData());
+  }
+
+  #setState(state: InstanceState, error: ErrorData | null): void {
+    const changed = state !== this.#state;
+    this.#state = state;
+    this.#lastError = error;
+    if (changed || error !== null) {
+      this.#powers.onChange({ type: 'instance.state', data: { state, error } });
+    }
+  }
+}
+
+async function configureRunner({ runner, endowment }: Hot, nowMs: number): Promise<void> {
+  // Sent before the load is confirmed: one trip to the cell instead of two.
+  const configured = runner.run(ownCall(':configure', JSON.stringify(endowment.values), nowMs));
+  configured.catch(() => undefined);
+  await runner.loaded;
+  const { text } = await configured;
+  const { ok, issues } = JSON.parse(text) as { ok: boolean; issues?: readonly FieldIssue[] };
+  if (!ok) throw configError(issues ?? []);
+}
+
+/** One field that a schema refused. */
+export type FieldIssue = { readonly field: string; readonly message: string };
+
+/** Names every refused field; `details.fields` has them one by one. */
+export function configError(issues: readonly FieldIssue[]): HostError {
+  const fields = issues.slice(0, 50).map(({ field, message }) => ({
+    field: String(field).slice(0, 200),
+    message: String(message).slice(0, 500),
+  }));
+  const words = fields.map(({ field, message }) => `"${field}": ${message}`).join('; ');
+  return new HostError('CALLER_CONFIG_INVALID', `Config is not valid: ${words}`, {
+    remedy: 'Correct the named fields and send the config again',
+    details: { fields },
+  });
+}
+
+/** A call that the host makes on its own behalf. */
+export function ownCall(handler: string, inputText: string, nowMs: number): RunRequest {
+  return {
+    callId: `host${handler.startsWith(':') ? '' : ':'}${handler}`,
+    operationId: `host:${handler}:${nowMs}`,
+    attempt: 1,
+    handler,
+    inputText,
+    deadlineMs: nowMs + LIMITS.loadMs,
+    dryRun: false,
+    signal: new AbortController().signal,
+  };
+}
+
+/** Reads an extension's description from a hot isolate. */
+export async function describeRunner(
+  runner: Runner,
+  category: string,
+  nowMs: number,
+): Promise<Description> {
+  const { text } = await runner.run(ownCall(':describe', 'null', nowMs));
+  return parseDescription(text, category);
+}

@@ -26,7 +26,7 @@ export function createIvmDriver(onCatastrophe: (message: string) => void): Drive
       const context = isolate.createContextSync();
       const exports = runFactory(isolate, context, platform, timeoutMs);
       exports
-        .getSync('boot', { reference: true })
+        .getSync('boot', { reference: true, accessors: true })
         .applySync(undefined, [portFor(ports.send), portFor(ports.ask)], { timeout: timeoutMs });
       return new IvmIsolate(isolate, context, exports);
     },
@@ -45,8 +45,8 @@ class IvmIsolate implements Isolate {
   constructor(isolate: ivm.Isolate, context: ivm.Context, exports: Exports) {
     this.#isolate = isolate;
     this.#context = context;
-    this.#deliver = exports.getSync('deliver', { reference: true }) as Deliver;
-    this.#load = exports.getSync('load', { reference: true }) as Load;
+    this.#deliver = exports.getSync('deliver', { reference: true, accessors: true }) as Deliver;
+    this.#load = exports.getSync('load', { reference: true, accessors: true }) as Load;
   }
 
   load(script: Script, role: string, timeoutMs: number): TurnEnd {

@@ -2,14 +2,9 @@
 // main.ts builds it; nothing here knows HTTP.
 
 import type { Problem } from '../build/build.ts';
+import type { Category } from '../catalog/categories.ts';
 import type { ErrorData } from '../errors.ts';
 import type { Field } from '../../sdk/domain.ts';
-
-/** The three categories, in the order they are listed. */
-export const CATEGORIES = ['servers', 'gateways', 'others'] as const;
-
-/** One of `CATEGORIES`. */
-export type Category = (typeof CATEGORIES)[number];
 
 /** Names as they came in a URL: case and hyphens do not matter until the catalog has resolved them. */
 export type ExtensionRef = { readonly category: string; readonly name: string };

@@ -102,6 +102,8 @@ export const LIMITS = {
   folderDepth: 32,
   /** Milliseconds of one build; a 770 KB dependency takes about 60 here. */
   buildMs: 20_000,
+  /** Folders whose last build the builder keeps for a quick rebuild; esbuild holds a few MB for each. */
+  keptBuilds: 32,
   /** Bytes of a finished bundle, dependencies included. */
   bundleBytes: 16 * MIB,
   /** Bytes of manifest.json. */

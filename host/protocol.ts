@@ -1,7 +1,6 @@
 // Every frame between the host and a cell, and the one way to write and read them.
 // Both sides import it. A frame says which slot it is for; who speaks is known from the pipe.
 
-import type { FrameKind } from './frames.ts';
 import { LIMITS } from './limits.ts';
 
 /** One message on the pipe. `payload` is a view into the read buffer: copy it to keep it. */
@@ -30,7 +29,7 @@ export class FrameWriter {
   }
 
   /** Queues one frame; `payload` must not change until the tick ends. */
-  send(kind: FrameKind, slot: number, id: number, payload: Buffer | string = EMPTY): void {
+  send(kind: number, slot: number, id: number, payload: Buffer | string = EMPTY): void {
     const text = typeof payload === 'string';
     const bytes = text ? Buffer.byteLength(payload) : payload.length;
     const frame = Buffer.allocUnsafe(text ? HEADER_BYTES + bytes : HEADER_BYTES);

@@ -40,6 +40,12 @@ export type BuildResult =
   | { readonly ok: true; readonly bundle: Bundle; readonly wallMs: number }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
+/** A script of ours with the code cache of the builder's compile. */
+export type PlatformScript = { readonly code: string; readonly cachedData: Uint8Array };
+
+/** What every cell is greeted with. */
+export type Platform = { readonly platform: PlatformScript; readonly schema: PlatformScript };
+
 /** Compiles extension folders in a process of its own; one build per folder at a time. */
 export type Builder = {
   /**
@@ -49,8 +55,8 @@ export type Builder = {
    * package.json names, and runs nothing. Ends within `LIMITS.buildMs`.
    */
   build(folder: string): Promise<BuildResult>;
-  /** Compiles the code that every isolate starts from (host/guest/main.ts) to one script. */
-  buildPlatform(): Promise<BundlePart>;
+  /** Compiles the code that every isolate starts from: the platform, and zod for those that use it. */
+  buildPlatform(): Promise<Platform>;
   /** Drops what is kept of a folder for quick rebuilds. */
   forget(folder: string): void;
   [Symbol.asyncDispose](): Promise<void>;

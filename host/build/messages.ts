@@ -1,0 +1,62 @@
+// Messages between the host and a builder process, packed so that code travels as bytes, not as JSON.
+
+import { packBlocks, unpackBlocks } from '../protocol.ts';
+import type { BuildResult, BundlePart, Platform, Problem } from './build.ts';
+
+/** Kinds of frame on a builder's pipe; a reply repeats the request's id. */
+export const BUILDER_FRAME = { platform: 1, build: 2, forget: 3, ping: 8 } as const;
+
+/** What a build needs to know; paths are absolute. */
+export type BuildRequest = { readonly folder: string; readonly modules: readonly string[] };
+
+type PartHead = Omit<BundlePart, 'code' | 'cachedData' | 'sourceMap'>;
+type Head =
+  | { ok: true; hash: string; inputs: readonly string[]; wallMs: number; parts: PartHead[] }
+  | { ok: false; problems: readonly Problem[] };
+
+/** Packs how a build ended. */
+export function packResult(result: BuildResult): Buffer {
+  if (!result.ok) return packBlocks([JSON.stringify(result)]);
+  const { hash, inputs, parts } = result.bundle;
+  const heads = parts.map((part) => ({ role: part.role, hash: part.hash }));
+  const head: Head = { ok: true, hash, inputs, wallMs: result.wallMs, parts: heads };
+  const blocks = parts.flatMap(({ code, cachedData, sourceMap }) => [
+    code,
+    cachedData ?? '',
+    sourceMap ?? '',
+  ]);
+  return packBlocks([JSON.stringify(head), ...blocks]);
+}
+
+/** Undoes `packResult`; nothing of it refers to the payload afterwards. */
+export function unpackResult(payload: Buffer): BuildResult {
+  const [headBytes, ...blocks] = unpackBlocks(payload);
+  const head = JSON.parse(String(headBytes)) as Head;
+  if (!head.ok) return head;
+  const parts = head.parts.map((part, index): BundlePart => {
+    const [code, cache, map] = blocks.slice(index * 3, index * 3 + 3);
+    return {
+      ...part,
+      code: String(code),
+      ...(cache === undefined || cache.length === 0 ? {} : { cachedData: Buffer.from(cache) }),
+      ...(map === undefined || map.length === 0 ? {} : { sourceMap: String(map) }),
+    };
+  });
+  const { hash, inputs, wallMs } = head;
+  return { ok: true, wallMs, bundle: { hash, inputs, parts } };
+}
+
+/** Packs the platform; the same payload greets a cell. */
+export function packPlatform({ platform, schema }: Platform): Buffer {
+  return packBlocks([platform.code, platform.cachedData, schema.code, schema.cachedData]);
+}
+
+/** Undoes `packPlatform`. */
+export function unpackPlatform(payload: Buffer): Platform {
+  const [code, cache, schemaCode, schemaCache] = unpackBlocks(payload);
+  const script = (text: Buffer | undefined, data: Buffer | undefined): Platform['platform'] => ({
+    code: String(text),
+    cachedData: Buffer.from(data ?? []),
+  });
+  return { platform: script(code, cache), schema: script(schemaCode, schemaCache) };
+}

@@ -2,6 +2,8 @@
 // `createVendorFetch` stands in for the host's egress: it maps vendor origins to fakes on loopback and
 // puts sealed values in place. It must never let a request leave for anywhere else.
 
+import assert from 'node:assert/strict';
+
 import type { Call, Context, Json, JsonObject, Log, Storage } from 'cofferdam/sdk';
 
 /** One log line that a handler wrote. */
@@ -129,7 +131,7 @@ export function createVendorFetch(options: {
     sealed.reduce(
       (result, [from, to]) =>
         result
-          .replaceAll(from, to)
+          .replaceAll(from, () => to)
           .replaceAll(encodeURIComponent(from), () => encodeURIComponent(to)),
       text,
     );
@@ -152,4 +154,23 @@ export function createVendorFetch(options: {
 function unsealHeader(value: string, unseal: (text: string) => string): string {
   const [, credentials] = /^Basic ([A-Za-z0-9+/=]+)$/.exec(value) ?? [];
   return credentials === undefined ? unseal(value) : `Basic ${btoa(unseal(atob(credentials)))}`;
+}
+
+/**
+ * An extension's definition with every handler there: the SDK's type has most of them optional.
+ *
+ * Reading one that the extension does not have fails the test, so the type is true.
+ */
+export function handlersOf<Definition extends object>(
+  definition: Definition,
+): { readonly [Name in keyof Definition]-?: NonNullable<Definition[Name]> } {
+  const present = new Proxy(definition, {
+    get(target, name, receiver): unknown {
+      const value: unknown = Reflect.get(target, name, receiver);
+      assert.notEqual(value, undefined, `The extension has no "${String(name)}"`);
+      return value;
+    },
+  });
+  // The proxy above is the proof: an absent name throws before its value is used.
+  return present as { readonly [Name in keyof Definition]-?: NonNullable<Definition[Name]> };
 }

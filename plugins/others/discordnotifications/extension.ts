@@ -1,0 +1,164 @@
+// Discord Notifications: turns events of the panel into messages in one Discord channel.
+
+import { defineOther, fail, isFailure, secret, z } from 'cofferdam/sdk';
+import type { Context, EventMessage, Json, JsonObject } from 'cofferdam/sdk';
+
+import { readWebhook, sendMessage } from './api.ts';
+import { describeEvent, EVENT_NAMES, EVENTS, LEGACY_NAMES } from './messages.ts';
+import type { EventName } from './messages.ts';
+
+/** How long a sent event is remembered: longer than the host keeps on delivering one again. */
+const SENT_TTL_MS = 3 * 24 * 60 * 60 * 1_000;
+
+const DEFAULT_EVENTS: EventName[] = [
+  'order.created',
+  'invoice.paid',
+  'payment.failed',
+  'payment.refunded',
+  'payment.disputed',
+  'ticket.created',
+  'ticket.replied',
+  'service.suspended',
+  'service.terminated',
+  'user.created',
+];
+
+const snowflake = z
+  .string()
+  .regex(/^(?:[1-9]\d{16,19})?$/, 'must be a Discord id: 17 to 20 digits');
+
+const fields = z.object({
+  webhookUrl: secret({
+    label: 'Webhook URL',
+    description: 'Channel settings → Integrations → Webhooks → Copy webhook URL',
+    startsWith: ['https://discord.com/api/webhooks/', 'https://discordapp.com/api/webhooks/'],
+    maxLength: 500,
+  }),
+  events: z
+    .array(z.enum(EVENT_NAMES))
+    .default(DEFAULT_EVENTS)
+    .meta({ label: 'Events', description: 'What is posted' }),
+  username: z
+    .string()
+    .max(80)
+    .regex(
+      /^(?!.*(?:discord|clyde))/i,
+      'must not contain "discord" or "clyde": Discord refuses both',
+    )
+    .default('')
+    .meta({ label: 'Name', description: "Shown as the sender; empty: the webhook's own name" }),
+  avatarUrl: z
+    .string()
+    .max(2_048)
+    .regex(/^(?:https:\/\/.+)?$/, 'must be an https address')
+    .default('')
+    .meta({ label: 'Picture', description: "https address; empty: the webhook's own picture" }),
+  pingType: z
+    .enum(['none', 'user', 'role'])
+    .default('none')
+    .meta({ label: 'Ping', description: 'Who is notified by each message' }),
+  pingId: snowflake.default('').meta({ label: 'Id to ping', description: 'Of the user or role' }),
+  threadId: snowflake
+    .default('')
+    .meta({ label: 'Thread id', description: 'Posts into this thread of the channel' }),
+  showEmail: z.boolean().default(false).meta({
+    label: 'Show whole e-mail addresses',
+    description: 'Otherwise only the first letter and the domain are sent to Discord',
+  }),
+});
+
+const config = fields.refine(({ pingType, pingId }) => pingType === 'none' || pingId !== '', {
+  path: ['pingId'],
+  message: 'must be the id of the user or role to ping, or choose "none" above',
+});
+
+type Config = z.output<typeof config>;
+
+export default defineOther({
+  config,
+
+  async execute(input, ctx) {
+    const { name, data } = readInput(input);
+    if (!ctx.config.events.includes(name))
+      return { sent: false, reason: `"${name}" is switched off` };
+    return await post(name, { data }, ctx);
+  },
+
+  on: Object.fromEntries(EVENT_NAMES.map((name) => [name, onEvent(name)])),
+
+  async testConnection(ctx) {
+    try {
+      const { name, channelId } = await readWebhook(ctx);
+      return { ok: true, message: `Webhook "${name}" posts to channel ${channelId}` };
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      const { message, remedy } = error.failure;
+      return { ok: false, message, ...(remedy === undefined ? {} : { remedy }) };
+    }
+  },
+
+  actions: {
+    test: {
+      label: 'Send a test message',
+      audience: 'admin',
+      async run(_input, ctx) {
+        const embed = {
+          title: 'Test message',
+          description: 'Notifications of the panel arrive in this channel.',
+          color: EVENTS['user.created'].color,
+          fields: [],
+        };
+        const messageId = await sendMessage(ctx, { embed, ...sender(ctx.config) });
+        return { message: 'The test message was sent', data: { messageId } };
+      },
+    },
+  },
+});
+
+function onEvent(name: EventName) {
+  return async (event: EventMessage, ctx: Context<Config>): Promise<Json> => {
+    if (!ctx.config.events.includes(name)) return { sent: false, reason: 'switched off' };
+    // Events come at least once; the same one must not be posted twice.
+    const key = `sent:${event.id}`;
+    if ((await ctx.storage.get(key)) !== null) return { sent: false, reason: 'sent before' };
+    const result = await post(name, event, ctx);
+    await ctx.storage.set(key, true, { ttlMs: SENT_TTL_MS });
+    return result;
+  };
+}
+
+async function post(
+  name: EventName,
+  event: { readonly at?: string; readonly data: JsonObject },
+  ctx: Context<Config>,
+): Promise<Json> {
+  const embed = describeEvent(name, event, { showEmail: ctx.config.showEmail });
+  const messageId = await sendMessage(ctx, { embed, ...sender(ctx.config) });
+  return { sent: true, messageId };
+}
+
+function sender({ username, avatarUrl, threadId, pingType, pingId }: Config) {
+  return {
+    username: username || undefined,
+    avatarUrl: avatarUrl || undefined,
+    threadId: threadId || undefined,
+    ping: pingType === 'none' || pingId === '' ? undefined : { type: pingType, id: pingId },
+  };
+}
+
+/** `{type, data}`; the older `event_type` and its four names are understood as well. */
+function readInput(input: Json): { name: EventName; data: JsonObject } {
+  const given = isObject(input) ? input : {};
+  const type = given['type'] ?? given['event_type'];
+  const name = EVENT_NAMES.find((known) => known === type) ?? LEGACY_NAMES.get(String(type));
+  if (name === undefined) {
+    throw fail('invalid_input', `Cannot post an event of type "${String(type)}"`, {
+      remedy: `Use one of ${[...EVENT_NAMES, ...LEGACY_NAMES.keys()].join(', ')}`,
+    });
+  }
+  return { name, data: isObject(given['data']) ? given['data'] : {} };
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -46,6 +46,10 @@ export const LIMITS = {
   /** Timers one instance may have set. */
   timersPerInstance: 1_000,
 
+  /** Text decoders in the middle of a stream, and keys of crypto.subtle, per instance. */
+  decodersPerInstance: 256,
+  keysPerInstance: 1_000,
+
   /** Log lines kept per instance for reading back, and characters of one line. */
   logLinesPerInstance: 1_000,
   logLineChars: 8_000,

@@ -4,6 +4,8 @@
 import { FRAME } from '../frames.ts';
 import { request, send } from './bridge.ts';
 import type { WireError } from './bridge.ts';
+import { AbortController } from './platform/abort.ts';
+import { DOMException } from './platform/dom-exception.ts';
 import { createFetch } from './platform/fetch.ts';
 
 type Handler = (...values: unknown[]) => unknown;

@@ -1,0 +1,66 @@
+// Key-value storage of instances in SQLite: quota, expiry, listing by prefix, atomic change.
+
+import type { Sql } from './sqlite.ts';
+import type { Store } from './store.ts';
+
+type Values = Pick<Store, 'value' | 'putValue' | 'removeValue' | 'values' | 'updateValue'>;
+type Put = { key: string; text: string; expiresMs: number | null; quotaBytes: number };
+
+/** The storage part of the store. */
+export function createValues(sql: Sql): Values {
+  const read = (instance: string, key: string, nowMs: number): unknown => {
+    const row = sql.get(
+      'SELECT value FROM stored WHERE instance = ? AND key = ? AND (expires_ms IS NULL OR expires_ms > ?)',
+      instance,
+      key,
+      nowMs,
+    );
+    return row === undefined ? null : JSON.parse(String(row['value']));
+  };
+  const put = (run: Run, instance: string, { key, text, expiresMs, quotaBytes }: Put): boolean => {
+    const bytes = Buffer.byteLength(key) + Buffer.byteLength(text);
+    const row = sql.get(
+      'SELECT coalesce(sum(bytes), 0) AS bytes FROM stored WHERE instance = ? AND key <> ?',
+      instance,
+      key,
+    );
+    if (Number(row?.['bytes'] ?? 0) + bytes > quotaBytes) return false;
+    run(
+      'INSERT OR REPLACE INTO stored (instance, key, value, bytes, expires_ms) VALUES (?, ?, ?, ?, ?)',
+      ...[instance, key, text, bytes, expiresMs],
+    );
+    return true;
+  };
+  return {
+    value: async (instance, key, nowMs) => read(instance, key, nowMs),
+    putValue: (instance, { key, value, expiresMs }, quotaBytes) =>
+      sql.write((run) => {
+        const text = JSON.stringify(value);
+        return put(run, instance, { key, text, expiresMs, quotaBytes });
+      }),
+    removeValue: (instance, key) =>
+      sql.write((run) => run('DELETE FROM stored WHERE instance = ? AND key = ?', instance, key) > 0),
+    async values(instance, { prefix, after, limit, nowMs }) {
+      const rows = sql.all(
+        `SELECT key, value FROM stored WHERE instance = ? AND key >= ? AND key > ?
+         AND substr(key, 1, ?) = ? AND (expires_ms IS NULL OR expires_ms > ?) ORDER BY key LIMIT ?`,
+        ...[instance, prefix, after, [...prefix].length, prefix, nowMs, limit],
+      );
+      return rows.map((row) => ({
+        key: String(row['key']),
+        value: JSON.parse(String(row['value'])) as unknown,
+      }));
+    },
+    updateValue: (instance, key, { nowMs, quotaBytes, change }) =>
+      sql.write((run) => {
+        const changed = change(read(instance, key, nowMs));
+        if (changed === undefined) return 'unchanged';
+        const text = JSON.stringify(changed);
+        return put(run, instance, { key, text, expiresMs: null, quotaBytes })
+          ? 'changed'
+          : 'over-quota';
+      }),
+  };
+}
+
+type Run = Parameters<Parameters<Sql['write']>[0]>[0];

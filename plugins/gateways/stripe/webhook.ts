@@ -1,0 +1,171 @@
+// What Stripe sends to the webhook: verified with the official SDK over the raw body, then told as facts.
+// Fails closed: without a signing secret nothing is believed.
+
+import { fail } from 'cofferdam/sdk';
+import type { Fact, WebhookRequest } from 'cofferdam/sdk';
+import Stripe from 'stripe';
+
+import { createStripe, idOf } from './api.ts';
+import type { StripeContext } from './config.ts';
+import { readEndpoint } from './endpoint.ts';
+import { settle } from './earlier.ts';
+import { chargeFact, disputeFact, paymentFact, refundFact, sessionFact } from './facts.ts';
+import { readFee, readInvoiceFacts, readSessionFacts, tokenFact } from './lookup.ts';
+import { instanceName, readMarks } from './ownership.ts';
+import type { Marks } from './ownership.ts';
+
+/** Seconds between Stripe's signing and our receiving; Stripe's own default. */
+const TOLERANCE_S = 300;
+
+/** Verifies a delivery and reads the event in it. */
+export async function readEvent(
+  request: WebhookRequest,
+  ctx: StripeContext,
+): Promise<Stripe.Event> {
+  const stored = await readEndpoint(ctx.storage);
+  const secrets = [ctx.config.webhookSecret, stored?.secret].filter((secret) => !!secret?.trim());
+  if (secrets.length === 0) {
+    throw fail('unauthorized', 'Cannot verify a webhook: there is no signing secret', {
+      remedy: 'Enter the signing secret of the endpoint (whsec_…), or enable the extension again',
+    });
+  }
+  let refusal = '';
+  for (const secret of secrets) {
+    const outcome = await verify(request, secret ?? '');
+    if (typeof outcome !== 'string') return outcome;
+    refusal = outcome;
+  }
+  throw fail('unauthorized', `Cannot verify a webhook: ${refusal}`, {
+    remedy: 'Check that the signing secret belongs to the endpoint that sent this',
+  });
+}
+
+/** What an event means for the ledger; an event that is not about this instance means nothing. */
+export async function readFacts(event: Stripe.Event, ctx: StripeContext): Promise<Fact[]> {
+  const instance = await instanceName(ctx.storage);
+  const ours = (metadata: Parameters<typeof readMarks>[0]): Marks | undefined =>
+    readMarks(metadata, instance);
+  switch (event.type) {
+    case 'checkout.session.completed':
+    case 'checkout.session.async_payment_succeeded':
+    case 'checkout.session.async_payment_failed': {
+      const marks = ours(event.data.object.metadata);
+      return marks ? await onSession(event.data.object, event.type, marks, ctx) : [];
+    }
+    case 'payment_intent.succeeded':
+    case 'payment_intent.processing':
+    case 'payment_intent.payment_failed':
+    case 'payment_intent.canceled':
+    case 'payment_intent.amount_capturable_updated': {
+      const marks = ours(event.data.object.metadata);
+      return marks ? await onPayment(event.data.object, marks, ctx) : [];
+    }
+    case 'charge.updated':
+      return ours(event.data.object.metadata) ? await onFee(event.data.object, ctx) : [];
+    case 'charge.refunded':
+      return ours(event.data.object.metadata) ? onRefunded(event.data.object) : [];
+    // Refunds made in Stripe's dashboard carry no mark: the payment they name tells whose they are.
+    case 'refund.created':
+    case 'refund.updated':
+    case 'refund.failed':
+    case 'charge.refund.updated':
+      return [refundFact(event.data.object)];
+    case 'charge.dispute.created':
+    case 'charge.dispute.updated':
+    case 'charge.dispute.closed':
+    case 'charge.dispute.funds_withdrawn':
+    case 'charge.dispute.funds_reinstated':
+      return [disputeFact(event.data.object)];
+    case 'invoice.paid':
+      return await onInvoice(event.data.object, 'succeeded', ours, ctx);
+    case 'invoice.payment_failed':
+      return await onInvoice(event.data.object, 'failed', ours, ctx);
+    case 'setup_intent.succeeded':
+      return ours(event.data.object.metadata)
+        ? present(tokenFact(event.data.object, undefined))
+        : [];
+    default:
+      return [];
+  }
+}
+
+async function verify(request: WebhookRequest, secret: string): Promise<Stripe.Event | string> {
+  const body =
+    request.bodyEncoding === 'utf8'
+      ? request.body
+      : Uint8Array.from(atob(request.body), (character) => character.charCodeAt(0));
+  const received = Date.parse(request.receivedAt);
+  try {
+    return await Stripe.webhooks.constructEventAsync(
+      body,
+      request.headers['stripe-signature'] ?? '',
+      secret,
+      TOLERANCE_S,
+      Stripe.createSubtleCryptoProvider(),
+      // Deliveries wait in a queue: what counts is when this one came in, not when it is handled.
+      Number.isNaN(received) ? undefined : received,
+    );
+  } catch (error) {
+    if (error instanceof Stripe.errors.StripeSignatureVerificationError) {
+      return error.message.split('\n')[0] ?? 'the signature is wrong';
+    }
+    throw fail('invalid_input', 'A webhook with a valid signature holds no event that we know', {
+      remedy: 'Choose snapshot events, not thin events, for the endpoint in the Stripe dashboard',
+      cause: error,
+    });
+  }
+}
+
+async function onSession(
+  session: Stripe.Checkout.Session,
+  type: string,
+  marks: Marks,
+  ctx: StripeContext,
+): Promise<Fact[]> {
+  if (session.mode === 'payment') {
+    const fact = sessionFact(session, type);
+    if (fact !== undefined && fact.state !== 'processing') await settle(ctx.storage, marks);
+    return present(fact);
+  }
+  return await readSessionFacts(createStripe(ctx), session);
+}
+
+async function onPayment(
+  intent: Stripe.PaymentIntent,
+  marks: Marks,
+  ctx: StripeContext,
+): Promise<Fact[]> {
+  if (intent.status !== 'succeeded') return present(paymentFact(intent));
+  await settle(ctx.storage, marks);
+  return present(paymentFact(intent, await readFee(createStripe(ctx), intent.id, ctx)));
+}
+
+/** The fee of a payment that was captured asynchronously comes with an event of its own. */
+async function onFee(charge: Stripe.Charge, ctx: StripeContext): Promise<Fact[]> {
+  const payment = idOf(charge.payment_intent);
+  if (payment === undefined || charge.status !== 'succeeded' || !charge.captured) return [];
+  if (charge.balance_transaction === null || charge.refunded) return [];
+  const feeMinor = await readFee(createStripe(ctx), payment, ctx);
+  const fact = chargeFact(charge, 'succeeded');
+  return fact === undefined || feeMinor === undefined ? [] : [{ ...fact, feeMinor }];
+}
+
+/** A part given back is told by the refund's own event; the payment moves when nothing is left of it. */
+function onRefunded(charge: Stripe.Charge): Fact[] {
+  return charge.refunded ? present(chargeFact(charge, 'refunded')) : [];
+}
+
+async function onInvoice(
+  invoice: Stripe.Invoice,
+  outcome: 'succeeded' | 'failed',
+  ours: (metadata: Stripe.Metadata | null | undefined) => Marks | undefined,
+  ctx: StripeContext,
+): Promise<Fact[]> {
+  const marks = ours(invoice.parent?.subscription_details?.metadata);
+  if (marks === undefined) return [];
+  return await readInvoiceFacts(createStripe(ctx), invoice, outcome);
+}
+
+function present(fact: Fact | undefined): Fact[] {
+  return fact === undefined ? [] : [fact];
+}

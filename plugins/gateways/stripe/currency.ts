@@ -76,6 +76,16 @@ export function fromStripeAmount(amount: number, currency: string): Money {
   return money(shift < 0 ? amount / 10 ** -shift : amount * 10 ** shift, code);
 }
 
+/**
+ * Turns Stripe's fee into minor units, rounded: fees may have decimals where payments may not (ISK).
+ *
+ * @throws {RangeError} When the currency is unknown
+ */
+export function fromStripeFee(fee: number, currency: string): number {
+  const code = currency.toUpperCase();
+  return Math.round(fee * 10 ** (currencyExponent(code) - stripeExponent(code)));
+}
+
 /** Why Stripe cannot take this amount at all; undefined when nothing speaks against it. */
 export function findObstacle(value: Money): string | undefined {
   const { amount } = toStripeAmount(value);

@@ -5,7 +5,7 @@ import type { Fact } from 'cofferdam/sdk';
 import type Stripe from 'stripe';
 
 import { idOf } from './api.ts';
-import { fromStripeAmount } from './currency.ts';
+import { fromStripeAmount, fromStripeFee } from './currency.ts';
 
 const OPEN_REFUNDS: readonly (string | null)[] = ['pending', 'requires_action'];
 /** A dispute that ended without the customer getting the money. */
@@ -97,7 +97,7 @@ export function feeOf(charge: string | Stripe.Charge | null, currency: string): 
   if (typeof charge === 'string') return undefined;
   const transaction = charge?.balance_transaction;
   if (typeof transaction === 'string' || transaction?.currency !== currency) return undefined;
-  return fromStripeAmount(transaction.fee, currency).amountMinor;
+  return fromStripeFee(transaction.fee, currency);
 }
 
 function paymentState(intent: Stripe.PaymentIntent): Fact['state'] | undefined {

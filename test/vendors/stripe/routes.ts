@@ -201,7 +201,10 @@ function cardRefusal(intent: StripeObject, code: string, decline: string): Refus
 export function payIntent(
   objects: Objects,
   intent: StripeObject,
-  fee = { currency: String(intent['currency']), amount: Number(intent['amount']) / 50 + 25 },
+  fee = {
+    currency: String(intent['currency']),
+    amount: Math.round(Number(intent['amount']) / 50) + 25,
+  },
 ): StripeObject {
   const manual = intent['capture_method'] === 'manual';
   const charge = save(objects, make.makeCharge(intent, !manual));

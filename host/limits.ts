@@ -96,6 +96,15 @@ export const LIMITS = {
   shutdownMs: 9_000,
   /** Milliseconds a folder must be quiet before it is rebuilt. */
   watchDebounceMs: 8,
+  /** Storage: characters of a key and of a value as JSON, keys per listing, the longest expiry (ten years). */
+  storageKeyChars: 512,
+  storageValueChars: 64 * KIB,
+  storageListMax: 1_000,
+  storageTtlMs: 315_360_000_000,
+  /** Generations kept per extension for a rollback. */
+  keptGenerations: 5,
+  /** Characters of a call's input and result kept in its record; longer ones are left out. */
+  recordedChars: 64 * KIB,
   /** Characters of state handed from one generation to the next. */
   resumeStateChars: 256 * KIB,
 

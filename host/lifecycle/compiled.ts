@@ -108,6 +108,8 @@ function mapLine(line: string, map: SourceMap | undefined): string {
   if (matched === undefined) return FRAME_LINE.test(line) ? '' : line;
   const entry = map?.findEntry(Number(row) - 1, Number(column) - 1);
   if (entry === undefined || !('originalSource' in entry)) return '';
+  // A colon stands in the names of modules that are not the author's files.
+  if (entry.originalSource.includes(':')) return '';
   return `${before}${entry.originalSource}:${entry.originalLine + 1}:${entry.originalColumn + 1}${after}`;
 }
 

@@ -28,7 +28,7 @@ export type Endowment = {
 export type InstancePowers = {
   readonly supervisor: Supervisor;
   /** Makes the powers for a new isolate from the stored config and grants. */
-  readonly endow: (description: Description) => Promise<Endowment>;
+  readonly endow: (compiled: Compiled) => Promise<Endowment>;
   readonly nowMs: () => number;
   readonly onLog: RunnerEvents['log'];
   readonly onChange: (change: { type: InstanceChange; data: Record<string, unknown> }) => void;
@@ -196,7 +196,7 @@ export class Instance {
     try {
       const [cell, endowment] = await Promise.all([
         supervisor.acquire(key),
-        endow(compiled.description),
+        endow(compiled),
       ]);
       const { cpuMs, memoryMiB } = decideLimits(compiled.manifest);
       const runner = new Runner({

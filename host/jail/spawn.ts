@@ -1,0 +1,45 @@
+// Starts a child with as few powers as this machine can take from it. Who runs in it is not known here.
+
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+
+/** The folder that holds host, sdk, plugins and node_modules. */
+export const APP_FOLDER = join(import.meta.dirname, '..', '..');
+
+/** What a child is and what it may touch. */
+export type ChildSpec = {
+  /** Its entry file */
+  readonly main: string;
+  /** Files and folders it may read besides the product's own code. */
+  readonly read: readonly string[];
+  /** The builder starts esbuild; a cell starts nothing. */
+  readonly mayStartProcesses: boolean;
+};
+
+/** Folders with code; the data folder, which may lie beside them, is not among them. */
+const CODE = ['host', 'sdk', 'node_modules', 'package.json'];
+
+/**
+ * Starts a child under Node's permission model, with an empty environment and fd 3 as its only pipe.
+ *
+ * Native addons stay allowed: isolated-vm is one. stdout and stderr are pipes that the parent reads.
+ */
+export function spawnChild({ main, read, mayStartProcesses }: ChildSpec): ChildProcess {
+  const readable = [...CODE.map((name) => join(APP_FOLDER, name)), ...read];
+  const flags = [
+    '--permission',
+    '--allow-addons',
+    ...readable.map((path) => `--allow-fs-read=${path}`),
+    ...(mayStartProcesses ? ['--allow-child-process'] : []),
+    // The permission model warns on every start that addons are allowed: known and wanted.
+    '--no-warnings',
+    // A cell's own heap holds frames only; guests have heaps of their own.
+    '--max-old-space-size=256',
+  ];
+  return spawn(process.execPath, [...flags, main], {
+    cwd: APP_FOLDER,
+    env: {},
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+  });
+}

@@ -1,0 +1,83 @@
+// Calls with an Idempotency-Key: the first one runs, every repeat gets its stored outcome.
+
+import { createHash } from 'node:crypto';
+
+import { HostError, toErrorData } from '../errors.ts';
+import type { ErrorData } from '../errors.ts';
+import type { OperationRow, Store } from '../store/store.ts';
+import type { CallOutcome } from './host.ts';
+
+type Subject = {
+  readonly instance: string;
+  readonly key: string;
+  readonly callId: string;
+  readonly handler: string;
+  readonly inputText: string;
+  readonly startedAt: string;
+};
+
+type Stored = { outcome: CallOutcome } | { error: ErrorData };
+
+/**
+ * Runs `run` once per (instance, key).
+ *
+ * The key is on disk before `run` starts. A repeat with another handler or input is refused; one that
+ * comes while the first runs, or after a crash in the middle of it, is refused too: nobody can know
+ * whether the effect has happened.
+ *
+ * @throws {HostError} `CALLER_CONFLICT`, or what the first run ended with
+ */
+export async function runOnce(
+  store: Store,
+  subject: Subject,
+  run: () => Promise<CallOutcome>,
+): Promise<CallOutcome> {
+  const { instance, key, callId, handler, startedAt } = subject;
+  const inputHash = createHash('sha256').update(subject.inputText).digest('hex');
+  const row = { instance, key, callId, handler, inputHash, startedAt } as const;
+  const known = await store.startOperation({ ...row, state: 'running', outcome: null });
+  if (known !== undefined) return replyAgain(known, { handler, inputHash });
+  try {
+    const outcome = await run();
+    const text = JSON.stringify({ outcome: withoutOneTime(outcome) } satisfies Stored);
+    await store.endOperation({ instance, key, state: 'done', outcome: text });
+    return outcome;
+  } catch (error) {
+    const text = JSON.stringify({ error: toErrorData(error) } satisfies Stored);
+    await store.endOperation({ instance, key, state: 'failed', outcome: text });
+    throw error;
+  }
+}
+
+function replyAgain(known: OperationRow, now: { handler: string; inputHash: string }): CallOutcome {
+  if (known.handler !== now.handler || known.inputHash !== now.inputHash) {
+    throw new HostError(
+      'CALLER_CONFLICT',
+      `Idempotency-Key "${known.key}" was used for another call (${known.callId})`,
+      { remedy: 'Use a new key for a new operation', details: { callId: known.callId } },
+    );
+  }
+  if (known.outcome === null) {
+    throw new HostError(
+      'CALLER_CONFLICT',
+      `The call of Idempotency-Key "${known.key}" has not ended: it needs reconciliation if the host was restarted`,
+      {
+        remedy: `Look at call ${known.callId}, and at the vendor whether its effect is there`,
+        details: { callId: known.callId, startedAt: known.startedAt },
+      },
+    );
+  }
+  const stored = JSON.parse(known.outcome) as Stored;
+  if ('outcome' in stored) return stored.outcome;
+  const { code, message, ...more } = stored.error;
+  throw new HostError(code, message, more);
+}
+
+/** What a handler gives once is not kept. */
+function withoutOneTime(outcome: CallOutcome): CallOutcome {
+  if (!outcome.resultText.includes('"oneTime"')) return outcome;
+  const result = JSON.parse(outcome.resultText) as unknown;
+  if (typeof result !== 'object' || result === null) return outcome;
+  const { oneTime: _shown, ...rest } = result as Record<string, unknown>;
+  return { ...outcome, resultText: JSON.stringify(rest) };
+}

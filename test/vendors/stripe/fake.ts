@@ -11,8 +11,10 @@ import Stripe from 'stripe';
 import { decodeForm } from './form.ts';
 import * as make from './objects.ts';
 import type { Params, StripeObject } from './objects.ts';
-import { find, hidden, payIntent, Refusal, run } from './routes.ts';
-import type { Objects } from './routes.ts';
+import { payIntent, run } from './routes.ts';
+import { find, Refusal } from './rules.ts';
+import type { Objects } from './rules.ts';
+import { hidden } from './sessions.ts';
 
 /** The key that the fake knows, and one without the permission to read the balance. */
 export const SECRET_KEY = 'sk_test_fakeKey00000000000000000000';

@@ -1,167 +1,17 @@
 // What the fake does for each request: Stripe's rules over a map of objects.
 // Outcomes of a charge follow Stripe's documented test payment methods (docs.stripe.com/testing).
 
-import type { FormValue } from './form.ts';
 import * as make from './objects.ts';
 import type { Params, StripeObject } from './objects.ts';
-
-/** Everything that exists at the fake, by id. */
-export type Objects = Map<string, StripeObject>;
-
-/** An error as Stripe reports it. */
-export class Refusal extends Error {
-  readonly status: number;
-  readonly error: Readonly<Record<string, unknown>>;
-  /** False for parameters that were refused before anything ran: then no idempotent result is kept. */
-  readonly kept: boolean;
-
-  constructor(status: number, error: Record<string, unknown>, kept = true) {
-    super(String(error['message']));
-    this.status = status;
-    this.error = error;
-    this.kept = kept;
-  }
-}
+import { amountOf, badParam, checkCustomer, find, missing, Refusal, save, text } from './rules.ts';
+import type { Objects } from './rules.ts';
+import { createSession, expireSession } from './sessions.ts';
 
 type Route = {
   readonly method: string;
   readonly path: RegExp;
   readonly run: (objects: Objects, params: Params, id: string) => StripeObject;
 };
-
-/** A parameter that is missing or makes no sense. */
-export function badParam(param: string, code: string, message: string): Refusal {
-  return new Refusal(400, { type: 'invalid_request_error', code, param, message }, false);
-}
-
-function missing(kind: string, id: string, param: string, status = 404): Refusal {
-  const message = `No such ${kind}: '${id}'`;
-  const code = 'resource_missing';
-  return new Refusal(status, { type: 'invalid_request_error', code, param, message });
-}
-
-/** One object by id. @throws {Refusal} `resource_missing` */
-export function find(objects: Objects, kind: string, id: string): StripeObject {
-  const found = objects.get(id);
-  if (found?.object !== kind) throw missing(kind, id, 'id');
-  return found;
-}
-
-function save(objects: Objects, object: StripeObject): StripeObject {
-  objects.set(object.id, object);
-  return object;
-}
-
-function amountOf(value: FormValue | undefined, currency: string, param: string): number {
-  if (typeof value !== 'string') throw badParam(param, 'parameter_missing', `Missing: ${param}.`);
-  if (!/^\d+$/.test(value)) {
-    throw badParam(param, 'parameter_invalid_integer', `Invalid integer: ${value}`);
-  }
-  const amount = Number(value);
-  if (currency !== currency.toLowerCase()) {
-    throw badParam('currency', 'currency_invalid', `Invalid currency: ${currency}`);
-  }
-  const step = /^(?:bhd|jod|kwd|omr|tnd)$/.test(currency)
-    ? 10
-    : /^(?:isk|ugx)$/.test(currency)
-      ? 100
-      : 1;
-  if (amount % step !== 0) {
-    throw badParam(param, 'invalid_charge_amount', `Invalid amount in ${currency}: ${value}`);
-  }
-  if (amount < 50 && /^(?:usd|eur)$/.test(currency)) {
-    throw badParam(param, 'amount_too_small', 'The amount must be at least 50 cents.');
-  }
-  return amount;
-}
-
-function text(params: Params, name: string): string {
-  const value = params[name];
-  if (typeof value !== 'string') {
-    throw badParam(name, 'parameter_missing', `Missing required param: ${name}.`);
-  }
-  return value;
-}
-
-function checkCustomer(objects: Objects, params: Params): void {
-  const id = params['customer'];
-  if (typeof id === 'string' && objects.get(id)?.object !== 'customer') {
-    throw missing('customer', id, 'customer', 400);
-  }
-}
-
-function createSession(objects: Objects, params: Params): StripeObject {
-  const mode = text(params, 'mode');
-  checkCustomer(objects, params);
-  if (params['customer'] !== undefined && params['customer_email'] !== undefined) {
-    throw badParam('customer_email', 'parameter_invalid', 'Use customer or customer_email.');
-  }
-  text(params, 'success_url');
-  if (mode === 'setup') {
-    text(params, 'currency');
-    const session = make.makeSession(params, null);
-    const { metadata = {} } = (params['setup_intent_data'] ?? {}) as { metadata?: object };
-    session['setup_intent'] = save(objects, make.makeSetupIntent(session, metadata)).id;
-    return save(objects, session);
-  }
-  const lines = params['line_items'];
-  if (!Array.isArray(lines)) {
-    throw badParam('line_items', 'parameter_missing', 'Line items must be a list.');
-  }
-  const prices = lines.map((line, index) => priceOf(line, `line_items[${index}]`));
-  const rhythms = new Set(prices.flatMap(({ recurring }) => (recurring ? [recurring] : [])));
-  if (mode === 'payment' && rhythms.size > 0) {
-    throw badParam(
-      'line_items',
-      'parameter_invalid',
-      'You specified `payment` mode but passed a recurring price.',
-    );
-  }
-  if (mode === 'subscription' && rhythms.size === 0) {
-    throw badParam(
-      'line_items',
-      'parameter_invalid',
-      'You must provide at least one recurring price in `subscription` mode.',
-    );
-  }
-  if (rhythms.size > 1) {
-    throw badParam(
-      'line_items',
-      'parameter_invalid',
-      'Checkout does not support multiple prices with different billing intervals.',
-    );
-  }
-  const total = prices.reduce((sum, { amount }) => sum + amount, 0);
-  const session = make.makeSession({ ...params, currency: prices[0]?.currency ?? '' }, total);
-  // Kept for `completeCheckout`; Stripe applies them to what the session makes.
-  hidden.set(session.id, params);
-  return save(objects, session);
-}
-
-/** Parameters that a session was made with and that Stripe does not show on it. */
-export const hidden = new Map<string, Params>();
-
-function priceOf(
-  line: FormValue,
-  at: string,
-): { amount: number; currency: string; recurring: string | undefined } {
-  const { quantity, price_data: data } = line as {
-    quantity?: string;
-    price_data?: {
-      currency?: string;
-      unit_amount?: string;
-      recurring?: object;
-      product_data?: { name?: string };
-    };
-  };
-  const currency = data?.currency ?? '';
-  if (!data?.product_data?.name) {
-    throw badParam(`${at}[price_data][product_data][name]`, 'parameter_missing', 'Missing name.');
-  }
-  const amount = amountOf(data.unit_amount, currency, `${at}[price_data][unit_amount]`);
-  const recurring = data.recurring && JSON.stringify(data.recurring);
-  return { amount: amount * Number(quantity ?? 1), currency, recurring };
-}
 
 function createIntent(objects: Objects, params: Params): StripeObject {
   const currency = text(params, 'currency');
@@ -279,15 +129,6 @@ function createRefund(objects: Objects, params: Params): StripeObject {
   const back = Number(charge['amount_refunded']) + Number(refund['amount']);
   Object.assign(charge, { amount_refunded: back, refunded: back === charge['amount_captured'] });
   return save(objects, refund);
-}
-
-function expireSession(objects: Objects, _params: Params, id: string): StripeObject {
-  const session = find(objects, 'checkout.session', id);
-  if (session['status'] !== 'open') {
-    const message = `Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of ${session['status']}`;
-    throw new Refusal(400, { type: 'invalid_request_error', message });
-  }
-  return Object.assign(session, { status: 'expired', url: null });
 }
 
 function removeCustomer(objects: Objects, _params: Params, id: string): StripeObject {

@@ -1,14 +1,28 @@
 // One Stripe extension with a fake Stripe of its own, for the tests of the extension.
 
+import assert from 'node:assert/strict';
 import { after } from 'node:test';
 
-import type { Fact, Invoice, Json, JsonObject, Payment, User, WebhookResult } from 'cofferdam/sdk';
+import { isFailure } from 'cofferdam/sdk';
+import type {
+  BillingAgreement,
+  Fact,
+  FailureCode,
+  Invoice,
+  Json,
+  JsonObject,
+  Payment,
+  Transaction,
+  User,
+  WebhookResult,
+} from 'cofferdam/sdk';
 
 import definition from '../../../plugins/gateways/stripe/extension.ts';
 import { createTestContext, createVendorFetch, handlersOf } from '../../helpers/context.ts';
 import type { TestContext } from '../../helpers/context.ts';
 import { SECRET_KEY, signEvent, startFakeStripe } from './fake.ts';
 import type { FakeStripe } from './fake.ts';
+import { makePaymentMethod } from './objects.ts';
 
 /** The extension with all handlers there. */
 export const extension = handlersOf(definition);
@@ -84,4 +98,42 @@ export function paymentOf(invoice: Invoice, part?: number): Payment {
     returnUrl: 'https://panel.example/invoices/42',
     cancelUrl: 'https://panel.example/invoices/42?cancelled',
   };
+}
+
+/** Parameters of every POST to a path, in order. */
+export function posted(bench: Bench, path: string): JsonObject[] {
+  return bench.fake.requests
+    .filter((request) => request.method === 'POST' && request.path === path)
+    .map(({ params }) => params);
+}
+
+/** The message of the failure that a call ends with; fails when it ends otherwise. */
+export async function failureOf(promise: Promise<unknown>, code: FailureCode): Promise<string> {
+  const error = await promise.then(
+    (value) => assert.fail(`resolved with ${JSON.stringify(value)}`),
+    (reason: unknown) => reason,
+  );
+  assert.ok(isFailure(error, code), String(error));
+  return error.failure.message;
+}
+
+/** Pays an invoice on the page, and tells the transaction that the panel keeps of it. */
+export async function payOnPage(
+  bench: Bench,
+  invoice: Invoice,
+  outcome?: 'paid' | 'unpaid' | 'authorised',
+): Promise<Transaction> {
+  const page = await extension.pay(paymentOf(invoice), bench.context());
+  assert.ok(page.kind === 'redirect' && page.externalId);
+  const session = bench.fake.completeCheckout(page.externalId, outcome);
+  await bench.deliver('checkout.session.completed', session);
+  const externalId = String(session['payment_intent']);
+  return { externalId, invoiceId: invoice.id, amount: invoice.total };
+}
+
+/** A stored method of the customer `cus_1`. */
+export function agreement(bench: Bench, id: string, type = 'card'): BillingAgreement {
+  bench.fake.add({ id: 'cus_1', object: 'customer', metadata: {} });
+  bench.fake.add(makePaymentMethod(id, 'cus_1', type));
+  return { externalId: id, customerId: 'cus_1', label: 'Visa 4242', type: 'card' as const };
 }

@@ -71,6 +71,7 @@ export type MoneyResult =
       readonly externalId: string;
       readonly url?: string;
       readonly clientSecret?: string;
+      readonly publishableKey?: string;
       readonly facts?: readonly Fact[];
     }
   | { readonly status: 'failed'; readonly error: Failure; readonly facts?: readonly Fact[] };

@@ -122,7 +122,7 @@ function codeOf(error: Stripe.errors.StripeError): FailureCode {
 }
 
 function isTimeout({ detail, message }: Stripe.errors.StripeError): boolean {
-  const { name } = (detail ?? {}) as { name?: unknown };
+  const name = detail instanceof Error ? detail.name : '';
   return /timeout/i.test(message) || name === 'TimeoutError' || name === 'AbortError';
 }
 

@@ -1,7 +1,14 @@
 // Money moved without the customer at the screen: charging a stored method, capture, void, refund.
 
 import { fail } from 'cofferdam/sdk';
-import type { BillingAgreement, Invoice, Money, MoneyResult, Transaction } from 'cofferdam/sdk';
+import type {
+  BillingAgreement,
+  Fact,
+  Invoice,
+  Money,
+  MoneyResult,
+  Transaction,
+} from 'cofferdam/sdk';
 import type Stripe from 'stripe';
 
 import { ask, idOf, stripeErrorOf } from './api.ts';
@@ -28,11 +35,7 @@ export async function charge(
   const customer = agreement.customerId ?? (await readOwner(stripe, agreement.externalId));
   // The customer may have the payment page open, or may have just paid on it.
   const earlier = await lookAtEarlier(stripe, invoice.id, { amount }, ctx);
-  const paid = earlier.kind === 'paid' ? earlier.facts[0] : undefined;
-  if (earlier.kind === 'paid' && paid !== undefined) {
-    const status = paid.state === 'processing' ? 'pending' : 'done';
-    return { status, externalId: paid.externalId, facts: earlier.facts };
-  }
+  if (earlier.kind === 'paid') return reportEarlier(invoice, earlier.facts);
   try {
     const intent = await ask(
       `Cannot charge invoice "${invoice.id}"`,
@@ -59,7 +62,7 @@ export async function charge(
     // The bank wants the customer to confirm: not a decline, the payment can still be made.
     if (stripeError.code === 'authentication_required')
       return await askCustomer(intent, input, ctx);
-    return reportDecline(error, intent);
+    return reportDecline(error instanceof Error ? error.message : stripeError.message, intent);
   }
 }
 
@@ -211,6 +214,17 @@ function checkAmount(amount: Money, { transaction }: { readonly transaction: Tra
   return amount;
 }
 
+function reportEarlier(invoice: Invoice, facts: readonly Fact[]): MoneyResult {
+  const paid = facts.find(({ kind }) => kind === 'payment');
+  if (paid === undefined) {
+    throw fail('conflict', `Invoice "${invoice.id}" is paid by a subscription already`, {
+      remedy: 'Wait for the payment of the subscription, or cancel the subscription first',
+    });
+  }
+  const status = paid.state === 'processing' ? 'pending' : 'done';
+  return { status, externalId: paid.externalId, facts };
+}
+
 async function reportIntent(
   intent: Stripe.PaymentIntent,
   input: { readonly invoice: Invoice; readonly amount: Money },
@@ -241,6 +255,7 @@ async function askCustomer(
   ctx: StripeContext,
 ): Promise<MoneyResult> {
   const operation = ctx.call.operationId;
+  const { publishableKey } = ctx.config;
   await remember(ctx.storage, invoice.id, {
     intent: intent.id,
     operation,
@@ -253,11 +268,11 @@ async function askCustomer(
     externalId: intent.id,
     ...(url ? { url } : {}),
     ...(intent.client_secret === null ? {} : { clientSecret: intent.client_secret }),
+    ...(publishableKey === '' ? {} : { publishableKey }),
   };
 }
 
-function reportDecline(error: unknown, intent: Stripe.PaymentIntent): MoneyResult {
-  const { message } = error as Error;
+function reportDecline(message: string, intent: Stripe.PaymentIntent): MoneyResult {
   const fact = paymentFact({ ...intent, status: 'canceled' });
   return {
     status: 'failed',

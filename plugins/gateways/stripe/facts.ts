@@ -8,8 +8,15 @@ import { idOf } from './api.ts';
 import { fromStripeAmount, fromStripeFee } from './currency.ts';
 
 const OPEN_REFUNDS: readonly (string | null)[] = ['pending', 'requires_action'];
-/** A dispute that ended without the customer getting the money. */
-const WON_DISPUTES: readonly string[] = ['won', 'warning_closed', 'prevented'];
+const DISPUTE_STATES: ReadonlyMap<string, Fact['state']> = new Map([
+  // The bank only asks: no money has moved yet.
+  ['warning_needs_response', 'processing'],
+  ['warning_under_review', 'processing'],
+  // Ended without the customer getting the money.
+  ['warning_closed', 'failed'],
+  ['prevented', 'failed'],
+  ['won', 'failed'],
+]);
 
 /** What a payment intent says; undefined while nothing has happened yet. */
 export function paymentFact(intent: Stripe.PaymentIntent, feeMinor?: number): Fact | undefined {
@@ -63,13 +70,13 @@ export function refundFact(refund: Stripe.Refund): Fact {
   };
 }
 
-/** What a dispute says: `disputed` while it is open and when it is lost, `failed` when it came to nothing. */
+/** What a dispute says: `processing` while the bank asks, `disputed` once it took the money, `failed` when it came to nothing. */
 export function disputeFact(dispute: Stripe.Dispute): Fact {
   const payment = idOf(dispute.payment_intent) ?? idOf(dispute.charge);
   return {
     externalId: dispute.id,
     kind: 'dispute',
-    state: WON_DISPUTES.includes(dispute.status) ? 'failed' : 'disputed',
+    state: DISPUTE_STATES.get(dispute.status) ?? 'disputed',
     ...fromStripeAmount(dispute.amount, dispute.currency),
     ...(payment === undefined ? {} : { relatedExternalId: payment }),
   };
@@ -114,6 +121,8 @@ function paymentState(intent: Stripe.PaymentIntent): Fact['state'] | undefined {
     // Open again after a failed try; a new one has no error and says nothing.
     case 'requires_payment_method':
       return intent.last_payment_error === null ? undefined : 'failed';
+    case 'requires_action':
+    case 'requires_confirmation':
     default:
       return undefined;
   }

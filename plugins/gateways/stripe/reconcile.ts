@@ -18,7 +18,7 @@ const OBJECTS_MAX = 500;
 export async function reconcileOne(stripe: Stripe, id: string): Promise<Fact[]> {
   const what = `Cannot read "${id}"`;
   const expand = ['latest_charge.balance_transaction'];
-  const [prefix] = id.split('_');
+  const prefix = id.slice(0, Math.max(0, id.indexOf('_')));
   switch (prefix) {
     case 'pi':
       return present(paymentFact(await ask(what, stripe.paymentIntents.retrieve(id, { expand }))));

@@ -173,7 +173,10 @@ function flattenErrors(errors: Json, path: string): string[] {
   return Object.entries(errors).flatMap(([name, inner]) => {
     if (name !== '_errors') return flattenErrors(inner, path === '' ? name : `${path}.${name}`);
     if (!Array.isArray(inner)) return [];
-    return inner.map((error) => `${path}: ${String(readPath(error, 'message'))}`);
+    return inner.map((error) => {
+      const said = readPath(error, 'message');
+      return `${path}: ${typeof said === 'string' ? said : 'refused'}`;
+    });
   });
 }
 

@@ -149,10 +149,11 @@ function sender({ username, avatarUrl, threadId, pingType, pingId }: Config) {
 /** `{type, data}`; the older `event_type` and its four names are understood as well. */
 function readInput(input: Json): { name: EventName; data: JsonObject } {
   const given = isObject(input) ? input : {};
-  const type = given['type'] ?? given['event_type'];
-  const name = EVENT_NAMES.find((known) => known === type) ?? LEGACY_NAMES.get(String(type));
+  const named = given['type'] ?? given['event_type'];
+  const type = typeof named === 'string' ? named : '';
+  const name = EVENT_NAMES.find((known) => known === type) ?? LEGACY_NAMES.get(type);
   if (name === undefined) {
-    throw fail('invalid_input', `Cannot post an event of type "${String(type)}"`, {
+    throw fail('invalid_input', `Cannot post an event of type "${type}"`, {
       remedy: `Use one of ${[...EVENT_NAMES, ...LEGACY_NAMES.keys()].join(', ')}`,
     });
   }

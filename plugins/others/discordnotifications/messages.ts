@@ -134,7 +134,7 @@ export const EVENTS = {
 export type EventName = keyof typeof EVENTS;
 
 /** The same names as a list, in the order the form shows them. */
-export const EVENT_NAMES = Object.keys(EVENTS) as [EventName, ...EventName[]];
+export const EVENT_NAMES: readonly EventName[] = Object.keys(EVENTS).filter(isEventName);
 
 /** The names that the panel this grew out of used with `execute`. */
 export const LEGACY_NAMES: ReadonlyMap<string, EventName> = new Map([
@@ -177,6 +177,10 @@ export function describeEvent(
     ...(isDate(event.at) ? { timestamp: new Date(event.at).toISOString() } : {}),
     ...(options.footer === undefined ? {} : { footer: { text: options.footer } }),
   };
+}
+
+function isEventName(name: string): name is EventName {
+  return Object.hasOwn(EVENTS, name);
 }
 
 function showField(data: Json, shown: Shown, showEmail: boolean): string | undefined {

@@ -2,7 +2,7 @@
 // Lengths count UTF-16 units: never fewer than what Discord counts.
 
 import { formatMinor, isMoney, money } from 'cofferdam/sdk';
-import type { Json, JsonObject } from 'cofferdam/sdk';
+import type { Json } from 'cofferdam/sdk';
 
 // Breaks a mention or an address without changing how it looks.
 const ZERO_WIDTH_SPACE = '\u200b';
@@ -39,9 +39,8 @@ export function cutText(text: string, max: number): string {
 export function readPath(data: Json, path: string): Json | undefined {
   let value: Json | undefined = data;
   for (const name of path.split('.')) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name))
-      return undefined;
-    value = (value as JsonObject)[name];
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    value = Object.hasOwn(value, name) ? value[name] : undefined;
   }
   return value;
 }

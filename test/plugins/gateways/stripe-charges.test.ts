@@ -58,13 +58,14 @@ describe('stripe charge', () => {
   });
 
   it('asks for the customer when the bank wants a confirmation', options, async () => {
-    const bench = await startBench();
+    const bench = await startBench({ publishableKey: 'pk_test_1' });
     const result = await charge(bench, 'pm_card_authenticationRequired');
     const [intent] = bench.fake.all('payment_intent');
     assert.deepEqual(result, {
       status: 'requires_action',
       externalId: intent?.id,
       clientSecret: intent?.['client_secret'],
+      publishableKey: 'pk_test_1',
     });
   });
 

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 
 import type { Invoice } from 'cofferdam/sdk';
 
-import { extension, paymentOf, posted, startBench } from '../../vendors/stripe/setup.ts';
+import { agreement, extension, paymentOf, posted, startBench } from '../../vendors/stripe/setup.ts';
 import type { Bench } from '../../vendors/stripe/setup.ts';
 
 const options = { timeout: 10_000 };
@@ -91,6 +91,19 @@ describe('stripe subscriptions', () => {
       ['done', 'done'],
     );
     assert.equal(bench.fake.all('checkout.session').length, 1);
+  });
+
+  it('is not charged by hand once it is paid by subscription', options, async () => {
+    const bench = await startBench({ mode: 'subscription' });
+    const invoice = items(item('1', 1000, { recurring: monthly }));
+    const page = await extension.pay(paymentOf(invoice), bench.context());
+    assert.ok(page.kind === 'redirect' && page.externalId);
+    bench.fake.completeCheckout(page.externalId);
+    const input = { invoice, amount: invoice.total, agreement: agreement(bench, 'pm_card_visa') };
+    const result = await extension.charge(input, bench.context());
+    assert.ok(result.status === 'done');
+    assert.equal(bench.fake.all('payment_intent').length, 1);
+    assert.equal(result.externalId, bench.fake.all('payment_intent')[0]?.id);
   });
 
   for (const atPeriodEnd of [true, false]) {

@@ -313,7 +313,7 @@ describe('stripe webhook facts', () => {
 
   for (const [type, status, state] of [
     ['charge.dispute.created', 'needs_response', 'disputed'],
-    ['charge.dispute.created', 'warning_needs_response', 'disputed'],
+    ['charge.dispute.created', 'warning_needs_response', 'processing'],
     ['charge.dispute.closed', 'lost', 'disputed'],
     ['charge.dispute.closed', 'won', 'failed'],
     ['charge.dispute.closed', 'warning_closed', 'failed'],

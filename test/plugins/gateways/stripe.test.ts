@@ -239,6 +239,12 @@ describe('stripe connection and failures', () => {
     assert.deepEqual(result, { ok: true, message: 'Connected to Stripe in test mode' });
   });
 
+  it('notices keys of different modes', options, async () => {
+    const bench = await startBench({ publishableKey: 'pk_live_1' });
+    const { ok, remedy } = await extension.testConnection(bench.context());
+    assert.deepEqual([ok, /same|both/i.test(remedy ?? '')], [false, true]);
+  });
+
   for (const [key, pattern, remedy] of [
     ['sk_test_wrong', /Invalid API Key/, /valid secret key/],
     [NARROW_KEY, /required permissions/, /restricted key/],

@@ -38,6 +38,26 @@ async function deliver(ctx: Context<Config>, message: EventMessage): Promise<Jso
   return await handler(message, ctx);
 }
 
+/** A context that reaches a Discord of its own, so that what it got is this test's alone. */
+async function start(values: JsonObject = {}): Promise<{
+  fake: FakeDiscord;
+  ctx: TestContext<Config>;
+  last: () => SentMessage;
+}> {
+  const fake = await startFakeDiscord();
+  after(() => fake[Symbol.asyncDispose]());
+  const fetch = createVendorFetch({
+    origins: { 'https://discord.com': fake.origin },
+    sealed: { [SEALED]: fake.webhookUrl },
+  });
+  const last = (): SentMessage => {
+    const message = fake.messages.at(-1);
+    assert.ok(message, `nothing was sent; requests: ${fake.requests.join(', ')}`);
+    return message;
+  };
+  return { fake, ctx: createTestContext({ config: configOf(values), fetch }), last };
+}
+
 describe('discordnotifications', () => {
   let discord: FakeDiscord;
   before(async () => {
@@ -47,26 +67,6 @@ describe('discordnotifications', () => {
   after(async () => {
     await discord[Symbol.asyncDispose]();
   });
-
-  /** A context that reaches a Discord of its own, so that what it got is this test's alone. */
-  async function start(values: JsonObject = {}): Promise<{
-    fake: FakeDiscord;
-    ctx: TestContext<Config>;
-    last: () => SentMessage;
-  }> {
-    const fake = await startFakeDiscord();
-    after(() => fake[Symbol.asyncDispose]());
-    const fetch = createVendorFetch({
-      origins: { 'https://discord.com': fake.origin },
-      sealed: { [SEALED]: fake.webhookUrl },
-    });
-    const last = (): SentMessage => {
-      const message = fake.messages.at(-1);
-      assert.ok(message, `nothing was sent; requests: ${fake.requests.join(', ')}`);
-      return message;
-    };
-    return { fake, ctx: createTestContext({ config: configOf(values), fetch }), last };
-  }
 
   it('has a manifest that the host accepts, with an event for every handler', options, () => {
     const parsed = manifestSchema.parse(manifest);
@@ -306,9 +306,9 @@ describe('discordnotifications', () => {
       );
       await fc.assert(
         fc.asyncProperty(fc.constantFrom(...names), data, async (name, values) => {
-          const before = fake.messages.length;
+          const sentBefore = fake.messages.length;
           await deliver(ctx, event(name, JSON.parse(JSON.stringify(values)) as JsonObject));
-          assert.equal(fake.messages.length, before + 1);
+          assert.equal(fake.messages.length, sentBefore + 1);
         }),
         { numRuns: 200 },
       );

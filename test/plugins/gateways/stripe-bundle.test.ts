@@ -19,9 +19,25 @@ const entry = fileURLToPath(
 
 // What the isolate offers, as far as this bundle needs it; everything else is a reference error here.
 const GLOBALS = {
-  ...{ AbortController, AbortSignal, Event, EventTarget, Headers, Request, Response },
-  ...{ ReadableStream, TextDecoder, TextEncoder, URL, URLSearchParams },
-  ...{ atob, btoa, clearTimeout, crypto, queueMicrotask, setTimeout, structuredClone },
+  AbortController,
+  AbortSignal,
+  Event,
+  EventTarget,
+  Headers,
+  Request,
+  Response,
+  ReadableStream,
+  TextDecoder,
+  TextEncoder,
+  URL,
+  URLSearchParams,
+  atob,
+  btoa,
+  clearTimeout,
+  crypto,
+  queueMicrotask,
+  setTimeout,
+  structuredClone,
 };
 
 async function bundle(): Promise<{ code: string; imports: string[]; files: string[] }> {

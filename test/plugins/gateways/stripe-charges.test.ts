@@ -19,13 +19,13 @@ import type { Bench } from '../../vendors/stripe/setup.ts';
 
 const options = { timeout: 10_000 };
 
-describe('stripe charge', () => {
-  const charge = (bench: Bench, id: string, type?: string): Promise<MoneyResult> => {
-    const invoice = invoiceOf(1999);
-    const input = { invoice, amount: invoice.total, agreement: agreement(bench, id, type) };
-    return extension.charge(input, bench.context());
-  };
+const charge = (bench: Bench, id: string, type?: string): Promise<MoneyResult> => {
+  const invoice = invoiceOf(1999);
+  const input = { invoice, amount: invoice.total, agreement: agreement(bench, id, type) };
+  return extension.charge(input, bench.context());
+};
 
+describe('stripe charge', () => {
   it('reports a payment with its fee', options, async () => {
     const bench = await startBench();
     const result = await charge(bench, 'pm_card_visa');

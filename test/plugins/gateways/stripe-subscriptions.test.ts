@@ -10,24 +10,24 @@ import type { Bench } from '../../vendors/stripe/setup.ts';
 
 const options = { timeout: 10_000 };
 
-describe('stripe subscriptions', () => {
-  const monthly = { interval: 'month', count: 1 } as const;
-  const items = (...list: Invoice['items']): Invoice => {
-    const amountMinor = list.reduce((sum, { total }) => sum + total.amountMinor, 0);
-    return { id: '42', total: { amountMinor, currency: 'EUR' }, items: list };
-  };
-  const item = (id: string, amountMinor: number, more: object = {}): Invoice['items'][number] => ({
-    id,
-    description: `Item ${id}`,
-    quantity: 1,
-    total: { amountMinor, currency: 'EUR' },
-    ...more,
-  });
-  const linesOf = (bench: Bench): unknown => {
-    const [params] = posted(bench, '/v1/checkout/sessions');
-    return [params?.['mode'], params?.['line_items']];
-  };
+const monthly = { interval: 'month', count: 1 } as const;
+const items = (...list: Invoice['items']): Invoice => {
+  const amountMinor = list.reduce((sum, { total }) => sum + total.amountMinor, 0);
+  return { id: '42', total: { amountMinor, currency: 'EUR' }, items: list };
+};
+const item = (id: string, amountMinor: number, more: object = {}): Invoice['items'][number] => ({
+  id,
+  description: `Item ${id}`,
+  quantity: 1,
+  total: { amountMinor, currency: 'EUR' },
+  ...more,
+});
+const linesOf = (bench: Bench): unknown => {
+  const [params] = posted(bench, '/v1/checkout/sessions');
+  return [params?.['mode'], params?.['line_items']];
+};
 
+describe('stripe subscriptions', () => {
   it('renews recurring items and takes the others once', options, async () => {
     const bench = await startBench({ mode: 'subscription' });
     const invoice = items(item('1', 1000, { recurring: monthly }), item('2', 500));

@@ -214,6 +214,33 @@ describe('stripe webhook facts', () => {
     assert.deepEqual(await bench.webhook(request), await bench.webhook(request));
   });
 
+  it(
+    'tells a processing event that comes late under the id of the payment it follows',
+    options,
+    async () => {
+      const bench = await startBench();
+      const intent = intentOf({ status: 'processing' });
+      const paid = { ...intent, status: 'succeeded', amount_received: 1999 };
+      const [first] = await bench.deliver('payment_intent.succeeded', paid);
+      const [late] = await bench.deliver('payment_intent.processing', intent);
+      // One id, one amount: the host, whose ledger only moves forward, keeps the first.
+      assert.deepEqual({ ...late, state: 'succeeded' }, first);
+    },
+  );
+
+  it('ignores a payment method that was stored for another instance', options, async () => {
+    const bench = await startBench();
+    const metadata = { user_id: '7', cofferdam_instance: 'another' };
+    const setup = {
+      id: 'seti_1',
+      object: 'setup_intent',
+      status: 'succeeded',
+      payment_method: 'pm_1',
+    };
+    const facts = await bench.deliver('setup_intent.succeeded', { ...setup, metadata });
+    assert.deepEqual(facts, []);
+  });
+
   it('tells what was received, not what was asked for', options, async () => {
     const bench = await startBench();
     const intent = intentOf({ status: 'succeeded', amount_received: 1500 });

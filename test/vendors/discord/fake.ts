@@ -65,12 +65,16 @@ export type FakeDiscord = AsyncDisposable & {
   deleteWebhook(): void;
 };
 
+// Read once: the specification is a megabyte.
+let bodyCheck: { readonly check: ReturnType<typeof loadBodyCheck> } | undefined;
+
 /** Starts the fake on a free loopback port. */
 export async function startFakeDiscord(): Promise<FakeDiscord> {
   const messages: SentMessage[] = [];
   const requests: string[] = [];
   const queued: Answer[] = [];
-  const checkBody = loadBodyCheck();
+  bodyCheck ??= { check: loadBodyCheck() };
+  const checkBody = bodyCheck.check;
   let exists = true;
 
   const handle = async (request: IncomingMessage): Promise<Answer> => {

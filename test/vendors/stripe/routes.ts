@@ -71,7 +71,7 @@ function unexpected(intent: StripeObject, verb: string): Refusal {
   return new Refusal(400, {
     type: 'invalid_request_error',
     code: 'payment_intent_unexpected_state',
-    message: `This PaymentIntent could not be ${verb} because it has a status of ${intent['status']}.`,
+    message: `This PaymentIntent could not be ${verb} because it has a status of ${String(intent['status'])}.`,
     payment_intent: structuredClone(intent),
   });
 }
@@ -123,7 +123,7 @@ function createRefund(objects: Objects, params: Params): StripeObject {
   const left = Number(charge['amount_captured']) - Number(charge['amount_refunded']);
   const refund = make.makeRefund(charge, params, 'succeeded');
   if (Number(refund['amount']) > left) {
-    const message = `Refund amount (${refund['amount']}) is greater than unrefunded amount on charge (${left})`;
+    const message = `Refund amount (${String(refund['amount'])}) is greater than unrefunded amount on charge (${left})`;
     throw new Refusal(400, { type: 'invalid_request_error', param: 'amount', message });
   }
   const back = Number(charge['amount_refunded']) + Number(refund['amount']);

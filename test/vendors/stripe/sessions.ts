@@ -84,7 +84,7 @@ function priceOf(
 export function expireSession(objects: Objects, _params: Params, id: string): StripeObject {
   const session = find(objects, 'checkout.session', id);
   if (session['status'] !== 'open') {
-    const message = `Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of ${session['status']}`;
+    const message = `Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of ${String(session['status'])}`;
     throw new Refusal(400, { type: 'invalid_request_error', message });
   }
   return Object.assign(session, { status: 'expired', url: null });

@@ -86,6 +86,8 @@ export const LIMITS = {
   quarantineMsMax: 15 * 60_000,
   /** Milliseconds without a call after which an isolate is given up; a start costs about 5. */
   evictIdleMs: 5 * 60_000,
+  /** Milliseconds between two looks for isolates to give up. */
+  evictLookMs: 5_000,
   /** Isolates kept hot at most; over it the longest unused one is given up first. */
   hotInstances: 200,
   /** Calls of a new generation that are watched; it is swapped back when the first of them all fail. */
@@ -107,6 +109,24 @@ export const LIMITS = {
   recordedChars: 64 * KIB,
   /** Characters of state handed from one generation to the next. */
   resumeStateChars: 256 * KIB,
+
+  /** fetch, per instance: requests at a time, connections to one origin, origins with connections kept. */
+  fetchesPerInstance: 64,
+  connectionsPerOrigin: 32,
+  poolsPerInstance: 32,
+  /** Milliseconds to connect, to the first byte of an answer, and of an idle connection kept. */
+  connectMs: 10_000,
+  firstByteMs: 60_000,
+  keepAliveMs: 4_000,
+  redirects: 10,
+  /** Characters of a URL; number and characters of request headers; bytes of response headers. */
+  urlChars: 16 * KIB,
+  requestHeaders: 100,
+  requestHeaderChars: 32 * KIB,
+  responseHeaderBytes: 64 * KIB,
+  /** Bytes of bodies, after decompression: streamed ones are bounded too, by what a panel ever sends. */
+  requestBodyBytes: 256 * MIB,
+  responseBodyBytes: 2_048 * MIB,
 
   /** An extension's folder: files, bytes of one, bytes of all, folder depth. */
   folderFiles: 5_000,
@@ -130,6 +150,16 @@ export const LIMITS = {
 
   /** Bytes of an HTTP request body, except an upload and a call's input. */
   httpBodyBytes: 1 * MIB,
+  /** Bytes of an uploaded archive, nesting of a JSON body, milliseconds for a whole request to arrive. */
+  archiveBytes: 16 * MIB,
+  jsonDepth: 64,
+  requestMs: 60_000,
+  /** Wrong tokens one address may send within the window before it has to wait, and addresses counted. */
+  authFailures: 20,
+  authFailureWindowMs: 60_000,
+  authAddresses: 10_000,
+  /** Milliseconds between two heartbeats of an event stream: proxies cut silent ones after 30–60 s. */
+  heartbeatMs: 15_000,
   /** Open server-sent-event streams, and lines buffered for a slow reader before it is cut off. */
   streams: 64,
   streamBufferLines: 1_000,

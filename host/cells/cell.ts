@@ -3,6 +3,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { join } from 'node:path';
 
 import { HostError } from '../errors.ts';
 import { FRAME } from '../frames.ts';
@@ -10,6 +11,9 @@ import type { FrameKind } from '../frames.ts';
 import { LIMITS } from '../limits.ts';
 import { FrameReader, FrameWriter, packBlocks } from '../protocol.ts';
 import type { Frame, TurnCost } from '../protocol.ts';
+
+/** The entry file of a cell process. */
+export const CELL_MAIN = join(import.meta.dirname, '..', 'sandbox', 'main.ts');
 
 /** Why a cell ended; the first four are strikes against whoever ran in it. */
 export type CellEnd = {

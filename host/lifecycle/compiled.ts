@@ -28,6 +28,8 @@ export type FieldSchema = {
   readonly startsWith?: string | readonly string[];
   readonly multiline?: boolean;
   readonly widget?: string;
+  /** The field says which certificate this instance trusts besides the system's roots. */
+  readonly tls?: 'fingerprint' | 'ca';
   readonly options?: readonly { readonly value: string | number; readonly label: string }[];
 };
 

@@ -20,6 +20,8 @@ export type Endowment = {
   readonly table: CapabilityTable;
   /** Config values by field, secrets as `sealed:…`. */
   readonly values: Readonly<Record<string, unknown>>;
+  /** Blanks secrets in a text that leaves for a log. */
+  readonly scrub: (text: string) => string;
   /** Forgets seals and closes connections; called when the isolate is gone. */
   readonly close: () => void;
 };
@@ -208,7 +210,14 @@ export class Instance {
         mapStack: createStackMapper(compiled.bundle),
         nowMs,
         events: {
-          log: onLog,
+          log: (callId, { message, fields, ...line }) =>
+            onLog(callId, {
+              ...line,
+              message: endowment.scrub(message),
+              ...(fields === undefined
+                ? {}
+                : { fields: JSON.parse(endowment.scrub(JSON.stringify(fields))) as unknown }),
+            }),
           ended: (ended, error) => this.#onEnded(ended, error, cell),
           finished: (ran, request, error) => this.#onFinished(ran, request, error),
         },

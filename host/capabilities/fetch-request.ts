@@ -1,0 +1,108 @@
+// A guest's request as it came over the pipe → a checked one. It is a stranger's JSON.
+
+import { HostError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+
+/** A request to be sent; header names in lower case. */
+export type FetchRequest = {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly redirect: 'follow' | 'manual' | 'error';
+  readonly body: string | Buffer | undefined;
+  /** The body follows in chunks. */
+  readonly upload: boolean;
+};
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const BAD_VALUE = /[\0\r\n]|[^\0-\xff]/;
+
+/** Set by the connection, or able to confuse who reads the message after us. */
+const DROPPED: ReadonlySet<string> = new Set([
+  'host',
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'te',
+  'trailer',
+  'upgrade',
+  'content-length',
+  'expect',
+  'http2-settings',
+]);
+
+/**
+ * Parses a request.
+ *
+ * @throws {HostError} `EXTENSION_OUTPUT_INVALID` for what no bridge sends, `EGRESS_LIMIT` over a bound
+ */
+export function parseFetchRequest(payload: unknown): FetchRequest {
+  if (typeof payload !== 'object' || payload === null) throw invalid('it is no object');
+  const { url, method, headers, redirect, body, upload } = payload as Record<string, unknown>;
+  if (typeof url !== 'string' || url.length > LIMITS.urlChars) throw invalid('"url" is no usable text');
+  if (typeof method !== 'string' || !TOKEN.test(method)) throw invalid('"method" is not a method');
+  if (method === 'CONNECT' || method === 'TRACE' || method === 'TRACK') {
+    throw invalid(`method ${method} is not allowed`);
+  }
+  const pairs = parseHeaders(headers);
+  if (!pairs.some(([name]) => name === 'accept')) pairs.push(['accept', '*/*']);
+  if (!pairs.some(([name]) => name === 'user-agent')) pairs.push(['user-agent', 'Cofferdam']);
+  if (!pairs.some(([name]) => name === 'accept-encoding')) {
+    pairs.push(['accept-encoding', 'gzip, deflate, br, zstd']);
+  }
+  return {
+    url,
+    method,
+    headers: pairs,
+    redirect: redirect === 'manual' || redirect === 'error' ? redirect : 'follow',
+    body: parseBody(body),
+    upload: upload === true,
+  };
+}
+
+function parseHeaders(headers: unknown): [string, string][] {
+  if (!Array.isArray(headers)) throw invalid('"headers" is no list');
+  if (headers.length > LIMITS.requestHeaders) {
+    throw new HostError('EGRESS_LIMIT', `More than ${LIMITS.requestHeaders} headers`);
+  }
+  const pairs: [string, string][] = [];
+  let chars = 0;
+  for (const pair of headers as unknown[]) {
+    if (!Array.isArray(pair)) throw invalid('a header is no pair');
+    const [name, value] = pair as unknown[];
+    if (typeof name !== 'string' || !TOKEN.test(name)) throw invalid('a header name is not valid');
+    if (typeof value !== 'string' || BAD_VALUE.test(value)) {
+      throw invalid(`the value of header "${name.slice(0, 100)}" is not valid`);
+    }
+    chars += name.length + value.length;
+    const lower = name.toLowerCase();
+    if (!DROPPED.has(lower) && !lower.startsWith('proxy-')) pairs.push([lower, value]);
+  }
+  if (chars > LIMITS.requestHeaderChars) {
+    throw new HostError('EGRESS_LIMIT', `Headers are over ${LIMITS.requestHeaderChars} characters`);
+  }
+  return pairs;
+}
+
+function parseBody(body: unknown): string | Buffer | undefined {
+  if (body === undefined || body === null) return undefined;
+  const { text, base64 } = body as { text?: unknown; base64?: unknown };
+  if (typeof text === 'string') return bounded(text, text.length);
+  if (typeof base64 === 'string') {
+    const bytes = Buffer.from(base64, 'base64');
+    return bounded(bytes, bytes.length);
+  }
+  throw invalid('"body" is neither text nor base64');
+}
+
+function bounded<T>(body: T, length: number): T {
+  if (length <= LIMITS.requestBodyBytes) return body;
+  throw new HostError('EGRESS_LIMIT', `The request body is over ${LIMITS.requestBodyBytes} bytes`, {
+    remedy: 'Send it in parts',
+  });
+}
+
+function invalid(why: string): HostError {
+  return new HostError('EXTENSION_OUTPUT_INVALID', `The request is not valid: ${why}`);
+}

@@ -1,0 +1,102 @@
+// What an isolate starts with: config values with stand-ins for secrets, and exactly the capabilities
+// that the instance was granted. The place where grants become powers.
+
+import type { CapabilityTable } from '../capabilities/capability.ts';
+import type { Detour } from '../capabilities/connect.ts';
+import { expandHosts } from '../capabilities/egress.ts';
+import { createFetchCapability } from '../capabilities/fetch.ts';
+import { createSealedKeys } from '../capabilities/sealed-keys.ts';
+import { SecretBook } from '../capabilities/secrets.ts';
+import { createStorage } from '../capabilities/storage.ts';
+import type { CatalogEntry } from '../catalog/catalog.ts';
+import type { InstanceRow, Store } from '../store/store.ts';
+import type { Vault } from '../store/vault.ts';
+import type { Compiled } from './compiled.ts';
+import { openConfig } from './config.ts';
+import { secretFields } from './fields.ts';
+import type { Grants } from './host.ts';
+import type { Endowment } from './instance.ts';
+import { Instances } from './instances.ts';
+
+/** Where requests really go; empty in production. */
+export type EgressPowers = {
+  readonly resolve?: (hostname: string) => Promise<readonly string[]>;
+  readonly detour?: Detour;
+};
+
+type EndowPowers = {
+  readonly store: Store;
+  readonly vault: Vault;
+  readonly nowMs: () => number;
+  /** The host's own listeners; filled once it listens. */
+  readonly own: readonly { readonly address: string; readonly port: number }[];
+  readonly egress: EgressPowers;
+};
+
+/** Makes the function that endows a new isolate. */
+export function createEndow(
+  powers: EndowPowers,
+): (row: InstanceRow, entry: CatalogEntry, compiled: Compiled) => Promise<Endowment> {
+  const { store, vault, nowMs, own, egress } = powers;
+  return async (row, entry, compiled) => {
+    const id = Instances.id(entry, row.instance);
+    const config = openConfig(row.config, id, vault);
+    const secrets = createSecrets(compiled, config);
+    const grants = row.grants ?? {};
+    const fetch = createFetchCapability({
+      policy: { hosts: expandHosts(grants.fetch?.hosts ?? [], config), lan: grants.lan ?? [], own },
+      secrets,
+      trust: trustOf(compiled, config),
+      nowMs,
+      ...egress,
+    });
+    const storage =
+      grants.storage === undefined
+        ? undefined
+        : createStorage({ store, instance: id, quotaBytes: grants.storage.quotaBytes, nowMs });
+    return {
+      table: tableOf(grants, { fetch: fetch.serve, crypto: createSealedKeys(secrets), storage }),
+      values: { ...config, ...secrets.sealed },
+      scrub: (text) => secrets.scrubber.text(text),
+      close: () => void fetch.close(),
+    };
+  };
+}
+
+/** Only what was granted is in the table; a table has no other names. */
+function tableOf(
+  grants: Grants,
+  made: { [name in 'fetch' | 'crypto' | 'storage']: CapabilityTable[string] | undefined },
+): CapabilityTable {
+  return {
+    ...(grants.fetch === undefined || made.fetch === undefined ? {} : { fetch: made.fetch }),
+    ...(made.storage === undefined ? {} : { storage: made.storage }),
+    ...(made.crypto === undefined ? {} : { crypto: made.crypto }),
+  };
+}
+
+function createSecrets({ description, manifest }: Compiled, config: Record<string, unknown>): SecretBook {
+  const entries = secretFields(description).flatMap((field) => {
+    const value = config[field];
+    if (typeof value !== 'string' || value === '') return [];
+    // A secret that the manifest does not name can be used as a key, and leaves for nowhere.
+    const rule = manifest.secrets?.[field];
+    return [
+      { field, value, hosts: expandHosts(rule?.hosts ?? [], config), places: rule?.in ?? [] },
+    ];
+  });
+  return new SecretBook(entries);
+}
+
+/** Fields marked `tls: "fingerprint"` or `tls: "ca"` say what else this instance trusts. */
+function trustOf(
+  { description }: Compiled,
+  config: Record<string, unknown>,
+): { fingerprints: string[]; ca: string | undefined } {
+  const marked = (kind: string): string[] =>
+    Object.entries(description.config?.properties ?? {})
+      .filter(([, schema]) => schema.tls === kind)
+      .map(([name]) => config[name])
+      .filter((value): value is string => typeof value === 'string' && value !== '');
+  return { fingerprints: marked('fingerprint'), ca: marked('ca')[0] };
+}

@@ -1,0 +1,90 @@
+// Bearer tokens: made here, kept as hashes, found by hash. A secret is shown once, when it is made.
+
+import { createHash, randomBytes } from 'node:crypto';
+
+import type { Store, TokenRow } from './store.ts';
+
+/** A token as it can be shown. */
+export type TokenView = Omit<TokenRow, 'hash'>;
+
+/** Finds and makes tokens. */
+export type Tokens = {
+  find(secret: string): Promise<TokenView | undefined>;
+  list(): Promise<TokenView[]>;
+  create(wish: {
+    name: string;
+    role: TokenRow['role'];
+    expiresAt?: string | null;
+  }): Promise<{ token: TokenView; secret: string }>;
+  revoke(id: string): Promise<boolean>;
+};
+
+/**
+ * Tokens over a store.
+ *
+ * Lookup is by SHA-256: secrets are 32 random bytes, or an admin's own of at least 16 characters, so
+ * that comparing hashes gives no time to measure.
+ */
+export function createTokens(store: Store, nowMs: () => number): Tokens {
+  return {
+    async find(secret) {
+      const row = await store.tokenByHash(hashToken(secret));
+      if (row === undefined) return undefined;
+      const expired = row.expiresAt !== null && Date.parse(row.expiresAt) <= nowMs();
+      return expired ? undefined : viewOf(row);
+    },
+    async list() {
+      return (await store.tokens()).map(viewOf);
+    },
+    async create({ name, role, expiresAt = null }) {
+      const secret = `cfd_${randomBytes(32).toString('base64url')}`;
+      const row: TokenRow = {
+        id: `tok_${randomBytes(9).toString('base64url')}`,
+        name,
+        role,
+        hash: hashToken(secret),
+        createdAt: new Date(nowMs()).toISOString(),
+        expiresAt,
+      };
+      await store.putToken(row);
+      return { token: viewOf(row), secret };
+    },
+    revoke: (id) => store.removeToken(id),
+  };
+}
+
+/** The id of the token that comes from COFFERDAM_ADMIN_TOKEN or from the first start. */
+const FIRST_TOKEN = 'tok_admin';
+
+/**
+ * Makes sure that an admin can get in.
+ *
+ * @param given COFFERDAM_ADMIN_TOKEN; it replaces the one of an earlier start
+ * @returns A new secret to be shown once, or undefined when one is known already
+ */
+export async function ensureAdminToken(
+  store: Store,
+  given: string | undefined,
+  nowMs: () => number,
+): Promise<string | undefined> {
+  const known = (await store.tokens()).some(({ role }) => role === 'admin');
+  if (given === undefined && known) return undefined;
+  const secret = given ?? `cfd_${randomBytes(32).toString('base64url')}`;
+  await store.putToken({
+    id: FIRST_TOKEN,
+    name: given === undefined ? 'first start' : 'COFFERDAM_ADMIN_TOKEN',
+    role: 'admin',
+    hash: hashToken(secret),
+    createdAt: new Date(nowMs()).toISOString(),
+    expiresAt: null,
+  });
+  return given === undefined ? secret : undefined;
+}
+
+function hashToken(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}
+
+function viewOf({ hash: _hash, ...view }: TokenRow): TokenView {
+  return view;
+}

@@ -105,7 +105,8 @@ export class Cell {
     }, LIMITS.cellStartMs);
     this.#hello = resolve;
     this.#child.once('exit', () =>
-      reject(new HostError('HOST_INTERNAL', `Cell ${this.pid} ended at start: ${this.#tail}`)),
+      // What it said is in the log by `cell.killed`; callers get no inner text.
+      reject(new HostError('HOST_INTERNAL', `Cell ${this.pid} ended at start`)),
     );
     try {
       await promise;

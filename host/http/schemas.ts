@@ -149,7 +149,10 @@ export const TOKEN_BODY = {
   properties: {
     name: text(100),
     role: { type: 'string', enum: ROLES },
-    expiresAt: text(40, { format: 'date-time', description: 'ISO 8601; absent: never' }),
+    expiresAt: text(40, {
+      pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d(?::\\d\\d(?:\\.\\d+)?)?Z$',
+      description: 'ISO 8601 UTC; absent: never',
+    }),
   },
 } as const;
 

@@ -4,7 +4,7 @@ import helmet from '@fastify/helmet';
 import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
 import { Ajv } from 'ajv';
-import fastify from 'fastify';
+import fastify, { LogController } from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
 
 import { HostError } from '../errors.ts';
@@ -44,7 +44,7 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
   const { host, tokens, log, version, nowMs } = powers;
   const app: FastifyInstance = fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: LIMITS.httpBodyBytes,
     // Slow requests are cut by Node's own header and request timeouts.
     requestTimeout: LIMITS.requestMs,

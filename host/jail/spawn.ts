@@ -20,13 +20,16 @@ export type ChildSpec = {
 /** Folders with code; the data folder, which may lie beside them, is not among them. */
 const CODE = ['host', 'sdk', 'node_modules', 'package.json'];
 
+/** isolated-vm's loader looks here to tell two C libraries apart. */
+const SYSTEM = ['/etc/alpine-release'];
+
 /**
  * Starts a child under Node's permission model, with an empty environment and fd 3 as its only pipe.
  *
  * Native addons stay allowed: isolated-vm is one. stdout and stderr are pipes that the parent reads.
  */
 export function spawnChild({ main, read, mayStartProcesses }: ChildSpec): ChildProcess {
-  const readable = [...CODE.map((name) => join(APP_FOLDER, name)), ...read];
+  const readable = [...CODE.map((name) => join(APP_FOLDER, name)), ...SYSTEM, ...read];
   const flags = [
     '--permission',
     '--allow-addons',

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 
 import type { Logger } from 'pino';
 
+import type { Builder } from './build/build.ts';
 import { BUILDER_MAIN, createBuilder } from './build/builder.ts';
 import { packPlatform } from './build/messages.ts';
 import { Catalog } from './catalog/catalog.ts';
@@ -24,12 +25,14 @@ import { createInstaller } from './lifecycle/install.ts';
 import { Instances } from './lifecycle/instances.ts';
 import { InstanceLogs } from './lifecycle/logs.ts';
 import { openEnabled } from './lifecycle/open.ts';
+import type { HostParts } from './lifecycle/parts.ts';
 import { Probe } from './lifecycle/probe.ts';
 import { CallRecords } from './lifecycle/records.ts';
 import { reloadFolder } from './lifecycle/reload.ts';
 import { watchFolders } from './lifecycle/watch.ts';
 import type { Settings } from './settings.ts';
 import { openSqliteStore } from './store/sqlite.ts';
+import type { Store } from './store/store.ts';
 import { createTokens, ensureAdminToken } from './store/tokens.ts';
 import { createVault } from './store/vault.ts';
 import type { EgressPowers } from './lifecycle/endow.ts';
@@ -61,27 +64,74 @@ export const VERSION = readVersion();
  *
  * @throws {HostError} `HOST_STORE_FAILED` when the data folder is not usable
  */
-export async function runHost(settings: Settings, { log, egress = {} }: HostOptions): Promise<RunningHost> {
-  const nowMs = (): number => Date.now();
+export async function runHost(
+  settings: Settings,
+  { log, egress = {} }: HostOptions,
+): Promise<RunningHost> {
   mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 });
-  const installed = join(settings.dataDir, 'extensions');
-  const roots = [...(settings.extensions ?? [SHIPPED_ROOT]), installed];
-
   const store = openSqliteStore(join(settings.dataDir, 'cofferdam.db'));
-  const vault = createVault(settings.masterKey ?? readMasterKey(settings.dataDir));
   const tokens = createTokens(store, nowMs);
   const adminToken = await ensureAdminToken(store, settings.adminToken, nowMs);
-
   const changes = new Feed<StateChange>();
   const publish = (change: Omit<StateChange, 'at'>): void => {
     const full = { at: new Date(nowMs()).toISOString(), ...change };
     changes.publish(full);
     log.info({ subject: full.subject, ...full.data }, full.type);
   };
-  const catalog = new Catalog(roots);
+  const state = { draining: false, own: [] as { address: string; port: number }[] };
+  const children = startChildren(settings, publish);
+  const parts = createParts(settings, { log, egress, store, changes, publish, state, children });
+  const host = createExtensionHost(parts);
+  const http = await createHttpServer({ host, tokens, store, log, version: VERSION, nowMs });
+  const reloads = { ...parts, onChange: publish };
+  const evictor = createEvictor(parts.instances, nowMs);
+  const watch = settings.watch
+    ? watchFolders(parts.catalog.roots, (category, name) => reloadFolder(reloads, category, name))
+    : undefined;
+  await watch?.ready;
+  await openEnabled(reloads, log);
+  const url = await http.listen({ port: settings.port, host: settings.host });
+  for (const listener of http.addresses()) {
+    if (typeof listener === 'object')
+      state.own.push({ address: listener.address, port: listener.port });
+  }
+
+  return {
+    url,
+    adminToken,
+    changes,
+    async stop() {
+      state.draining = true;
+      await watch?.close();
+      evictor.stop();
+      await http.close();
+      await Promise.allSettled(parts.instances.all().map(({ instance }) => instance.stop()));
+      await children.supervisor[Symbol.asyncDispose]();
+      await children.builder[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  };
+}
+
+type Publish = (change: Omit<StateChange, 'at'>) => void;
+type Children = { readonly builder: Builder; readonly supervisor: Supervisor };
+
+/** The clock of the host. */
+const nowMs = (): number => Date.now();
+
+/** Folders with extensions: those of the settings, and the one that uploads go to. */
+function rootsOf(settings: Settings): { roots: string[]; installed: string } {
+  const installed = join(settings.dataDir, 'extensions');
+  return { roots: [...(settings.extensions ?? [SHIPPED_ROOT]), installed], installed };
+}
+
+/** The processes that compile and run strangers' code. */
+function startChildren(settings: Settings, publish: Publish): Children {
+  const { roots } = rootsOf(settings);
   const builder = createBuilder({
     spawnBuilder: () => spawnChild({ main: BUILDER_MAIN, read: roots, mayStartProcesses: true }),
-    modulesFor: (folder) => (folder.startsWith(SHIPPED_ROOT) ? [join(APP_FOLDER, 'node_modules')] : []),
+    modulesFor: (folder) =>
+      folder.startsWith(SHIPPED_ROOT) ? [join(APP_FOLDER, 'node_modules')] : [],
   });
   let platform: Promise<Buffer> | undefined;
   const supervisor = new Supervisor({
@@ -92,8 +142,28 @@ export async function runHost(settings: Settings, { log, egress = {} }: HostOpti
       publish({ type: `cell.${type}`, subject: String(pid), data: { ...end } }),
   });
   supervisor.warm();
+  return { builder, supervisor };
+}
 
-  let draining = false;
+/** Everything the running host is made of. */
+function createParts(
+  settings: Settings,
+  given: Required<HostOptions> & {
+    readonly store: Store;
+    readonly changes: Feed<StateChange>;
+    readonly publish: Publish;
+    readonly state: {
+      readonly draining: boolean;
+      readonly own: { address: string; port: number }[];
+    };
+    readonly children: Children;
+  },
+): HostParts {
+  const { store, publish, state, log, egress, changes } = given;
+  const { builder, supervisor } = given.children;
+  const { roots, installed } = rootsOf(settings);
+  const vault = createVault(settings.masterKey ?? readMasterKey(settings.dataDir));
+  const catalog = new Catalog(roots);
   const logs = new InstanceLogs(nowMs, (line) => log.debug(line, 'extension log'));
   const isTrustedFolder = ({ root }: { root: string }): boolean =>
     root === SHIPPED_ROOT || settings.isolation === 'shared';
@@ -103,26 +173,27 @@ export async function runHost(settings: Settings, { log, egress = {} }: HostOpti
     store,
     nowMs,
     describe: (entry, bundle, manifest) => {
-      const { category } = entry;
-      const subject = { extension: `${category}/${entry.name}`, category };
-      return probe.describe({ ...subject, trusted: isTrustedFolder(entry) }, bundle, manifest);
+      const { category, name } = entry;
+      const whose = { extension: `${category}/${name}`, category, trusted: isTrustedFolder(entry) };
+      return probe.describe(whose, bundle, manifest);
     },
   });
-  const own: { address: string; port: number }[] = [];
   const instances = new Instances({
     store,
     supervisor,
     nowMs,
-    endow: createEndow({ store, vault, nowMs, own, egress }),
+    endow: createEndow({ store, vault, nowMs, own: state.own, egress }),
     onLog: (instance, callId, line) =>
-      logs.write(instance, { ...(callId === undefined ? {} : { callId }), ...line } as never),
+      logs.write(instance, callId === undefined ? line : { ...line, callId }),
     onChange: publish,
     isTrustedFolder,
   });
-  const parts = { catalog, extensions, instances, store, onChange: publish };
-  const host = createExtensionHost({
-    ...parts,
+  return {
+    catalog,
+    extensions,
+    instances,
     probe,
+    store,
     vault,
     records: new CallRecords(),
     logs,
@@ -130,36 +201,12 @@ export async function runHost(settings: Settings, { log, egress = {} }: HostOpti
     installer: createInstaller(installed, catalog),
     shippedRoot: SHIPPED_ROOT,
     nowMs,
-    isDraining: () => draining,
+    isDraining: () => state.draining,
     publish,
-    readiness: async () => ({ ready: !draining, checks: { store: 'sqlite', cells: supervisor.pids.length } }),
-  });
-  const http = await createHttpServer({ host, tokens, store, log, version: VERSION, nowMs });
-  const evictor = createEvictor(instances, nowMs);
-  const watch = settings.watch
-    ? watchFolders(roots, (category, name) => reloadFolder(parts, category, name))
-    : undefined;
-  await watch?.ready;
-  await openEnabled(parts, log);
-  const url = await http.listen({ port: settings.port, host: settings.host });
-  for (const listener of http.addresses()) {
-    if (typeof listener === 'object') own.push({ address: listener.address, port: listener.port });
-  }
-
-  return {
-    url,
-    adminToken,
-    changes,
-    async stop() {
-      draining = true;
-      await watch?.close();
-      evictor.stop();
-      await http.close();
-      await Promise.allSettled(instances.all().map(({ instance }) => instance.stop()));
-      await supervisor[Symbol.asyncDispose]();
-      await builder[Symbol.asyncDispose]();
-      await store[Symbol.asyncDispose]();
-    },
+    readiness: async () => ({
+      ready: !state.draining,
+      checks: { store: 'sqlite', cells: supervisor.pids.length },
+    }),
   };
 }
 

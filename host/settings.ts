@@ -57,13 +57,18 @@ const schema = z.strictObject({
   MASTER_KEY: z
     .base64('must be 32 bytes in base64: make one with "openssl rand -base64 32"')
     .transform((text) => Buffer.from(text, 'base64'))
-    .refine((key) => key.length === 32, 'must be 32 bytes in base64: make one with "openssl rand -base64 32"')
+    .refine(
+      (key) => key.length === 32,
+      'must be 32 bytes in base64: make one with "openssl rand -base64 32"',
+    )
     .optional(),
   WATCH: flag,
   PANEL_URL: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
   PANEL_SECRET: z.string().min(24, 'must have at least 24 characters').optional(),
   ISOLATION: z.enum(['own', 'shared'], { error: 'must be "own" or "shared"' }).default('own'),
-  LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
+  LOG_LEVEL: z
+    .enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` })
+    .default('info'),
   ALLOW_UNJAILED: flag,
 });
 
@@ -84,7 +89,9 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
   const { data } = parsed;
   if ((data.PANEL_URL === undefined) !== (data.PANEL_SECRET === undefined)) {
     const missing = data.PANEL_URL === undefined ? 'PANEL_URL' : 'PANEL_SECRET';
-    throw new SettingsError(`${PREFIX}${missing} is not set: PANEL_URL and PANEL_SECRET go together`);
+    throw new SettingsError(
+      `${PREFIX}${missing} is not set: PANEL_URL and PANEL_SECRET go together`,
+    );
   }
   return {
     port: data.PORT,

@@ -22,15 +22,7 @@ const host = z
 const text = (max: number): z.ZodString => z.string().min(1).max(max);
 
 /** Where the host may put a secret when a request leaves. `url`: the secret is the address itself. */
-export const SECRET_PLACES = [
-  'header',
-  'basic',
-  'query',
-  'json',
-  'form',
-  'path',
-  'url',
-] as const;
+export const SECRET_PLACES = ['header', 'basic', 'query', 'json', 'form', 'path', 'url'] as const;
 
 /** One of `SECRET_PLACES`. */
 export type SecretPlace = (typeof SECRET_PLACES)[number];
@@ -78,7 +70,10 @@ export const manifestSchema = z.strictObject({
   version: z.string().max(100).regex(SEMVER, 'must be a semantic version such as "1.2.0"'),
   author: text(200),
   license: text(100),
-  homepage: z.url({ protocol: /^https$/, error: 'must be an https URL' }).max(500).optional(),
+  homepage: z
+    .url({ protocol: /^https$/, error: 'must be an https URL' })
+    .max(500)
+    .optional(),
   icon: z
     .string()
     .max(100)

@@ -75,13 +75,8 @@ export function createRemote(options: {
   return {
     async request(method, path, request = {}) {
       const what = `${options.name}: ${method} ${path}`;
-      const response = await send(
-        options,
-        base + path + encodeQuery(request.query),
-        method,
-        request,
-        what,
-      );
+      const url = base + path + encodeQuery(request.query);
+      const response = await send(options, { url, method, what }, request);
       const text = await readText(response, what);
       const type = response.headers.get('content-type') ?? '';
       const reply = {
@@ -108,10 +103,8 @@ export function createRemote(options: {
 
 async function send(
   options: { readonly fetch: typeof fetch; readonly headers?: { readonly [name: string]: string } },
-  url: string,
-  method: string,
+  { url, method, what }: { readonly url: string; readonly method: string; readonly what: string },
   request: RemoteRequest,
-  what: string,
 ): Promise<Response> {
   const headers = new Headers({
     accept: 'application/json',

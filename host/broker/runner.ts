@@ -5,7 +5,7 @@ import type { CapabilityTable, Usage } from '../capabilities/capability.ts';
 import type { Cell, LoadSpec } from '../cells/cell.ts';
 import { HostError } from '../errors.ts';
 import { FRAME } from '../frames.ts';
-import type { Receipt } from '../lifecycle/host.ts';
+import type { LogLine, Receipt } from '../lifecycle/host.ts';
 import { LIMITS } from '../limits.ts';
 import type { TurnCost } from '../protocol.ts';
 import {
@@ -41,9 +41,16 @@ export type RunRequest = {
 /** How a call ended well. `text` is valid JSON. */
 export type RunOutcome = { readonly text: string; readonly receipt: Receipt };
 
+/** One log line of a guest, checked. */
+export type GuestLine = {
+  readonly level: LogLine['level'];
+  readonly message: string;
+  readonly fields?: Readonly<Record<string, unknown>>;
+};
+
 /** What a runner tells its owner. */
 export type RunnerEvents = {
-  log(callId: string | undefined, line: { level: string; message: string; fields?: unknown }): void;
+  log(callId: string | undefined, line: GuestLine): void;
   /** The isolate ended by itself; every call in it has failed already. */
   ended(runner: Runner, error: HostError): void;
   /** A call finished; `error` when it failed. */
@@ -307,13 +314,11 @@ export class Runner {
 
   #log(number: number, text: string): void {
     const { level, message, fields } = parseObject(text);
-    const known = ['debug', 'info', 'warn', 'error'].includes(String(level))
-      ? String(level)
-      : 'info';
+    const known = LEVELS.find((each) => each === level) ?? 'info';
     this.#options.events.log(this.#running.get(number)?.request.callId, {
       level: known,
       message: this.#options.mapStack(clip(message, LIMITS.logLineChars)),
-      ...(typeof fields === 'object' && fields !== null ? { fields } : {}),
+      ...(typeof fields === 'object' && fields !== null ? { fields: { ...fields } } : {}),
     });
   }
 
@@ -338,6 +343,8 @@ function invocation({ callId, operationId, attempt, handler, ...rest }: RunReque
   const call = { id: callId, operationId, attempt, handler, deadlineMs, dryRun, webhookUrl };
   return `{"call":${JSON.stringify(call)},"input":${inputText}}`;
 }
+
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 function round(ms: number): number {
   return Math.round(ms * 1_000) / 1_000;

@@ -19,7 +19,10 @@ export type BuilderPowers = {
   readonly modulesFor: (folder: string) => readonly string[];
 };
 
-type Pending = { readonly resolve: (payload: Buffer) => void; readonly reject: (error: Error) => void };
+type Pending = {
+  readonly resolve: (payload: Buffer) => void;
+  readonly reject: (error: Error) => void;
+};
 type Worker = {
   readonly child: ChildProcess;
   readonly writer: FrameWriter;

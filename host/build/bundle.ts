@@ -7,7 +7,13 @@ import { join } from 'node:path';
 import { Script } from 'node:vm';
 
 import { build, context } from 'esbuild';
-import type { BuildContext, BuildOptions, BuildResult as EsbuildResult, Message, Plugin } from 'esbuild';
+import type {
+  BuildContext,
+  BuildOptions,
+  BuildResult as EsbuildResult,
+  Message,
+  Plugin,
+} from 'esbuild';
 
 import { LIMITS } from '../limits.ts';
 import type { BuildResult, Bundle, BundlePart, Problem } from './build.ts';
@@ -128,7 +134,9 @@ export class FolderBuild {
   /** Changes when another set of packages is imported or npm has installed something. */
   async #dependencyKey(specifiers: readonly string[]): Promise<string> {
     const stamps = this.#tops.map(async (top) => {
-      const found = await stat(join(top, '.package-lock.json')).catch(() => stat(top).catch(() => null));
+      const found = await stat(join(top, '.package-lock.json')).catch(() =>
+        stat(top).catch(() => null),
+      );
       return found === null ? '' : `${found.mtimeMs} ${found.size}`;
     });
     const manifest = this.#confined.snapshot.get('package.json')?.stamp ?? '';
@@ -185,7 +193,7 @@ function problemsOf(error: unknown, snapshot: Snapshot): Problem[] {
   if (error instanceof FolderError) return [error.problem];
   const errors = (error as { errors?: readonly Message[] }).errors;
   if (!Array.isArray(errors)) throw error;
-  return (errors as Message[]).slice(0, LIMITS.problems).map(({ text, location }) => {
+  return errors.slice(0, LIMITS.problems).map(({ text, location }) => {
     const message = text.slice(0, LIMITS.errorMessageChars);
     const file = location?.file ?? '';
     if (location === null || !file.startsWith(`${OWN}:`)) {

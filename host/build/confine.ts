@@ -4,7 +4,13 @@
 import { builtinModules } from 'node:module';
 import { posix } from 'node:path';
 
-import type { ImportKind as EsbuildKind, Loader, OnResolveResult, PartialMessage, Plugin } from 'esbuild';
+import type {
+  ImportKind as EsbuildKind,
+  Loader,
+  OnResolveResult,
+  PartialMessage,
+  Plugin,
+} from 'esbuild';
 
 import * as sdk from '../guest/sdk.ts';
 import { readFile } from './packages.ts';
@@ -252,7 +258,8 @@ function builtinName(path: string): string | undefined {
 }
 
 function nodeModuleText(name: string): string {
-  const instead = INSTEAD[name] ?? 'the sandbox offers web-standard APIs and the capabilities in ctx';
+  const instead =
+    INSTEAD[name] ?? 'the sandbox offers web-standard APIs and the capabilities in ctx';
   return `Cannot import Node module "${name}": ${instead}`;
 }
 

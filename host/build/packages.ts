@@ -17,7 +17,9 @@ type Package = {
 };
 
 /** A file of a package, or nothing: the package says that it does not exist in browsers. */
-export type Resolved = { readonly path: string; readonly package: Package } | { readonly empty: true };
+export type Resolved =
+  | { readonly path: string; readonly package: Package }
+  | { readonly empty: true };
 
 /** How a file asks: `import` statement or `require()`. */
 export type ImportKind = 'import' | 'require';
@@ -211,7 +213,11 @@ function browserValue(
   const map = manifest['browser'];
   if (typeof map !== 'object' || map === null) return undefined;
   const path =
-    specifier === undefined ? from : specifier.startsWith('.') ? join(dirname(from), specifier) : '';
+    specifier === undefined
+      ? from
+      : specifier.startsWith('.')
+        ? join(dirname(from), specifier)
+        : '';
   const keys = path === '' ? [specifier ?? ''] : spellings(`./${relative(folder, path)}`);
   for (const key of keys) {
     if (!Object.hasOwn(map, key)) continue;

@@ -61,7 +61,10 @@ export function decideAddress(
     return no('plain-http', `Set "http": true in the LAN grant of "${lan.cidr}", or use https`);
   }
   if (!isPublic(address)) {
-    return no('private-address', 'An admin can grant the range: enable with grants.lan [{cidr, reason}]');
+    return no(
+      'private-address',
+      'An admin can grant the range: enable with grants.lan [{cidr, reason}]',
+    );
   }
   if (policy.plain) return no('plain-http', 'Use https');
   return { allowed: true };
@@ -86,7 +89,7 @@ function unwrap(address: Address): Address {
 }
 
 function matches(address: Address, [range, bits]: [Address, number]): boolean {
-  return address.kind() === range.kind() && address.match(range as ipaddr.IPv4, bits);
+  return address.kind() === range.kind() && address.match(range, bits);
 }
 
 function covers({ cidr, ports }: LanGrant, address: Address, port: number): boolean {

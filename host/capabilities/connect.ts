@@ -28,9 +28,9 @@ export type Vetted = {
 };
 
 /** Moves a vetted connection to another place, for tests and fakes; decided addresses stay decided. */
-export type Detour = (vetted: Vetted) =>
-  | { readonly address: string; readonly port: number; readonly ca?: string }
-  | undefined;
+export type Detour = (
+  vetted: Vetted,
+) => { readonly address: string; readonly port: number; readonly ca?: string } | undefined;
 
 type Connect = buildConnector.connector;
 type Done = Parameters<Connect>[1];
@@ -100,7 +100,10 @@ export class Connections {
     socket.setKeepAlive(true, 60_000);
     const timer = setTimeout(() => {
       socket.destroy(
-        new HostError('REMOTE_TIMED_OUT', `No connection to "${vetted.hostname}" in ${LIMITS.connectMs} ms`),
+        new HostError(
+          'REMOTE_TIMED_OUT',
+          `No connection to "${vetted.hostname}" in ${LIMITS.connectMs} ms`,
+        ),
       );
     }, LIMITS.connectMs);
     const settle = (...result: Parameters<Done>): void => {
@@ -126,7 +129,9 @@ export class Connections {
       return certificateError(hostname, presented, 'it is not the pinned one');
     }
     if (socket.authorized) return undefined;
-    const why = String((socket.authorizationError as Error | undefined)?.message ?? socket.authorizationError);
+    const why = String(
+      (socket.authorizationError as Error | undefined)?.message ?? socket.authorizationError,
+    );
     return certificateError(hostname, presented, why);
   }
 }

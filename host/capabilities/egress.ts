@@ -48,7 +48,12 @@ export function decideTarget(url: URL, policy: EgressPolicy): Target {
     throw denied(shown, 'not-an-address', 'the host', 'Name a host and a port');
   }
   if (plain && policy.allowPlain !== true && !policy.lan.some(({ http }) => http === true)) {
-    throw denied(shown, 'plain-http', 'the host', 'Use https, or have an admin grant the LAN range with "http": true');
+    throw denied(
+      shown,
+      'plain-http',
+      'the host',
+      'Use https, or have an admin grant the LAN range with "http": true',
+    );
   }
   const named = policy.hosts.filter(({ pattern }) => matchesHost(pattern, hostname));
   if (named.length === 0) {
@@ -84,7 +89,8 @@ export function decideAddresses(
     throw denied(where, decision.rule, 'the host', decision.remedy);
   }
   const [first] = addresses;
-  if (first === undefined) throw denied(shown, 'not-an-address', 'the host', 'The name has no address');
+  if (first === undefined)
+    throw denied(shown, 'not-an-address', 'the host', 'The name has no address');
   return first;
 }
 

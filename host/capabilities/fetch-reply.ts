@@ -2,14 +2,28 @@
 
 import { PassThrough, pipeline } from 'node:stream';
 import type { Readable } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
+import {
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createZstdDecompress,
+} from 'node:zlib';
 
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallScope, CapabilityReply } from './capability.ts';
-import type { Answer } from './fetch.ts';
 import { remoteError } from './remote-errors.ts';
 import type { Scrubber } from './scrub.ts';
+
+/** An answer whose body has not been read. */
+export type Answer = {
+  readonly statusCode: number;
+  readonly statusText: string;
+  readonly headers: [string, string][];
+  readonly method: string;
+  readonly hostname: string;
+  readonly body: Readable;
+};
 
 type Context = {
   readonly url: string;
@@ -40,7 +54,10 @@ export async function readReply(answer: Answer, context: Context): Promise<Capab
   }
   const encodings = encodingsOf(answer);
   const headers = answer.headers
-    .filter(([name]) => encodings.length === 0 || (name !== 'content-encoding' && name !== 'content-length'))
+    .filter(
+      ([name]) =>
+        encodings.length === 0 || (name !== 'content-encoding' && name !== 'content-length'),
+    )
     .map(([name, value]): [string, string] => [name, scrubber.text(value)]);
   const head = { status, statusText: scrubber.text(statusText), headers, url, redirected };
   if (NO_BODY.has(status) || answer.method === 'HEAD') {
@@ -54,7 +71,7 @@ export async function readReply(answer: Answer, context: Context): Promise<Capab
   return { value: head, body: joined(started.runs, started.rest) };
 }
 
-type Runs = { readonly runs: Uint8Array[]; readonly rest: AsyncIterator<Uint8Array> | undefined; };
+type Runs = { readonly runs: Uint8Array[]; readonly rest: AsyncIterator<Uint8Array> | undefined };
 type Pending = Promise<IteratorResult<Uint8Array, unknown>>;
 
 /** Reads what comes at once; what is large or slow is left to be streamed. */
@@ -104,7 +121,8 @@ async function* joined(
 ): AsyncGenerator<Uint8Array> {
   try {
     yield* runs;
-    for (let step = await rest.next(); step.done !== true; step = await rest.next()) yield step.value;
+    for (let step = await rest.next(); step.done !== true; step = await rest.next())
+      yield step.value;
   } finally {
     await rest.return?.();
   }
@@ -122,7 +140,11 @@ function packBody(runs: readonly Uint8Array[]): { text: string } | { base64: str
 
 function encodingsOf({ headers }: Answer): string[] {
   const value = headers.filter(([name]) => name === 'content-encoding').map(([, text]) => text);
-  const names = value.join(',').toLowerCase().split(',').map((name) => name.trim());
+  const names = value
+    .join(',')
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim());
   const known = names.filter((name) => name !== '' && name !== 'identity');
   // What is not known is passed on as it is, with its header.
   return known.every((name) => Object.hasOwn(DECODERS, name)) && known.length <= 3 ? known : [];
@@ -148,7 +170,10 @@ async function* bounded(
 ): AsyncGenerator<Uint8Array> {
   let bytes = 0;
   const timer = setTimeout(
-    () => body.destroy(new HostError('REMOTE_TIMED_OUT', `The body of "${hostname}" did not end in time`)),
+    () =>
+      body.destroy(
+        new HostError('REMOTE_TIMED_OUT', `The body of "${hostname}" did not end in time`),
+      ),
     Math.max(1, deadlineMs - Date.now()),
   );
   try {
@@ -156,9 +181,13 @@ async function* bounded(
       bytes += chunk.length;
       usage.bytesIn += chunk.length;
       if (bytes > LIMITS.responseBodyBytes) {
-        throw new HostError('EGRESS_LIMIT', `The answer of "${hostname}" is over ${LIMITS.responseBodyBytes} bytes`, {
-          remedy: 'Ask the vendor for less at a time',
-        });
+        throw new HostError(
+          'EGRESS_LIMIT',
+          `The answer of "${hostname}" is over ${LIMITS.responseBodyBytes} bytes`,
+          {
+            remedy: 'Ask the vendor for less at a time',
+          },
+        );
       }
       yield chunk;
     }

@@ -40,7 +40,8 @@ const DROPPED: ReadonlySet<string> = new Set([
 export function parseFetchRequest(payload: unknown): FetchRequest {
   if (typeof payload !== 'object' || payload === null) throw invalid('it is no object');
   const { url, method, headers, redirect, body, upload } = payload as Record<string, unknown>;
-  if (typeof url !== 'string' || url.length > LIMITS.urlChars) throw invalid('"url" is no usable text');
+  if (typeof url !== 'string' || url.length > LIMITS.urlChars)
+    throw invalid('"url" is no usable text');
   if (typeof method !== 'string' || !TOKEN.test(method)) throw invalid('"method" is not a method');
   if (method === 'CONNECT' || method === 'TRACE' || method === 'TRACK') {
     throw invalid(`method ${method} is not allowed`);

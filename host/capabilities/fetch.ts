@@ -17,6 +17,7 @@ import type { EgressPolicy } from './egress.ts';
 import { parseFetchRequest } from './fetch-request.ts';
 import type { FetchRequest } from './fetch-request.ts';
 import { readReply } from './fetch-reply.ts';
+import type { Answer } from './fetch-reply.ts';
 import type { SecretBook } from './secrets.ts';
 import { remoteError } from './remote-errors.ts';
 
@@ -42,45 +43,63 @@ export function createFetchCapability(powers: FetchPowers): {
   readonly serve: Capability;
   close(): Promise<void>;
 } {
-  const connections = new Connections(powers.trust, powers.detour);
-  const resolve = powers.resolve ?? resolveAll;
-  let running = 0;
+  const fetcher = new Fetcher(powers);
+  return {
+    serve: (payload, scope, upload) => fetcher.serve(payload, scope, upload),
+    close: () => fetcher.close(),
+  };
+}
 
-  const serve: Capability = async (payload, scope, upload) => {
+class Fetcher {
+  readonly #powers: FetchPowers;
+  readonly #connections: Connections;
+  #running = 0;
+
+  constructor(powers: FetchPowers) {
+    this.#powers = powers;
+    this.#connections = new Connections(powers.trust, powers.detour);
+  }
+
+  serve: Capability = async (payload, scope, upload) => {
     if (scope.dryRun) {
       throw new HostError('CALLER_UNSUPPORTED', 'A dry run sends nothing', {
         remedy: 'Look at call.dryRun before calling fetch',
       });
     }
-    if (running >= LIMITS.fetchesPerInstance) {
-      throw new HostError('EGRESS_LIMIT', `${LIMITS.fetchesPerInstance} requests are running already`, {
+    if (this.#running >= LIMITS.fetchesPerInstance) {
+      const limit = LIMITS.fetchesPerInstance;
+      throw new HostError('EGRESS_LIMIT', `${limit} requests are running already`, {
         remedy: 'Send fewer at a time',
       });
     }
-    running += 1;
+    this.#running += 1;
     try {
-      return await follow(payload, scope, upload);
+      return await this.#follow(payload, scope, upload);
     } finally {
-      running -= 1;
+      this.#running -= 1;
     }
   };
 
-  async function follow(
+  close(): Promise<void> {
+    return this.#connections.close();
+  }
+
+  async #follow(
     payload: unknown,
     scope: CallScope,
     upload: () => AsyncIterable<Uint8Array>,
   ): Promise<CapabilityReply> {
-    const opened = openRequest(parseFetchRequest(payload), powers.secrets);
+    const { secrets } = this.#powers;
+    const opened = openRequest(parseFetchRequest(payload), secrets);
     let hop: Hop = opened.hop;
     for (let hops = 0; ; hops += 1) {
       const stream = hop.request.upload ? upload() : undefined;
-      const answer = await send(hop, { scope, stream });
+      const answer = await this.#send(hop, { scope, stream });
       const location = answer.headers.find(([name]) => name === 'location')?.[1];
       const isRedirect = REDIRECTS.has(answer.statusCode) && location !== undefined;
       if (!isRedirect || hop.request.redirect === 'manual') {
         const url = opened.seal(hop.url.href);
-        const { scrubber } = powers.secrets;
-        return readReply(answer, { url, redirected: hops > 0, scrubber, scope });
+        return readReply(answer, { url, redirected: hops > 0, scrubber: secrets.scrubber, scope });
       }
       answer.body.destroy();
       if (hop.request.redirect === 'error') {
@@ -93,32 +112,31 @@ export function createFetchCapability(powers: FetchPowers): {
     }
   }
 
-  async function send(
+  async #send(
     { url, request }: Hop,
     { scope, stream }: { scope: CallScope; stream: AsyncIterable<Uint8Array> | undefined },
-  ): ReturnType<typeof dispatch> {
-    const target = decideTarget(url, powers.policy);
-    const parts = { url, headers: request.headers, body: request.body };
-    const sealed = powers.secrets.substitute(parts);
-    const addresses = isIP(target.hostname) === 0 ? await lookedUp(target.hostname) : [target.hostname];
-    const address = decideAddresses(target, addresses, powers.policy);
+  ): Promise<Answer> {
+    const { policy, secrets, nowMs } = this.#powers;
+    const target = decideTarget(url, policy);
+    const parts = secrets.substitute({ url, headers: request.headers, body: request.body });
     const { hostname, port } = target;
-    const pool = connections.pool({ origin: url.origin, hostname, address, port });
-    const headers = sealed.headers.flat();
+    const addresses = isIP(hostname) === 0 ? await this.#lookUp(hostname) : [hostname];
+    const address = decideAddresses(target, addresses, policy);
+    const pool = this.#connections.pool({ origin: url.origin, hostname, address, port });
     return dispatch(pool, {
-      path: sealed.url.pathname + sealed.url.search,
+      path: parts.url.pathname + parts.url.search,
       method: request.method,
-      headers,
-      body: stream ?? sealed.body,
+      headers: parts.headers.flat(),
+      body: stream ?? parts.body,
       scope,
       hostname,
-      remainingMs: scope.deadlineMs - powers.nowMs(),
+      remainingMs: scope.deadlineMs - nowMs(),
     });
   }
 
-  async function lookedUp(hostname: string): Promise<readonly string[]> {
+  async #lookUp(hostname: string): Promise<readonly string[]> {
     try {
-      return await resolve(hostname);
+      return await (this.#powers.resolve ?? resolveAll)(hostname);
     } catch (error) {
       throw new HostError('REMOTE_UNREACHABLE', `Host "${hostname}" cannot be resolved`, {
         remedy: 'Check the name in the config and the DNS of the host',
@@ -126,8 +144,6 @@ export function createFetchCapability(powers: FetchPowers): {
       });
     }
   }
-
-  return { serve, close: () => connections.close() };
 }
 
 type Dispatch = {
@@ -140,16 +156,6 @@ type Dispatch = {
   readonly remainingMs: number;
 };
 
-/** An answer whose body has not been read. */
-export type Answer = {
-  readonly statusCode: number;
-  readonly statusText: string;
-  readonly headers: [string, string][];
-  readonly method: string;
-  readonly hostname: string;
-  readonly body: Readable;
-};
-
 async function dispatch(pool: Pool, options: Dispatch): Promise<Answer> {
   const { path, method, headers, body, scope, hostname, remainingMs } = options;
   const waitMs = Math.max(1, Math.min(LIMITS.firstByteMs, remainingMs));
@@ -160,7 +166,7 @@ async function dispatch(pool: Pool, options: Dispatch): Promise<Answer> {
   try {
     const answer: Dispatcher.ResponseData = await pool.request({
       path,
-      method: method as 'GET',
+      method,
       headers,
       body: isWhole(body) ? (body ?? null) : Readable.from(counted(body, scope)),
       signal: AbortSignal.any([scope.signal, late.signal]),
@@ -170,7 +176,7 @@ async function dispatch(pool: Pool, options: Dispatch): Promise<Answer> {
     return {
       statusCode: answer.statusCode,
       statusText: answer.statusText ?? '',
-      headers: pairsOf(answer.headers as unknown),
+      headers: pairsOf(answer.headers),
       method,
       hostname,
       body: answer.body,
@@ -195,7 +201,10 @@ async function* counted(
     bytes += chunk.length;
     usage.bytesOut += chunk.length;
     if (bytes > LIMITS.requestBodyBytes) {
-      throw new HostError('EGRESS_LIMIT', `The request body is over ${LIMITS.requestBodyBytes} bytes`);
+      throw new HostError(
+        'EGRESS_LIMIT',
+        `The request body is over ${LIMITS.requestBodyBytes} bytes`,
+      );
     }
     yield chunk;
   }
@@ -210,8 +219,11 @@ function pairsOf(headers: unknown): [string, string][] {
     }
     return pairs;
   }
-  for (const [name, value] of Object.entries((headers ?? {}) as Record<string, string | string[]>)) {
-    for (const each of Array.isArray(value) ? value : [value]) pairs.push([name.toLowerCase(), each]);
+  for (const [name, value] of Object.entries(
+    (headers ?? {}) as Record<string, string | string[]>,
+  )) {
+    for (const each of Array.isArray(value) ? value : [value])
+      pairs.push([name.toLowerCase(), each]);
   }
   return pairs;
 }
@@ -235,8 +247,12 @@ function openRequest(
 /** The request of the next hop, as the Fetch standard changes it. */
 function nextHop({ url, request }: Hop, status: number, location: string): Hop {
   const next = URL.parse(location, url);
-  if (next === null) throw new HostError('REMOTE_PROTOCOL', 'The remote redirects to no valid address');
-  const drops = status === 303 ? request.method !== 'HEAD' : (status === 301 || status === 302) && request.method === 'POST';
+  if (next === null)
+    throw new HostError('REMOTE_PROTOCOL', 'The remote redirects to no valid address');
+  const drops =
+    status === 303
+      ? request.method !== 'HEAD'
+      : (status === 301 || status === 302) && request.method === 'POST';
   const toGet = drops && request.method !== 'GET';
   if (!toGet && request.upload) {
     throw new HostError('REMOTE_PROTOCOL', 'A streamed body cannot be sent again after a redirect');

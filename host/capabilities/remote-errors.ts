@@ -17,7 +17,11 @@ const UNREACHABLE: Readonly<Record<string, string>> = {
 /** Any error of a request to `hostname` as one with a code. Messages of libraries are not passed on. */
 export function remoteError(error: unknown, hostname: string): HostError {
   if (error instanceof HostError) return error;
-  const { code = '', name = '', cause } = (error ?? {}) as { code?: string; name?: string; cause?: unknown };
+  const {
+    code = '',
+    name = '',
+    cause,
+  } = (error ?? {}) as { code?: string; name?: string; cause?: unknown };
   if (cause instanceof HostError) return cause;
   if (name === 'AbortError' || code === 'ABORT_ERR') {
     return new HostError('CALLER_CANCELLED', `The request to "${hostname}" was given up`);
@@ -30,7 +34,9 @@ export function remoteError(error: unknown, hostname: string): HostError {
     });
   }
   if (code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'HPE_HEADER_OVERFLOW') {
-    return new HostError('EGRESS_LIMIT', `The headers of "${hostname}" are too large`, { cause: error });
+    return new HostError('EGRESS_LIMIT', `The headers of "${hostname}" are too large`, {
+      cause: error,
+    });
   }
   if (code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || code === 'EPROTO') {
     return new HostError('REMOTE_PROTOCOL', `"${hostname}" does not speak TLS as expected`, {

@@ -53,7 +53,9 @@ export function createSealedKeys(secrets: SecretBook): Capability {
         const bytes = Buffer.from(asked.data, 'base64');
         const signature = Buffer.from(asked.signature, 'base64');
         const key = find(asked.handle);
-        return { value: { valid: await subtle.verify(unpack(asked.algorithm), key, signature, bytes) } };
+        return {
+          value: { valid: await subtle.verify(unpack(asked.algorithm), key, signature, bytes) },
+        };
       }
       if (keys.size >= LIMITS.keysPerInstance) throw refused('too many keys are held');
       const value = secrets.valueOf(asked.sealed);

@@ -78,17 +78,23 @@ export class SecretBook {
    * @returns The parts as they leave, and the names of headers that now hold a secret
    * @throws {HostError} `EGRESS_DENIED` naming the field, when a stand-in is anywhere it may not be
    */
-  substitute({ url, headers, body }: RequestParts): RequestParts & { readonly secretHeaders: ReadonlySet<string> } {
+  substitute({
+    url,
+    headers,
+    body,
+  }: RequestParts): RequestParts & { readonly secretHeaders: ReadonlySet<string> } {
     const secretHeaders = new Set<string>();
     if (this.#byToken.size === 0) return { url, headers, body, secretHeaders };
-    const open = (place: SecretPlace, encode: (value: string) => string) => (text: string): string =>
-      text.replaceAll(TOKEN, (found, token: string) => {
-        const secret = this.#byToken.get(token);
-        if (secret === undefined) return found;
-        assertPlace(secret, place, url.host);
-        assertHost(secret, url);
-        return encode(secret.value);
-      });
+    const open =
+      (place: SecretPlace, encode: (value: string) => string) =>
+      (text: string): string =>
+        text.replaceAll(TOKEN, (found, token: string) => {
+          const secret = this.#byToken.get(token);
+          if (secret === undefined) return found;
+          assertPlace(secret, place, url.host);
+          assertHost(secret, url);
+          return encode(secret.value);
+        });
     const opened = headers.map(([name, value]): readonly [string, string] => {
       const real = openHeader(name, value, open);
       if (real !== value) secretHeaders.add(name);
@@ -107,7 +113,8 @@ export class SecretBook {
 type Open = (place: SecretPlace, encode: (value: string) => string) => (text: string) => string;
 
 function openHeader(name: string, value: string, open: Open): string {
-  const basic = name === 'authorization' ? /^Basic\s+([A-Za-z0-9+/]+=*)$/i.exec(value)?.[1] : undefined;
+  const basic =
+    name === 'authorization' ? /^Basic\s+([A-Za-z0-9+/]+=*)$/i.exec(value)?.[1] : undefined;
   if (basic === undefined) return open('header', headerValue)(value);
   const decoded = Buffer.from(basic, 'base64').toString('utf8');
   const real = open('basic', (secret) => secret)(decoded);

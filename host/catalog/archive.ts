@@ -33,7 +33,7 @@ export async function readArchive(archive: Buffer): Promise<ArchiveContent> {
   parser.on('entry', (entry: ReadEntry) => {
     entries += 1;
     const problem = decideEntry(entry, entries);
-    if (problem !== undefined) return void parser.abort(refusal(entry.path, problem));
+    if (problem !== undefined) return parser.abort(refusal(entry.path, problem));
     const chunks: Buffer[] = [];
     entry.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
@@ -45,7 +45,7 @@ export async function readArchive(archive: Buffer): Promise<ArchiveContent> {
     entry.on('end', () => {
       if (entry.type === 'Directory') return;
       const path = posix.normalize(entry.path);
-      if (files.has(path)) return void parser.abort(refusal(path, 'it stands in the archive twice'));
+      if (files.has(path)) return parser.abort(refusal(path, 'it stands in the archive twice'));
       files.set(path, Buffer.concat(chunks));
     });
   });
@@ -75,7 +75,12 @@ function decideEntry(entry: ReadEntry, count: number): string | undefined {
     return `it is a ${type}: only plain files are taken`;
   }
   if (size > LIMITS.fileBytes) return `it is over ${LIMITS.fileBytes} bytes`;
-  if (path.startsWith('/') || path.includes('\\') || /^[A-Za-z]:/.test(path) || path.includes('\0')) {
+  if (
+    path.startsWith('/') ||
+    path.includes('\\') ||
+    /^[A-Za-z]:/.test(path) ||
+    path.includes('\0')
+  ) {
     return 'its path is not relative';
   }
   const parts = path.split('/');
@@ -101,7 +106,11 @@ function stripTop(files: ReadonlyMap<string, Buffer>): ArchiveContent {
 
 function refusal(path: string, problem: string): HostError {
   const name = path.slice(0, 200);
-  return new HostError('CALLER_INPUT_INVALID', `Cannot take "${name}" from the archive: ${problem}`, {
-    details: { entry: name },
-  });
+  return new HostError(
+    'CALLER_INPUT_INVALID',
+    `Cannot take "${name}" from the archive: ${problem}`,
+    {
+      details: { entry: name },
+    },
+  );
 }

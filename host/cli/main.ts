@@ -52,6 +52,8 @@ function help(wanted: string | undefined): number {
   }
   const width = Math.max(...COMMANDS.map(({ usage }) => usage.length));
   const lines = COMMANDS.map(({ usage, summary }) => `  ${usage.padEnd(width)}  ${summary}`);
-  process.stdout.write(`cofferdam <command>\n\n${lines.join('\n')}\n\nSettings: COFFERDAM_* (see README.md)\n`);
+  process.stdout.write(
+    `cofferdam <command>\n\n${lines.join('\n')}\n\nSettings: COFFERDAM_* (see README.md)\n`,
+  );
   return 0;
 }

@@ -28,7 +28,9 @@ export function announce({ url, adminToken }: RunningHost): void {
   if (adminToken !== undefined) {
     process.stderr.write(`Admin token, shown this once: ${adminToken}\n`);
   }
-  process.stdout.write(`${JSON.stringify({ level: 'info', time: new Date().toISOString(), msg: 'ready', url })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ level: 'info', time: new Date().toISOString(), msg: 'ready', url })}\n`,
+  );
 }
 
 /** Waits for SIGINT or SIGTERM, then drains. @returns 0, or 1 when draining took too long */

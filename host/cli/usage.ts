@@ -33,7 +33,7 @@ export function readArgs<Options extends ParseArgsOptionsConfig>(
       throw new UsageError(`Unknown argument "${parsed.positionals[positionals.length] ?? ''}"`);
     }
     return {
-      values: parsed.values as Record<string, string | boolean | undefined>,
+      values: parsed.values,
       positionals: positionals.map((_name, at) => parsed.positionals[at]),
     };
   } catch (error) {

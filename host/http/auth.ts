@@ -29,6 +29,14 @@ export type AuthPowers = {
   readonly nowMs: () => number;
 };
 
+/** Writes one line of the audit for a change that has happened. */
+export type Audited = (
+  request: FastifyRequest,
+  action: string,
+  subject: string,
+  details?: Readonly<Record<string, unknown>>,
+) => void;
+
 declare module 'fastify' {
   interface FastifyRequest {
     actor: Actor | undefined;
@@ -58,7 +66,8 @@ export function createGuard({
         outcome: 'unauthenticated',
       });
       throw new HostError('CALLER_UNAUTHENTICATED', 'A valid bearer token is needed', {
-        remedy: 'Send "authorization: Bearer <token>"; the first start of the host printed an admin token',
+        remedy:
+          'Send "authorization: Bearer <token>"; the first start of the host printed an admin token',
       });
     }
     request.actor = { id: token.id, role: token.role };

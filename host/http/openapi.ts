@@ -15,14 +15,19 @@ export function describeApi(version: string): FastifyDynamicSwaggerOptions {
       },
       tags: [
         { name: 'extensions', description: 'Folders of code and their generations' },
-        { name: 'instances', description: 'An extension with one config and the grants of an admin' },
+        {
+          name: 'instances',
+          description: 'An extension with one config and the grants of an admin',
+        },
         { name: 'calls', description: 'Handlers that run, and what is known of those that ran' },
         { name: 'access', description: 'Tokens and the audit' },
         { name: 'operations', description: 'For whoever keeps the host running' },
       ],
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
     },
-    refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json['$id'] ?? `def-${i}`) },
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, i) => String(json['$id'] ?? `def-${i}`),
+    },
     transform: ({ schema, url, route }) => {
       const { may } = (route.config ?? {}) as { may?: readonly string[] };
       const described = { ...(schema as Record<string, unknown>) };
@@ -37,7 +42,9 @@ export function describeApi(version: string): FastifyDynamicSwaggerOptions {
           ...described,
           ...(may === undefined ? {} : { security: [{ bearer: [] }], 'x-roles': may }),
           response: {
-            ...(Object.keys(answers).length === 0 ? { 200: { description: 'Done', type: 'object', additionalProperties: true } } : answers),
+            ...(Object.keys(answers).length === 0
+              ? { 200: { description: 'Done', type: 'object', additionalProperties: true } }
+              : answers),
             ...(may === undefined ? {} : { default: problem }),
           },
         },

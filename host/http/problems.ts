@@ -111,7 +111,10 @@ export function toProblem(error: unknown): { data: ErrorData; status?: number; b
   const { code = '', validation, message, statusCode } = error as FastifyError;
   if (validation !== undefined) return { data: validationError(error as FastifyError), bug: false };
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE' || code === 'FST_REQ_FILE_TOO_LARGE') {
-    return { data: caller('CALLER_BODY_TOO_LARGE', 'The body is too large', 'Send less'), bug: false };
+    return {
+      data: caller('CALLER_BODY_TOO_LARGE', 'The body is too large', 'Send less'),
+      bug: false,
+    };
   }
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     const data = caller('CALLER_INPUT_INVALID', message, 'Send "content-type: application/json"');
@@ -129,7 +132,11 @@ export function toProblem(error: unknown): { data: ErrorData; status?: number; b
     return { data: caller('CALLER_RATE_LIMITED', message, 'Wait and try again'), bug: false };
   }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    return { data: caller('CALLER_INPUT_INVALID', message, 'Correct the request'), status: statusCode, bug: false };
+    return {
+      data: caller('CALLER_INPUT_INVALID', message, 'Correct the request'),
+      status: statusCode,
+      bug: false,
+    };
   }
   return { data: toErrorData(error), bug: true };
 }
@@ -141,7 +148,7 @@ function caller(code: ErrorCode, message: string, remedy: string): ErrorData {
 function validationError({ validation = [], validationContext = 'body' }: FastifyError): ErrorData {
   const [first] = validation;
   const path = (first?.instancePath ?? '').slice(1).replaceAll('/', '.');
-  const params = (first?.params ?? {}) as Record<string, unknown>;
+  const params: Record<string, unknown> = first?.params ?? {};
   const extra = params['additionalProperty'] ?? params['missingProperty'];
   const field = [path, extra].filter((part) => part !== '' && part !== undefined).join('.');
   const where = field === '' ? `The ${validationContext}` : `${validationContext} "${field}"`;

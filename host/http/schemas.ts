@@ -3,7 +3,12 @@
 import { ROLES } from './auth.ts';
 import { LIMITS } from '../limits.ts';
 
-const text = (maxLength: number, more: object = {}): object => ({ type: 'string', minLength: 1, maxLength, ...more });
+const text = (maxLength: number, more: object = {}): object => ({
+  type: 'string',
+  minLength: 1,
+  maxLength,
+  ...more,
+});
 
 /** A path parameter. */
 const segment = text(100);

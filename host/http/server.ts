@@ -5,7 +5,7 @@ import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
 import { Ajv } from 'ajv';
 import fastify, { LogController } from 'fastify';
-import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 
 import { HostError } from '../errors.ts';
 import type { ExtensionHost } from '../lifecycle/host.ts';
@@ -13,6 +13,7 @@ import { LIMITS } from '../limits.ts';
 import type { Store } from '../store/store.ts';
 import type { Tokens } from '../store/tokens.ts';
 import { createGuard } from './auth.ts';
+import type { Audited } from './auth.ts';
 import { describeApi } from './openapi.ts';
 import { PROBLEM_SCHEMA, sendProblem, toProblem } from './problems.ts';
 import { accessRoutes } from './routes/access.ts';
@@ -31,14 +32,6 @@ export type HttpPowers = {
   readonly nowMs: () => number;
 };
 
-/** Writes one line of the audit for a change that has happened. */
-export type Audited = (
-  request: FastifyRequest,
-  action: string,
-  subject: string,
-  details?: Readonly<Record<string, unknown>>,
-) => void;
-
 /** Makes the server; the caller listens and closes. Closing ends event streams and waits for replies. */
 export async function createHttpServer(powers: HttpPowers): Promise<FastifyInstance> {
   const { host, tokens, log, version, nowMs } = powers;
@@ -50,22 +43,42 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
     requestTimeout: LIMITS.requestMs,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: true },
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false, allowUnionTypes: true } },
+    ajv: {
+      customOptions: {
+        removeAdditional: false,
+        coerceTypes: false,
+        allErrors: false,
+        allowUnionTypes: true,
+      },
+    },
   });
   const streams = new EventStreams();
   const addAudit = (row: Parameters<typeof powers.store.addAudit>[0]): void => {
-    powers.store.addAudit(row).catch((error: unknown) => log.error({ err: error }, 'audit not written'));
+    powers.store
+      .addAudit(row)
+      .catch((error: unknown) => log.error({ err: error }, 'audit not written'));
   };
   const audit = (row: Omit<Parameters<typeof addAudit>[0], 'at'>): void =>
     addAudit({ ...row, at: new Date(nowMs()).toISOString() });
   const audited: Audited = (request, action, subject, details) => {
     const { actor } = request;
     const who = { actor: actor?.id ?? 'unknown', role: actor?.role ?? 'none' };
-    audit({ ...who, action, subject, outcome: 'done', ...(details === undefined ? {} : { details }) });
+    audit({
+      ...who,
+      action,
+      subject,
+      outcome: 'done',
+      ...(details === undefined ? {} : { details }),
+    });
   };
 
   // Query values are text: numbers in them are read as numbers, everything else is taken as it is.
-  const loose = new Ajv({ coerceTypes: true, useDefaults: true, allowUnionTypes: true, strict: false });
+  const loose = new Ajv({
+    coerceTypes: true,
+    useDefaults: true,
+    allowUnionTypes: true,
+    strict: false,
+  });
   const exact = new Ajv({ useDefaults: true, allowUnionTypes: true, strict: false });
   app.setValidatorCompiler(({ schema, httpPart }) =>
     (httpPart === 'querystring' ? loose : exact).compile(schema as object),
@@ -109,7 +122,9 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
 
 function operationRoutes(app: FastifyInstance, host: ExtensionHost): void {
   const tags = ['operations'];
-  app.get('/healthz', { schema: { tags, summary: 'The process answers' } }, async () => ({ ok: true }));
+  app.get('/healthz', { schema: { tags, summary: 'The process answers' } }, async () => ({
+    ok: true,
+  }));
   app.get(
     '/readyz',
     { schema: { tags, summary: 'It can run extensions, and which walls hold' } },

@@ -9,7 +9,7 @@ import { LIMITS } from '../limits.ts';
 import type { Store } from '../store/store.ts';
 import { decideLimits } from './compiled.ts';
 import { runOnce } from './idempotency.ts';
-import type { Actor, CallOutcome, ExtensionHost, InstanceRef, StateChange } from './host.ts';
+import type { Actor, CallOutcome, ExtensionHost, InstanceRef } from './host.ts';
 import type { Instance } from './instance.ts';
 import { Instances } from './instances.ts';
 import type { CallRecords } from './records.ts';
@@ -24,7 +24,6 @@ export type CallPowers = {
   readonly records: CallRecords;
   readonly nowMs: () => number;
   readonly isDraining: () => boolean;
-  readonly onChange: (change: Omit<StateChange, 'at'>) => void;
 };
 
 /** One call that is to run in an instance. */
@@ -54,9 +53,13 @@ export class Calls {
     const { id, instance } = await this.#find(ref);
     const inputText = JSON.stringify(request.input ?? null);
     if (inputText.length > LIMITS.inputBytes) {
-      throw new HostError('CALLER_BODY_TOO_LARGE', `"input" is over ${LIMITS.inputBytes} characters`, {
-        details: { field: 'input', limit: LIMITS.inputBytes },
-      });
+      throw new HostError(
+        'CALLER_BODY_TOO_LARGE',
+        `"input" is over ${LIMITS.inputBytes} characters`,
+        {
+          details: { field: 'input', limit: LIMITS.inputBytes },
+        },
+      );
     }
     const { wallMs } = decideLimits(instance.compiled.manifest);
     const prepared: Prepared = {

@@ -22,7 +22,11 @@ export function maskConfig(stored: Values): Record<string, unknown> {
 }
 
 /** Stored values with their secrets in the clear: never leaves the host. */
-export function openConfig(stored: Values, instance: string, vault: Vault): Record<string, unknown> {
+export function openConfig(
+  stored: Values,
+  instance: string,
+  vault: Vault,
+): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(stored).map(([field, value]) => [
       field,
@@ -48,12 +52,19 @@ export function mergeConfig(
     const schema = Object.hasOwn(properties, field) ? properties[field] : undefined;
     if (schema === undefined) {
       const known = Object.keys(properties).join(', ') || 'none';
-      issues.push({ field, message: `is not a field of this extension: known fields are ${known}` });
+      issues.push({
+        field,
+        message: `is not a field of this extension: known fields are ${known}`,
+      });
     } else if (!isSecret(schema)) {
       merged[field] = value;
     } else if (value === MASK) {
       if (isSealed(stored[field])) merged[field] = stored[field];
-      else issues.push({ field, message: `is "${MASK}", but no value is stored yet: send the secret` });
+      else
+        issues.push({
+          field,
+          message: `is "${MASK}", but no value is stored yet: send the secret`,
+        });
     } else if (value !== null && value !== '') {
       const message = checkSecret(value, schema);
       if (message === undefined) merged[field] = vault.seal(String(value), { instance, field });
@@ -68,7 +79,10 @@ export function mergeConfig(
 export function standInConfig(stored: Values, description: Description): Record<string, unknown> {
   const secrets = new Set(secretFields(description));
   return Object.fromEntries(
-    Object.entries(stored).map(([name, value]) => [name, secrets.has(name) ? 'sealed:check' : value]),
+    Object.entries(stored).map(([name, value]) => [
+      name,
+      secrets.has(name) ? 'sealed:check' : value,
+    ]),
   );
 }
 

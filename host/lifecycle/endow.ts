@@ -75,7 +75,10 @@ function tableOf(
   };
 }
 
-function createSecrets({ description, manifest }: Compiled, config: Record<string, unknown>): SecretBook {
+function createSecrets(
+  { description, manifest }: Compiled,
+  config: Record<string, unknown>,
+): SecretBook {
   const entries = secretFields(description).flatMap((field) => {
     const value = config[field];
     if (typeof value !== 'string' || value === '') return [];

@@ -16,7 +16,11 @@ export type ExtensionPowers = {
   readonly store: Store;
   readonly nowMs: () => number;
   /** Reads what a bundle says of itself, in an isolate without capabilities. */
-  readonly describe: (entry: CatalogEntry, bundle: Bundle, manifest: Manifest) => Promise<Description>;
+  readonly describe: (
+    entry: CatalogEntry,
+    bundle: Bundle,
+    manifest: Manifest,
+  ) => Promise<Description>;
 };
 
 type Kept = {
@@ -164,7 +168,10 @@ function buildError(entry: CatalogEntry, problems: readonly Problem[]): HostErro
   return new HostError(
     'EXTENSION_BUILD_FAILED',
     `Cannot build "${entry.category}/${entry.name}": ${place(problems[0])}`,
-    { remedy: 'Correct the named places; the last good generation keeps serving', details: { problems } },
+    {
+      remedy: 'Correct the named places; the last good generation keeps serving',
+      details: { problems },
+    },
   );
 }
 

@@ -196,10 +196,7 @@ export class Instance {
     const { supervisor, endow, nowMs, onLog } = this.#powers;
     const key = this.#cellKey();
     try {
-      const [cell, endowment] = await Promise.all([
-        supervisor.acquire(key),
-        endow(compiled),
-      ]);
+      const [cell, endowment] = await Promise.all([supervisor.acquire(key), endow(compiled)]);
       const { cpuMs, memoryMiB } = decideLimits(compiled.manifest);
       const runner = new Runner({
         instance: this.id,
@@ -216,7 +213,7 @@ export class Instance {
               message: endowment.scrub(message),
               ...(fields === undefined
                 ? {}
-                : { fields: JSON.parse(endowment.scrub(JSON.stringify(fields))) as unknown }),
+                : { fields: JSON.parse(endowment.scrub(JSON.stringify(fields))) as typeof fields }),
             }),
           ended: (ended, error) => this.#onEnded(ended, error, cell),
           finished: (ran, request, error) => this.#onFinished(ran, request, error),

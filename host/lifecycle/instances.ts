@@ -99,7 +99,10 @@ export class Instances {
     const { category, name } = entry;
     const rows = await this.#powers.store.instances({ category, name });
     if (rows.some((row) => row.instance === instance)) {
-      throw new HostError('CALLER_CONFLICT', `Instance ${category}/${name}/${instance} exists already`);
+      throw new HostError(
+        'CALLER_CONFLICT',
+        `Instance ${category}/${name}/${instance} exists already`,
+      );
     }
     if (rows.length >= LIMITS.instancesPerExtension) {
       throw new HostError(

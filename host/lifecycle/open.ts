@@ -52,10 +52,14 @@ async function lastGood(
     const older = await store.generations(entry.category, entry.name);
     const previous = older.find(({ generation }) => generation !== compiled.bundle.hash);
     if (previous === undefined) {
-      throw new HostError('CALLER_GRANT_NEEDED', `"${entry.name}" asks for more than it was granted`, {
-        remedy: 'Review the difference and enable it again',
-        details: { missingGrants: missing },
-      });
+      throw new HostError(
+        'CALLER_GRANT_NEEDED',
+        `"${entry.name}" asks for more than it was granted`,
+        {
+          remedy: 'Review the difference and enable it again',
+          details: { missingGrants: missing },
+        },
+      );
     }
     return await extensions.generation(entry, previous.generation);
   } catch (error) {

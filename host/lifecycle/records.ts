@@ -20,7 +20,10 @@ type Kept = {
 };
 
 /** What a record starts with. */
-export type CallStart = Pick<Kept, 'callId' | 'instance' | 'handler' | 'actor' | 'startedMs' | 'inputText' | 'replayOf'>;
+export type CallStart = Pick<
+  Kept,
+  'callId' | 'instance' | 'handler' | 'actor' | 'startedMs' | 'inputText' | 'replayOf'
+>;
 
 /** The last `LIMITS.recentCalls` calls. */
 export class CallRecords {
@@ -62,12 +65,15 @@ export class CallRecords {
     next: string | null;
   } {
     const all = [...this.#byId.values()].toReversed();
-    const from = filter.after === undefined ? 0 : all.findIndex((kept) => kept.callId === filter.after) + 1;
-    const matching = all.slice(from).filter(
-      (kept) =>
-        (filter.instance === undefined || kept.instance === filter.instance) &&
-        (filter.state === undefined || kept.state === filter.state),
-    );
+    const from =
+      filter.after === undefined ? 0 : all.findIndex((kept) => kept.callId === filter.after) + 1;
+    const matching = all
+      .slice(from)
+      .filter(
+        (kept) =>
+          (filter.instance === undefined || kept.instance === filter.instance) &&
+          (filter.state === undefined || kept.state === filter.state),
+      );
     const page = matching.slice(0, filter.limit);
     const next = matching.length > page.length ? (page.at(-1)?.callId ?? null) : null;
     return { calls: page.map((kept) => summary(kept)), next };
@@ -79,7 +85,9 @@ export class CallRecords {
     return {
       ...summary(kept),
       input: readText(kept.inputText),
-      ...(kept.resultText === undefined ? {} : { result: withoutOneTime(readText(kept.resultText)) }),
+      ...(kept.resultText === undefined
+        ? {}
+        : { result: withoutOneTime(readText(kept.resultText)) }),
     };
   }
 

@@ -50,7 +50,8 @@ export function watchFolders(
     ignoreInitial: true,
     followSymlinks: false,
     depth: LIMITS.folderDepth,
-    ignored: (path) => /[\\/](?:node_modules|\.[^\\/]+)(?:[\\/]|$)/.test(path.slice(rootOf(roots, path))),
+    ignored: (path) =>
+      /[\\/](?:node_modules|\.[^\\/]+)(?:[\\/]|$)/.test(path.slice(rootOf(roots, path))),
   });
   watcher.on('all', (_event, path) => touch(path));
   const ready = new Promise<void>((resolve) => {

@@ -2,13 +2,7 @@
 
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
 
-import type {
-  AuditRow,
-  GenerationRow,
-  InstanceRow,
-  OperationRow,
-  TokenRow,
-} from './store.ts';
+import type { AuditRow, GenerationRow, InstanceRow, OperationRow, TokenRow } from './store.ts';
 
 /** One row as SQLite gives it. */
 export type Row = Record<string, SQLOutputValue>;

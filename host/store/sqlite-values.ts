@@ -1,6 +1,6 @@
 // Key-value storage of instances in SQLite: quota, expiry, listing by prefix, atomic change.
 
-import type { Sql } from './sqlite.ts';
+import type { Sql } from './sql.ts';
 import type { Store } from './store.ts';
 
 type Values = Pick<Store, 'value' | 'putValue' | 'removeValue' | 'values' | 'updateValue'>;
@@ -39,12 +39,14 @@ export function createValues(sql: Sql): Values {
         return put(run, instance, { key, text, expiresMs, quotaBytes });
       }),
     removeValue: (instance, key) =>
-      sql.write((run) => run('DELETE FROM stored WHERE instance = ? AND key = ?', instance, key) > 0),
+      sql.write(
+        (run) => run('DELETE FROM stored WHERE instance = ? AND key = ?', instance, key) > 0,
+      ),
     async values(instance, { prefix, after, limit, nowMs }) {
       const rows = sql.all(
         `SELECT key, value FROM stored WHERE instance = ? AND key >= ? AND key > ?
          AND substr(key, 1, ?) = ? AND (expires_ms IS NULL OR expires_ms > ?) ORDER BY key LIMIT ?`,
-        ...[instance, prefix, after, [...prefix].length, prefix, nowMs, limit],
+        ...[instance, prefix, after, Array.from(prefix).length, prefix, nowMs, limit],
       );
       return rows.map((row) => ({
         key: String(row['key']),

@@ -1,33 +1,13 @@
 // The Store over node:sqlite: one file, WAL, every commit on disk before its promise resolves.
 // Writes of one tick share a commit.
 
-import { chmodSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
-import type { SQLInputValue, StatementSync } from 'node:sqlite';
-
-import { HostError } from '../errors.ts';
-import { STEPS } from './schema.ts';
-import {
-  auditOf,
-  generationOf,
-  instanceOf,
-  instanceValues,
-  operationOf,
-  tokenOf,
-} from './rows.ts';
-import type { Row } from './rows.ts';
+import { auditOf, generationOf, instanceOf, instanceValues, operationOf, tokenOf } from './rows.ts';
+import { createSql, openDatabase } from './sql.ts';
+import type { Sql } from './sql.ts';
 import type { Store } from './store.ts';
 import { createValues } from './sqlite-values.ts';
 
 const INSTANCE_KEY = 'category = ? AND name = ? AND instance = ?';
-
-/** Runs statements; writes queue until the end of the tick and commit together. */
-export type Sql = {
-  all(sql: string, ...values: SQLInputValue[]): Row[];
-  get(sql: string, ...values: SQLInputValue[]): Row | undefined;
-  /** Runs `work` inside the tick's transaction; resolves with its value after the commit. */
-  write<T>(work: (run: (sql: string, ...values: SQLInputValue[]) => number) => T): Promise<T>;
-};
 
 /**
  * Opens or makes the database file.
@@ -48,7 +28,12 @@ export function openSqliteStore(path: string): Store {
       return rows.map(instanceOf);
     },
     async instance({ category, name, instance }) {
-      const row = sql.get(`SELECT * FROM instances WHERE ${INSTANCE_KEY}`, category, name, instance);
+      const row = sql.get(
+        `SELECT * FROM instances WHERE ${INSTANCE_KEY}`,
+        category,
+        name,
+        instance,
+      );
       return row === undefined ? undefined : instanceOf(row);
     },
     putInstance: (row) => sql.write((run) => void run(PUT_INSTANCE, ...instanceValues(row))),
@@ -134,7 +119,8 @@ function createGenerations(sql: Sql): Generations {
       }),
     removeGenerations: (category, name) =>
       sql.write(
-        (run) => void run('DELETE FROM generations WHERE category = ? AND name = ?', category, name),
+        (run) =>
+          void run('DELETE FROM generations WHERE category = ? AND name = ?', category, name),
       ),
   };
 }
@@ -171,7 +157,11 @@ function createAccess(sql: Sql): Access {
           ),
       ),
     async audit({ limit, before = Number.MAX_SAFE_INTEGER }) {
-      const rows = sql.all('SELECT * FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?', before, limit);
+      const rows = sql.all(
+        'SELECT * FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?',
+        before,
+        limit,
+      );
       return { entries: rows.map(auditOf) };
     },
   };
@@ -188,7 +178,11 @@ function createOperations(sql: Sql): Pick<Store, 'startOperation' | 'endOperatio
           ...[row.state, row.outcome],
         );
         if (added > 0) return undefined;
-        const known = sql.get('SELECT * FROM operations WHERE instance = ? AND key = ?', instance, key);
+        const known = sql.get(
+          'SELECT * FROM operations WHERE instance = ? AND key = ?',
+          instance,
+          key,
+        );
         return known === undefined ? undefined : operationOf(known);
       }),
     endOperation: ({ instance, key, state, outcome }) =>
@@ -200,111 +194,6 @@ function createOperations(sql: Sql): Pick<Store, 'startOperation' | 'endOperatio
           ),
       ),
   };
-}
-
-function openDatabase(path: string): DatabaseSync {
-  try {
-    const database = new DatabaseSync(path);
-    // Readable by this user alone: it holds configs and audit.
-    chmodSync(path, 0o600);
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000');
-    migrate(database);
-    return database;
-  } catch (error) {
-    if (error instanceof HostError) throw error;
-    const why = error instanceof Error ? error.message : 'unknown error';
-    throw new HostError('HOST_STORE_FAILED', `Cannot open the store "${path}": ${why}`, {
-      remedy: 'Check that COFFERDAM_DATA_DIR is a directory this user can write',
-      cause: error,
-    });
-  }
-}
-
-function migrate(database: DatabaseSync): void {
-  // IMMEDIATE takes the write lock: two hosts that start together migrate one after the other.
-  database.exec('BEGIN IMMEDIATE');
-  const row = database.prepare('PRAGMA user_version').get() as { user_version: number };
-  if (row.user_version > STEPS.length) {
-    database.exec('ROLLBACK');
-    throw new HostError('HOST_STORE_FAILED', 'The store was written by a newer version of the host', {
-      remedy: 'Start that version, or restore a backup',
-    });
-  }
-  for (const step of STEPS.slice(row.user_version)) database.exec(step);
-  database.exec(`PRAGMA user_version = ${STEPS.length}`);
-  database.exec('COMMIT');
-}
-
-function createSql(database: DatabaseSync): Sql {
-  const statements = new Map<string, StatementSync>();
-  const prepare = (text: string): StatementSync => {
-    const known = statements.get(text);
-    if (known !== undefined) return known;
-    const made = database.prepare(text);
-    statements.set(text, made);
-    return made;
-  };
-  let queue: { work: () => void; resolve: () => void; reject: (error: unknown) => void }[] = [];
-
-  const commit = (): void => {
-    const batch = queue;
-    queue = [];
-    try {
-      database.exec('BEGIN IMMEDIATE');
-      const failed = batch.filter((entry) => !attempt(database, entry));
-      database.exec('COMMIT');
-      for (const entry of batch) if (!failed.includes(entry)) entry.resolve();
-    } catch (error) {
-      if (database.isTransaction) database.exec('ROLLBACK');
-      for (const { reject } of batch) reject(storeError(error));
-    }
-  };
-
-  return {
-    all: (text, ...values) => prepare(text).all(...values) as Row[],
-    get: (text, ...values) => prepare(text).get(...values) as Row | undefined,
-    write(work) {
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      let value: ReturnType<typeof work>;
-      const run = (text: string, ...values: SQLInputValue[]): number =>
-        Number(prepare(text).run(...values).changes);
-      if (queue.length === 0) setImmediate(commit);
-      queue.push({
-        work: () => {
-          value = work(run);
-        },
-        resolve,
-        reject,
-      });
-      return promise.then(() => value);
-    },
-  };
-}
-
-/** One entry of a batch in a savepoint: its failure undoes only its own writes. */
-function attempt(
-  database: DatabaseSync,
-  { work, reject }: { work: () => void; reject: (error: unknown) => void },
-): boolean {
-  database.exec('SAVEPOINT entry');
-  try {
-    work();
-    database.exec('RELEASE entry');
-    return true;
-  } catch (error) {
-    database.exec('ROLLBACK TO entry; RELEASE entry');
-    reject(storeError(error));
-    return false;
-  }
-}
-
-function storeError(error: unknown): unknown {
-  if (error instanceof HostError) return error;
-  const why = error instanceof Error ? error.message : 'unknown error';
-  return new HostError('HOST_STORE_FAILED', `Cannot write to the store: ${why}`, {
-    remedy: 'Check the free space and the permissions of COFFERDAM_DATA_DIR',
-    cause: error,
-  });
 }
 
 function twice(value: string | undefined): [string | null, string | null] {

@@ -91,7 +91,11 @@ export type Store = {
   removeInstance(key: InstanceKey): Promise<void>;
 
   generations(category: Category, name: string): Promise<Omit<GenerationRow, 'bundle'>[]>;
-  generation(category: Category, name: string, generation: string): Promise<GenerationRow | undefined>;
+  generation(
+    category: Category,
+    name: string,
+    generation: string,
+  ): Promise<GenerationRow | undefined>;
   /** Keeps a generation as the newest; only the newest `keep` stay. */
   putGeneration(row: GenerationRow, keep: number): Promise<void>;
   removeGenerations(category: Category, name: string): Promise<void>;
@@ -103,7 +107,10 @@ export type Store = {
 
   addAudit(row: AuditRow): Promise<void>;
   /** Newest first. */
-  audit(options: { limit: number; before?: number }): Promise<{ entries: (AuditRow & { id: number })[] }>;
+  audit(options: {
+    limit: number;
+    before?: number;
+  }): Promise<{ entries: (AuditRow & { id: number })[] }>;
 
   /** Adds the row, or returns the one that stands under the same (instance, key). */
   startOperation(row: OperationRow): Promise<OperationRow | undefined>;

@@ -45,7 +45,10 @@ export function createVault(masterKey: Uint8Array): Vault {
         throw new HostError(
           'HOST_STORE_FAILED',
           `Cannot open secret "${place.field}" of "${place.instance}": it was sealed with another master key`,
-          { remedy: 'Start with the right COFFERDAM_MASTER_KEY, or set the secret again', cause: error },
+          {
+            remedy: 'Start with the right COFFERDAM_MASTER_KEY, or set the secret again',
+            cause: error,
+          },
         );
       }
     },

@@ -142,5 +142,7 @@ function abortSignal(signal: AbortSignal, reason: unknown): void {
 }
 
 function reasonOr(reason: unknown): unknown {
-  return reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : reason;
+  return reason === undefined
+    ? new DOMException('This operation was aborted', 'AbortError')
+    : reason;
 }

@@ -90,7 +90,8 @@ export class File extends Blob {
     if (arguments.length < 2) throw new TypeError('File takes parts and a name');
     super(parts, options);
     this.#name = `${name}`.toWellFormed();
-    this.#lastModified = options?.lastModified === undefined ? nowMs() : Math.trunc(Number(options.lastModified)) || 0;
+    this.#lastModified =
+      options?.lastModified === undefined ? nowMs() : Math.trunc(Number(options.lastModified)) || 0;
   }
 
   get name(): string {

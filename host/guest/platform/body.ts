@@ -3,7 +3,8 @@
 
 import { Blob, blobBytes, isBlob, join } from './blob.ts';
 import { decodeText, encodeText, isBufferSource, toBytes } from './encoding.ts';
-import { encodeMultipart, FormData, isFormData, parseMultipart, parseUrlEncoded } from './form-data.ts';
+import { encodeMultipart, isFormData, parseMultipart, parseUrlEncoded } from './form-data.ts';
+import type { FormData } from './form-data.ts';
 import type { Incoming } from './incoming.ts';
 import { isReadableStream, streams } from './streams.ts';
 import { ask } from '../bridge.ts';
@@ -91,7 +92,9 @@ export function isUsable({ source, used }: BodyState): boolean {
   return !used && !(source?.kind === 'stream' && source.stream.locked);
 }
 
-function bytesStream(source: Extract<Source, { kind: 'text' | 'bytes' }>): ReadableStream<Uint8Array> {
+function bytesStream(
+  source: Extract<Source, { kind: 'text' | 'bytes' }>,
+): ReadableStream<Uint8Array> {
   return new (streams().ReadableStream)({
     type: 'bytes',
     pull(controller) {
@@ -171,7 +174,16 @@ export class Body {
     return parseMultipart(await takeBytes(this), boundary[1] ?? boundary[2] ?? '');
   }
 }
-for (const name of ['body', 'bodyUsed', 'arrayBuffer', 'bytes', 'blob', 'text', 'json', 'formData']) {
+for (const name of [
+  'body',
+  'bodyUsed',
+  'arrayBuffer',
+  'bytes',
+  'blob',
+  'text',
+  'json',
+  'formData',
+]) {
   Object.defineProperty(Body.prototype, name, { enumerable: true });
 }
 
@@ -190,7 +202,8 @@ function take(owner: object): Source | null {
 
 async function takeText(owner: object): Promise<string> {
   const source = take(owner);
-  if (source?.kind === 'text') return source.text.charCodeAt(0) === 0xfeff ? source.text.slice(1) : source.text;
+  if (source?.kind === 'text')
+    return source.text.charCodeAt(0) === 0xfeff ? source.text.slice(1) : source.text;
   return decodeText(await readBytes(source));
 }
 

@@ -15,7 +15,10 @@ const ERRORS: Readonly<Record<string, ErrorConstructor>> = {
 const tagOf = (value: object): string => Object.prototype.toString.call(value).slice(8, -1);
 
 /** Copies a value with everything it refers to; cycles stay cycles. */
-export function structuredClone(value: unknown, options?: { transfer?: Iterable<unknown> }): unknown {
+export function structuredClone(
+  value: unknown,
+  options?: { transfer?: Iterable<unknown> },
+): unknown {
   if (arguments.length === 0) throw new TypeError('structuredClone needs a value');
   const moved = new Map<unknown, unknown>();
   const transfer = [...(options?.transfer ?? [])];
@@ -108,14 +111,28 @@ function cloneTree(value: object, memory: Map<unknown, unknown>): object {
   if (tag === 'Error') return cloneError(value as Error, memory);
   const plain = tag === 'Object' || tag === 'Array' || tag === 'Arguments' || ownTag(value);
   if (!plain) throw notClonable(`A ${tag}`);
-  const copy: Record<string, unknown> | unknown[] = Array.isArray(value) ? new Array(value.length) : {};
+  const copy: Record<string, unknown> | unknown[] = Array.isArray(value)
+    ? emptyArray(value.length)
+    : {};
   memory.set(value, copy);
   for (const key of Object.keys(value)) {
     if (!Object.hasOwn(value, key)) continue;
     const each = clone((value as Record<string, unknown>)[key], memory);
-    Object.defineProperty(copy, key, { value: each, writable: true, enumerable: true, configurable: true });
+    Object.defineProperty(copy, key, {
+      value: each,
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
   }
   return copy;
+}
+
+/** Holes stay holes. */
+function emptyArray(length: number): unknown[] {
+  const list: unknown[] = [];
+  list.length = length;
+  return list;
 }
 
 /** A tag that the object gave itself says nothing about what it is. */

@@ -111,7 +111,8 @@ export function show(value: unknown, depth = 0, seen: readonly unknown[] = []): 
 
 function showObject(value: object, depth: number, seen: readonly unknown[]): string {
   if (value instanceof Error) return String(value.stack ?? value);
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
+  if (value instanceof Date)
+    return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
   if (value instanceof RegExp) return String(value);
   if (depth >= DEPTH) return Array.isArray(value) ? '[array]' : '[object]';
   const inner = (each: unknown): string => show(each, depth + 1, seen);
@@ -119,7 +120,9 @@ function showObject(value: object, depth: number, seen: readonly unknown[]): str
     return `[${limited(value.slice(0, ITEMS).map(inner), value.length)}]`;
   }
   if (value instanceof Map) {
-    const items = [...value.entries()].slice(0, ITEMS).map(([k, v]) => `${inner(k)} => ${inner(v)}`);
+    const items = [...value.entries()]
+      .slice(0, ITEMS)
+      .map(([k, v]) => `${inner(k)} => ${inner(v)}`);
     return `Map {${limited(items, value.size)}}`;
   }
   if (value instanceof Set) {

@@ -71,7 +71,13 @@ export class SubtleCrypto {
     const given = isBufferSource(data) ? bytes(data) : data;
     const sealed = sealedText(given);
     if (sealed !== undefined) return importSealed({ format, sealed, algorithm, usages });
-    return (await run('importKey', [format, given, algorithm, Boolean(extractable), usages])) as CryptoKey;
+    return (await run('importKey', [
+      format,
+      given,
+      algorithm,
+      Boolean(extractable),
+      usages,
+    ])) as CryptoKey;
   }
   async exportKey(format: string, key: CryptoKey): Promise<unknown> {
     refuseSealed(key);
@@ -81,7 +87,12 @@ export class SubtleCrypto {
   async sign(algorithm: unknown, key: CryptoKey, data: BufferSource): Promise<ArrayBuffer> {
     const { handle } = dataOf(key);
     if (typeof handle === 'string') {
-      const payload = { op: 'sign', handle, algorithm: plain(algorithm), data: bytes(data).toBase64() };
+      const payload = {
+        op: 'sign',
+        handle,
+        algorithm: plain(algorithm),
+        data: bytes(data).toBase64(),
+      };
       const { signature } = (await askHost(payload)) as { signature: string };
       return (Uint8Array.fromBase64(signature) as Uint8Array<ArrayBuffer>).buffer;
     }
@@ -109,7 +120,11 @@ export class SubtleCrypto {
     refuseSealed(key);
     return bytesOf(await run('decrypt', [algorithm, key, bytes(data)]));
   }
-  async deriveBits(algorithm: unknown, key: CryptoKey, length: unknown = null): Promise<ArrayBuffer> {
+  async deriveBits(
+    algorithm: unknown,
+    key: CryptoKey,
+    length: unknown = null,
+  ): Promise<ArrayBuffer> {
     refuseSealed(key);
     return bytesOf(await run('deriveBits', [algorithm, key, length]));
   }
@@ -121,9 +136,20 @@ export class SubtleCrypto {
     usages: unknown,
   ): Promise<CryptoKey> {
     refuseSealed(key);
-    return (await run('deriveKey', [algorithm, key, derived, Boolean(extractable), usages])) as CryptoKey;
+    return (await run('deriveKey', [
+      algorithm,
+      key,
+      derived,
+      Boolean(extractable),
+      usages,
+    ])) as CryptoKey;
   }
-  async wrapKey(format: string, key: CryptoKey, wrapping: CryptoKey, algorithm: unknown): Promise<ArrayBuffer> {
+  async wrapKey(
+    format: string,
+    key: CryptoKey,
+    wrapping: CryptoKey,
+    algorithm: unknown,
+  ): Promise<ArrayBuffer> {
     refuseSealed(key);
     refuseSealed(wrapping);
     return bytesOf(await run('wrapKey', [format, key, wrapping, algorithm]));
@@ -221,12 +247,20 @@ async function importSealed({
   const named = plain(algorithm) as { name?: string };
   const payload = { op: 'import', sealed, format, algorithm: named, extractable: false, usages };
   const { handle, type = 'secret' } = (await askHost(payload)) as { handle: string; type?: string };
-  return makeKey({ handle, type, extractable: false, algorithm: named, usages: [...(usages as string[])] });
+  return makeKey({
+    handle,
+    type,
+    extractable: false,
+    algorithm: named,
+    usages: [...(usages as string[])],
+  });
 }
 
 /** Algorithms come as a name or an object. */
 function plain(algorithm: unknown): object {
-  return typeof algorithm === 'object' && algorithm !== null ? (pack(algorithm) as object) : { name: String(algorithm) };
+  return typeof algorithm === 'object' && algorithm !== null
+    ? (pack(algorithm) as object)
+    : { name: String(algorithm) };
 }
 
 function refuseSealed(key: CryptoKey): void {
@@ -269,5 +303,5 @@ function unpack(value: unknown): unknown {
 
 function toException({ code, message }: WireError): Error {
   if (code === 'TypeError') return new TypeError(message);
-  return new DOMException(message, /Error$/.test(code) ? code : 'OperationError');
+  return new DOMException(message, code.endsWith('Error') ? code : 'OperationError');
 }

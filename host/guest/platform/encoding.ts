@@ -10,7 +10,8 @@ export function toBytes(source: ArrayBuffer | ArrayBufferView): Uint8Array<Array
   if (ArrayBuffer.isView(source)) {
     return new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength);
   }
-  if (Object.prototype.toString.call(source) === '[object ArrayBuffer]') return new Uint8Array(source);
+  if (Object.prototype.toString.call(source) === '[object ArrayBuffer]')
+    return new Uint8Array(source);
   throw new TypeError('Expected an ArrayBuffer or a view of one');
 }
 
@@ -92,7 +93,8 @@ export class TextDecoder {
 
   constructor(label: unknown = 'utf-8', options: { fatal?: boolean; ignoreBOM?: boolean } = {}) {
     const name = `${label as string}`.trim().toLowerCase();
-    this.#encoding = name === 'utf-8' || name === 'utf8' ? 'utf-8' : readLabel(`${label as string}`);
+    this.#encoding =
+      name === 'utf-8' || name === 'utf8' ? 'utf-8' : readLabel(`${label as string}`);
     this.#fatal = Boolean(options?.fatal);
     this.#ignoreBom = Boolean(options?.ignoreBOM);
   }

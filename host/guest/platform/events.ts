@@ -5,7 +5,9 @@ import { DOMException } from './dom-exception.ts';
 import { reportError } from './console.ts';
 
 type Listener = ((event: Event) => unknown) | { handleEvent(event: Event): unknown };
-type ListenerOptions = boolean | { capture?: boolean; once?: boolean; passive?: boolean; signal?: AbortSignal };
+type ListenerOptions =
+  | boolean
+  | { capture?: boolean; once?: boolean; passive?: boolean; signal?: AbortSignal };
 type Entry = {
   readonly type: string;
   readonly callback: Listener;
@@ -47,7 +49,10 @@ export class Event {
   readonly #at = nowMs();
   #propagates = true;
 
-  constructor(type: string, init: { bubbles?: boolean; cancelable?: boolean; composed?: boolean } = {}) {
+  constructor(
+    type: string,
+    init: { bubbles?: boolean; cancelable?: boolean; composed?: boolean } = {},
+  ) {
     if (arguments.length === 0) throw new TypeError('Event needs a type');
     this.#type = `${type}`;
     this.#bubbles = Boolean(init?.bubbles);
@@ -131,7 +136,12 @@ export class Event {
 }
 for (const name of ['NONE', 'CAPTURING_PHASE', 'AT_TARGET', 'BUBBLING_PHASE'] as const) {
   for (const owner of [Event, Event.prototype]) {
-    Object.defineProperty(owner, name, { value: Event[name], enumerable: true, writable: false, configurable: false });
+    Object.defineProperty(owner, name, {
+      value: Event[name],
+      enumerable: true,
+      writable: false,
+      configurable: false,
+    });
   }
 }
 
@@ -139,7 +149,10 @@ for (const name of ['NONE', 'CAPTURING_PHASE', 'AT_TARGET', 'BUBBLING_PHASE'] as
 export class CustomEvent extends Event {
   readonly #detail: unknown;
 
-  constructor(type: string, init: ConstructorParameters<typeof Event>[1] & { detail?: unknown } = {}) {
+  constructor(
+    type: string,
+    init: ConstructorParameters<typeof Event>[1] & { detail?: unknown } = {},
+  ) {
     super(type, init);
     this.#detail = init?.detail ?? null;
   }
@@ -161,7 +174,11 @@ export class EventTarget {
     listeners.set(this, []);
   }
 
-  addEventListener(type: string, callback: Listener | null, options: ListenerOptions = false): void {
+  addEventListener(
+    type: string,
+    callback: Listener | null,
+    options: ListenerOptions = false,
+  ): void {
     const entries = entriesOf(this);
     const { capture, once, passive, signal } = readOptions(options);
     if (signal?.aborted === true || callback === null || callback === undefined) return;
@@ -177,11 +194,16 @@ export class EventTarget {
     signal?.addEventListener('abort', () => this.removeEventListener(name, callback, { capture }));
   }
 
-  removeEventListener(type: string, callback: Listener | null, options: ListenerOptions = false): void {
+  removeEventListener(
+    type: string,
+    callback: Listener | null,
+    options: ListenerOptions = false,
+  ): void {
     const entries = entriesOf(this);
     const capture = typeof options === 'object' ? Boolean(options?.capture) : Boolean(options);
     const at = entries.findIndex(
-      (entry) => entry.type === `${type}` && entry.callback === callback && entry.capture === capture,
+      (entry) =>
+        entry.type === `${type}` && entry.callback === callback && entry.capture === capture,
     );
     const [entry] = at < 0 ? [] : entries.splice(at, 1);
     if (entry !== undefined) entry.removed = true;
@@ -264,7 +286,8 @@ export function defineHandler(prototype: object, type: string): void {
       return handlers.get(this)?.value ?? null;
     },
     set(this: EventTarget, value: unknown) {
-      const kept = typeof value === 'function' || (typeof value === 'object' && value !== null) ? value : null;
+      const kept =
+        typeof value === 'function' || (typeof value === 'object' && value !== null) ? value : null;
       const known = handlers.get(this);
       if (known !== undefined) {
         known.value = kept;

@@ -1,6 +1,7 @@
 // FormData with its two encodings, by the XHR and HTML standards.
 
-import { Blob, blobBytes, File, isBlob, join } from './blob.ts';
+import { blobBytes, File, isBlob, join } from './blob.ts';
+import type { Blob } from './blob.ts';
 import { decodeText, encodeText } from './encoding.ts';
 import { parseQuery } from './url.ts';
 
@@ -40,7 +41,9 @@ export class FormData {
   }
   getAll(name: string): (string | File)[] {
     const wanted = usv(name);
-    return listOf(this).entries.filter(([key]) => key === wanted).map(([, value]) => value);
+    return listOf(this)
+      .entries.filter(([key]) => key === wanted)
+      .map(([, value]) => value);
   }
   has(name: string): boolean {
     const wanted = usv(name);
@@ -56,7 +59,10 @@ export class FormData {
       list.entries = list.entries.filter(([key], index) => index <= at || key !== entry[0]);
     }
   }
-  forEach(callback: (value: string | File, name: string, form: FormData) => void, self?: unknown): void {
+  forEach(
+    callback: (value: string | File, name: string, form: FormData) => void,
+    self?: unknown,
+  ): void {
     if (typeof callback !== 'function') throw new TypeError('forEach takes a function');
     for (const [name, value] of this) callback.call(self, value, name, this);
   }
@@ -142,7 +148,11 @@ function addPart(form: FormData, head: string, body: Uint8Array<ArrayBuffer>): v
 
 function find(bytes: Uint8Array, wanted: Uint8Array, from: number): number {
   const [first = 0] = wanted;
-  for (let at = bytes.indexOf(first, Math.max(0, from)); at >= 0; at = bytes.indexOf(first, at + 1)) {
+  for (
+    let at = bytes.indexOf(first, Math.max(0, from));
+    at >= 0;
+    at = bytes.indexOf(first, at + 1)
+  ) {
     if (wanted.every((byte, offset) => bytes[at + offset] === byte)) return at;
   }
   return -1;

@@ -56,7 +56,9 @@ export class Headers {
   }
 
   getSetCookie(): string[] {
-    return stateOf(this).list.filter(([key]) => key === 'set-cookie').map(([, value]) => value);
+    return stateOf(this)
+      .list.filter(([key]) => key === 'set-cookie')
+      .map(([, value]) => value);
   }
 
   has(name: string): boolean {
@@ -112,7 +114,18 @@ Object.defineProperty(Headers.prototype, Symbol.iterator, {
   writable: true,
   configurable: true,
 });
-for (const name of ['append', 'delete', 'get', 'getSetCookie', 'has', 'set', 'forEach', 'entries', 'keys', 'values']) {
+for (const name of [
+  'append',
+  'delete',
+  'get',
+  'getSetCookie',
+  'has',
+  'set',
+  'forEach',
+  'entries',
+  'keys',
+  'values',
+]) {
   Object.defineProperty(Headers.prototype, name, { enumerable: true });
 }
 

@@ -95,7 +95,8 @@ function removeGrowing(): void {
     return Reflect.construct(Native, [length], new.target);
   }
   const prototype = Native.prototype as unknown as Record<string, unknown>;
-  for (const name of ['resize', 'resizable', 'maxByteLength']) Reflect.deleteProperty(prototype, name);
+  for (const name of ['resize', 'resizable', 'maxByteLength'])
+    Reflect.deleteProperty(prototype, name);
   Object.defineProperties(GuestArrayBuffer, {
     name: { value: 'ArrayBuffer' },
     length: { value: 1 },

@@ -27,9 +27,25 @@ const REDIRECTS = ['follow', 'error', 'manual'];
 const FIELDS: Readonly<Record<string, readonly [fallback: unknown, values?: readonly string[]]>> = {
   mode: ['cors', ['navigate', 'same-origin', 'no-cors', 'cors']],
   credentials: ['same-origin', ['omit', 'same-origin', 'include']],
-  cache: ['default', ['default', 'no-store', 'reload', 'no-cache', 'force-cache', 'only-if-cached']],
+  cache: [
+    'default',
+    ['default', 'no-store', 'reload', 'no-cache', 'force-cache', 'only-if-cached'],
+  ],
   referrer: ['about:client'],
-  referrerPolicy: ['', ['', 'no-referrer', 'no-referrer-when-downgrade', 'same-origin', 'origin', 'strict-origin', 'origin-when-cross-origin', 'strict-origin-when-cross-origin', 'unsafe-url']],
+  referrerPolicy: [
+    '',
+    [
+      '',
+      'no-referrer',
+      'no-referrer-when-downgrade',
+      'same-origin',
+      'origin',
+      'strict-origin',
+      'origin-when-cross-origin',
+      'strict-origin-when-cross-origin',
+      'unsafe-url',
+    ],
+  ],
   integrity: [''],
   keepalive: [false],
 };
@@ -50,7 +66,8 @@ export class Request extends Body {
     const from = input instanceof Request ? input : undefined;
     const base = from === undefined ? undefined : requestState(from);
     const url = base?.url ?? readUrl(input);
-    const method = options['method'] === undefined ? (base?.method ?? 'GET') : readMethod(options['method']);
+    const method =
+      options['method'] === undefined ? (base?.method ?? 'GET') : readMethod(options['method']);
     const redirect = readRedirect(options['redirect'] ?? base?.redirect ?? 'follow');
     if (options['window'] !== undefined && options['window'] !== null) {
       throw new TypeError('window can only be null');
@@ -126,7 +143,16 @@ export class Request extends Body {
         },
       });
     }
-    for (const name of ['method', 'url', 'headers', 'redirect', 'signal', 'destination', 'duplex', 'clone']) {
+    for (const name of [
+      'method',
+      'url',
+      'headers',
+      'redirect',
+      'signal',
+      'destination',
+      'duplex',
+      'clone',
+    ]) {
       Object.defineProperty(Request.prototype, name, { enumerable: true });
     }
   }
@@ -146,7 +172,10 @@ function makeBody({
   const given = options['body'];
   const inherited = from === undefined ? null : bodyOf(from);
   const has = given !== undefined && given !== null;
-  if ((has || (given === undefined && inherited?.source != null)) && (method === 'GET' || method === 'HEAD')) {
+  if (
+    (has || (given === undefined && inherited?.source != null)) &&
+    (method === 'GET' || method === 'HEAD')
+  ) {
     throw new TypeError(`A ${method} request has no body`);
   }
   if (has) {

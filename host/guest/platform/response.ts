@@ -25,7 +25,10 @@ function stateOf(response: Response): State {
 }
 
 /** Makes the response that came in. */
-export function createResponse(state: Omit<State, 'headers' | 'type'> & { headers: [string, string][] }, source: Source | null): Response {
+export function createResponse(
+  state: Omit<State, 'headers' | 'type'> & { headers: [string, string][] },
+  source: Source | null,
+): Response {
   const response = new Response();
   const headers = createHeaders(state.headers, 'immutable');
   states.set(response, { ...state, headers, type: 'basic' });
@@ -123,7 +126,16 @@ export class Response extends Body {
   }
 
   static {
-    for (const name of ['type', 'url', 'redirected', 'status', 'ok', 'statusText', 'headers', 'clone']) {
+    for (const name of [
+      'type',
+      'url',
+      'redirected',
+      'status',
+      'ok',
+      'statusText',
+      'headers',
+      'clone',
+    ]) {
       Object.defineProperty(Response.prototype, name, { enumerable: true });
     }
     for (const name of ['error', 'json', 'redirect']) {

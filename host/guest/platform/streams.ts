@@ -1,8 +1,11 @@
 // Streams, from the reference-grade ponyfill: evaluated only when something first needs a stream.
 
-type Ponyfill = typeof import('web-streams-polyfill');
+import type * as Ponyfill from 'web-streams-polyfill';
+
 // The ponyfill's classes are the standard's; only their declared types differ in small things.
-type Streams = Omit<Ponyfill, 'ReadableStream'> & { readonly ReadableStream: typeof ReadableStream };
+type Streams = Omit<typeof Ponyfill, 'ReadableStream'> & {
+  readonly ReadableStream: typeof ReadableStream;
+};
 
 let loaded: Streams | undefined;
 

@@ -128,9 +128,15 @@ function read(url: unknown, base: unknown): Parts {
 }
 
 type Pair = [name: string, value: string];
-const lists = new WeakMap<URLSearchParams, { pairs: Pair[]; changed: ((query: string) => void) | undefined }>();
+const lists = new WeakMap<
+  URLSearchParams,
+  { pairs: Pair[]; changed: ((query: string) => void) | undefined }
+>();
 
-function listOf(params: URLSearchParams): { pairs: Pair[]; changed: ((query: string) => void) | undefined } {
+function listOf(params: URLSearchParams): {
+  pairs: Pair[];
+  changed: ((query: string) => void) | undefined;
+} {
   const list = lists.get(params);
   if (list === undefined) throw new TypeError('Illegal invocation');
   return list;
@@ -168,7 +174,9 @@ export class URLSearchParams {
   getAll(name: string): string[] {
     needs(arguments, 1, 'getAll');
     const wanted = usv(name);
-    return listOf(this).pairs.filter(([key]) => key === wanted).map(([, value]) => value);
+    return listOf(this)
+      .pairs.filter(([key]) => key === wanted)
+      .map(([, value]) => value);
   }
   has(name: string, value?: string): boolean {
     needs(arguments, 1, 'has');
@@ -194,7 +202,10 @@ export class URLSearchParams {
     listOf(this).pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     update(this);
   }
-  forEach(callback: (value: string, name: string, params: URLSearchParams) => void, self?: unknown): void {
+  forEach(
+    callback: (value: string, name: string, params: URLSearchParams) => void,
+    self?: unknown,
+  ): void {
     if (typeof callback !== 'function') throw new TypeError('forEach takes a function');
     for (const [name, value] of this) callback.call(self, value, name, this);
   }

@@ -6,8 +6,8 @@ import { HostError } from '../../errors.ts';
 import type { Store, TokenRow } from '../../store/store.ts';
 import type { Tokens } from '../../store/tokens.ts';
 import { MAY } from '../auth.ts';
+import type { Audited } from '../auth.ts';
 import { AUDIT_QUERY, TOKEN_BODY } from '../schemas.ts';
-import type { Audited } from '../server.ts';
 
 const tags = ['access'];
 const administer = { config: { may: MAY.administer } };
@@ -18,9 +18,13 @@ export function accessRoutes(
   { tokens, store }: { tokens: Tokens; store: Pick<Store, 'audit'> },
   audited: Audited,
 ): void {
-  app.get('/tokens', { ...administer, schema: { tags, summary: 'All tokens, without secrets' } }, async () => ({
-    tokens: await tokens.list(),
-  }));
+  app.get(
+    '/tokens',
+    { ...administer, schema: { tags, summary: 'All tokens, without secrets' } },
+    async () => ({
+      tokens: await tokens.list(),
+    }),
+  );
   app.post<{ Body: { name: string; role: TokenRow['role']; expiresAt?: string } }>(
     '/tokens',
     {
@@ -59,7 +63,10 @@ export function accessRoutes(
   );
   app.get<{ Querystring: { limit: number; before?: number } }>(
     '/audit',
-    { ...administer, schema: { tags, summary: 'Who did what, newest first', querystring: AUDIT_QUERY } },
+    {
+      ...administer,
+      schema: { tags, summary: 'Who did what, newest first', querystring: AUDIT_QUERY },
+    },
     async ({ query }) => {
       const { entries } = await store.audit(query);
       const next = entries.length < query.limit ? null : (entries.at(-1)?.id ?? null);

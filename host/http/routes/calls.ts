@@ -6,7 +6,13 @@ import { HostError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { CallOutcome, ExtensionHost, ExtensionRef } from '../../lifecycle/host.ts';
 import { actorOf, MAY } from '../auth.ts';
-import { CALL_BODY, CALL_REPLY, CALLS_QUERY, EXTENSION_PARAMS, INSTANCE_PARAMS } from '../schemas.ts';
+import {
+  CALL_BODY,
+  CALL_REPLY,
+  CALLS_QUERY,
+  EXTENSION_PARAMS,
+  INSTANCE_PARAMS,
+} from '../schemas.ts';
 import type { EventStreams } from '../sse.ts';
 import { refOf } from './instances.ts';
 
@@ -57,7 +63,10 @@ export function callRoutes(app: FastifyInstance, host: ExtensionHost, streams: E
   }
   app.get<{ Querystring: Parameters<ExtensionHost['calls']>[0] }>(
     '/calls',
-    { config: { may: MAY.read }, schema: { tags, summary: 'The last calls', querystring: CALLS_QUERY } },
+    {
+      config: { may: MAY.read },
+      schema: { tags, summary: 'The last calls', querystring: CALLS_QUERY },
+    },
     ({ query }) => host.calls(query),
   );
   const one = {
@@ -78,7 +87,10 @@ export function callRoutes(app: FastifyInstance, host: ExtensionHost, streams: E
   );
   app.get(
     '/stream',
-    { config: { may: MAY.read }, schema: { tags, summary: 'Every state change (server-sent events)' } },
+    {
+      config: { may: MAY.read },
+      schema: { tags, summary: 'Every state change (server-sent events)' },
+    },
     (request, reply) =>
       streams.send(request, reply, {
         open: (signal) => host.changes(signal),
@@ -115,7 +127,10 @@ async function runCall(
 }
 
 /** `resultText` is JSON already, checked by the broker. */
-function sendOutcome(reply: FastifyReply, { callId, resultText, receipt }: CallOutcome): FastifyReply {
+function sendOutcome(
+  reply: FastifyReply,
+  { callId, resultText, receipt }: CallOutcome,
+): FastifyReply {
   const text = `{"callId":${JSON.stringify(callId)},"result":${resultText},"receipt":${JSON.stringify(receipt)}}`;
   return reply.type('application/json').send(text);
 }

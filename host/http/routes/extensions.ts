@@ -7,7 +7,7 @@ import { HostError } from '../../errors.ts';
 import type { ExtensionHost, ExtensionRef } from '../../lifecycle/host.ts';
 import { LIMITS } from '../../limits.ts';
 import { actorOf, MAY } from '../auth.ts';
-import type { Audited } from '../server.ts';
+import type { Audited } from '../auth.ts';
 import { CATEGORY_PARAMS, EXTENSION_PARAMS } from '../schemas.ts';
 
 const tags = ['extensions'];
@@ -15,14 +15,15 @@ const tags = ['extensions'];
 /** Adds the routes. */
 export function extensionRoutes(app: FastifyInstance, host: ExtensionHost, audited: Audited): void {
   const read = { config: { may: MAY.read } };
-  app.get(
-    '/extensions',
-    { ...read, schema: { tags, summary: 'All extensions by category' } },
-    () => host.list(),
+  app.get('/extensions', { ...read, schema: { tags, summary: 'All extensions by category' } }, () =>
+    host.list(),
   );
   app.get<{ Params: { category: string } }>(
     '/extensions/:category',
-    { ...read, schema: { tags, summary: 'The extensions of one category', params: CATEGORY_PARAMS } },
+    {
+      ...read,
+      schema: { tags, summary: 'The extensions of one category', params: CATEGORY_PARAMS },
+    },
     async ({ params }) => {
       const category = parseCategory(params.category);
       return { [category]: (await host.list())[category] };
@@ -35,17 +36,28 @@ export function extensionRoutes(app: FastifyInstance, host: ExtensionHost, audit
   );
   app.get<{ Params: ExtensionRef }>(
     '/extensions/:category/:name/config',
-    { ...read, schema: { tags, summary: 'The fields of its config form', params: EXTENSION_PARAMS } },
+    {
+      ...read,
+      schema: { tags, summary: 'The fields of its config form', params: EXTENSION_PARAMS },
+    },
     ({ params }) => host.configFields(params),
   );
   app.get<{ Params: ExtensionRef }>(
     '/extensions/:category/:name',
     {
       ...read,
-      schema: { tags, summary: 'State, versions, capabilities, instances', params: EXTENSION_PARAMS },
+      schema: {
+        tags,
+        summary: 'State, versions, capabilities, instances',
+        params: EXTENSION_PARAMS,
+      },
     },
     ({ params }) => host.extension(params),
   );
+  changeRoutes(app, host, audited);
+}
+
+function changeRoutes(app: FastifyInstance, host: ExtensionHost, audited: Audited): void {
   app.post(
     '/extensions',
     {

@@ -5,8 +5,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 import type { ExtensionHost, ExtensionRef, Grants, InstanceRef } from '../../lifecycle/host.ts';
 import { actorOf, MAY } from '../auth.ts';
+import type { Audited } from '../auth.ts';
 import { ENABLE_BODY, EXTENSION_PARAMS, INSTANCE_PARAMS, VALUES_BODY } from '../schemas.ts';
-import type { Audited } from '../server.ts';
 import type { EventStreams } from '../sse.ts';
 
 const tags = ['instances'];
@@ -25,7 +25,11 @@ export function instanceRoutes(
   listRoutes(app, host, audited);
   for (const base of [FULL, SHORT]) {
     const params = base === FULL ? INSTANCE_PARAMS : EXTENSION_PARAMS;
-    const more = { tags, params, description: base === FULL ? '' : 'Short form: instance "default"' };
+    const more = {
+      tags,
+      params,
+      description: base === FULL ? '' : 'Short form: instance "default"',
+    };
     changeRoutes(app, host, { base, more, audited });
     app.get<{ Params: Params }>(
       `${base}/logs`,
@@ -80,9 +84,16 @@ function listRoutes(app: FastifyInstance, host: ExtensionHost, audited: Audited)
   );
   app.get<{ Params: InstanceRef }>(
     FULL,
-    { config: { may: MAY.read }, schema: { tags, summary: 'One instance', params: INSTANCE_PARAMS } },
+    {
+      config: { may: MAY.read },
+      schema: { tags, summary: 'One instance', params: INSTANCE_PARAMS },
+    },
     ({ params }) => host.instance(params),
   );
+  oneRoutes(app, host, audited);
+}
+
+function oneRoutes(app: FastifyInstance, host: ExtensionHost, audited: Audited): void {
   app.patch<{ Params: InstanceRef; Body: { trusted?: boolean } }>(
     FULL,
     {
@@ -126,10 +137,6 @@ function changeRoutes(
   { base, more, audited }: { base: string; more: object; audited: Audited },
 ): void {
   const operate = { may: MAY.operate };
-  const done = <T>(request: FastifyRequest, action: string, value: T): T => {
-    audited(request, action, subject(refOf(request.params as Params)));
-    return value;
-  };
   app.put<{ Params: Params; Body: Values }>(
     `${base}/config`,
     {
@@ -160,11 +167,28 @@ function changeRoutes(
       return view;
     },
   );
+  stopRoutes(app, host, { base, more, audited });
+}
+
+function stopRoutes(
+  app: FastifyInstance,
+  host: ExtensionHost,
+  { base, more, audited }: { base: string; more: object; audited: Audited },
+): void {
+  const operate = { may: MAY.operate };
+  const done = <T>(request: FastifyRequest, action: string, value: T): T => {
+    audited(request, action, subject(refOf(request.params as Params)));
+    return value;
+  };
   app.post<{ Params: Params }>(
     `${base}/disable`,
     { config: operate, schema: { ...more, summary: 'Drain and stop' } },
     async (request) =>
-      done(request, 'instance.disable', await host.disable(refOf(request.params), actorOf(request))),
+      done(
+        request,
+        'instance.disable',
+        await host.disable(refOf(request.params), actorOf(request)),
+      ),
   );
   app.post<{ Params: Params }>(
     `${base}/restart`,
@@ -173,7 +197,11 @@ function changeRoutes(
       schema: { ...more, summary: 'Compile the folder as it is now and start anew' },
     },
     async (request) =>
-      done(request, 'instance.restart', await host.restart(refOf(request.params), actorOf(request))),
+      done(
+        request,
+        'instance.restart',
+        await host.restart(refOf(request.params), actorOf(request)),
+      ),
   );
   app.post<{ Params: Params; Body: { values?: Values } | null | undefined }>(
     `${base}/test`,

@@ -51,7 +51,8 @@ export const QUESTIONS: Readonly<Record<string, Question>> = {
   },
   random: (text) => {
     const bytes = Number(text);
-    if (!Number.isInteger(bytes) || bytes < 1 || bytes > 65_536) throw new RangeError('1–65536 bytes');
+    if (!Number.isInteger(bytes) || bytes < 1 || bytes > 65_536)
+      throw new RangeError('1–65536 bytes');
     return randomBytes(bytes).toString('base64');
   },
   uuid: () => randomUUID(),
@@ -74,7 +75,8 @@ export function createDecoders(): Readonly<Record<string, Question>> {
     'decoder.feed': (text) => {
       const [id = '', more = '', base64 = ''] = text.split(' ', 3);
       const decoder = decoders.get(Number(id));
-      if (decoder === undefined) throw new RangeError('Too many decoders are open: this one is gone');
+      if (decoder === undefined)
+        throw new RangeError('Too many decoders are open: this one is gone');
       if (more !== '1') decoders.delete(Number(id));
       return decoder.decode(Buffer.from(base64, 'base64'), { stream: more === '1' });
     },

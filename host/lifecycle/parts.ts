@@ -1,0 +1,32 @@
+// Everything the running host is made of, handed from main.ts to what needs it.
+
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Store } from '../store/store.ts';
+import type { Vault } from '../store/vault.ts';
+import type { Extensions } from './extensions.ts';
+import type { Feed } from './feed.ts';
+import type { ExtensionHost, StateChange } from './host.ts';
+import type { Installer } from './install.ts';
+import type { Instances } from './instances.ts';
+import type { InstanceLogs } from './logs.ts';
+import type { Probe } from './probe.ts';
+import type { CallRecords } from './records.ts';
+
+/** Everything the host is made of. */
+export type HostParts = {
+  readonly catalog: Catalog;
+  readonly extensions: Extensions;
+  readonly instances: Instances;
+  readonly probe: Probe;
+  readonly store: Store;
+  readonly vault: Vault;
+  readonly records: CallRecords;
+  readonly logs: InstanceLogs;
+  readonly changes: Feed<StateChange>;
+  readonly installer: Installer;
+  readonly shippedRoot: string;
+  readonly nowMs: () => number;
+  readonly isDraining: () => boolean;
+  readonly publish: (change: Omit<StateChange, 'at'>) => void;
+  readonly readiness: ExtensionHost['readiness'];
+};

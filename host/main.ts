@@ -68,7 +68,8 @@ export async function runHost(
   settings: Settings,
   { log, egress = {} }: HostOptions,
 ): Promise<RunningHost> {
-  mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 });
+  // A folder that is not there when the builder starts is one that it may never read.
+  mkdirSync(rootsOf(settings).installed, { recursive: true, mode: 0o700 });
   const store = openSqliteStore(join(settings.dataDir, 'cofferdam.db'));
   const tokens = createTokens(store, nowMs);
   const adminToken = await ensureAdminToken(store, settings.adminToken, nowMs);

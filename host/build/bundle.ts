@@ -180,8 +180,8 @@ function readDependencies(snapshot: Snapshot): ReadonlySet<string> {
   if (file === undefined) return new Set();
   try {
     const parsed: unknown = JSON.parse(file.bytes.toString('utf8'));
-    const { dependencies } = (parsed ?? {}) as { dependencies?: unknown };
-    return new Set(Object.keys((dependencies ?? {}) as object));
+    const dependencies = (parsed as { dependencies?: unknown } | null)?.dependencies;
+    return new Set(typeof dependencies === 'object' ? Object.keys(dependencies ?? {}) : []);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw new FolderError('package.json', `Not valid JSON: ${error.message}`, { cause: error });
@@ -191,8 +191,12 @@ function readDependencies(snapshot: Snapshot): ReadonlySet<string> {
 /** What went wrong as places in the author's own files; text of other files is never quoted. */
 function problemsOf(error: unknown, snapshot: Snapshot): Problem[] {
   if (error instanceof FolderError) return [error.problem];
-  const errors = (error as { errors?: readonly Message[] }).errors;
-  if (!Array.isArray(errors)) throw error;
+  const { errors, code } = error as { errors?: readonly Message[]; code?: string };
+  if (errors === undefined) {
+    // The folder went away or may not be read: the author's matter. Anything else is a bug of ours.
+    if (code === undefined) throw error;
+    return [{ file: ENTRY, line: 0, column: 0, message: `Cannot read the folder: ${code}` }];
+  }
   return errors.slice(0, LIMITS.problems).map(({ text, location }) => {
     const message = text.slice(0, LIMITS.errorMessageChars);
     const file = location?.file ?? '';

@@ -119,6 +119,8 @@ export const LIMITS = {
   firstByteMs: 60_000,
   keepAliveMs: 4_000,
   redirects: 10,
+  /** Milliseconds that a body nobody wants may take to end before its connection is closed. */
+  discardMs: 2_000,
   /** Characters of a URL; number and characters of request headers; bytes of response headers. */
   urlChars: 16 * KIB,
   requestHeaders: 100,

@@ -27,10 +27,15 @@ export type Vetted = {
   readonly port: number;
 };
 
-/** Moves a vetted connection to another place, for tests and fakes; decided addresses stay decided. */
+/**
+ * Moves a vetted connection to another place, for tests and fakes; what was decided stays decided.
+ * `plain` leaves TLS away.
+ */
 export type Detour = (
   vetted: Vetted,
-) => { readonly address: string; readonly port: number; readonly ca?: string } | undefined;
+) =>
+  | { readonly address: string; readonly port: number; readonly ca?: string; readonly plain?: boolean }
+  | undefined;
 
 type Connect = buildConnector.connector;
 type Done = Parameters<Connect>[1];
@@ -83,7 +88,7 @@ export class Connections {
   #connect(vetted: Vetted, { protocol }: Parameters<Connect>[0], done: Done): void {
     const detour = this.#detour?.(vetted);
     const { address, port } = detour ?? vetted;
-    const plain = protocol === 'http:';
+    const plain = protocol === 'http:' || detour?.plain === true;
     const ca = detour?.ca ?? this.#trust.ca;
     const servername = isIP(vetted.hostname) === 0 ? vetted.hostname : undefined;
     const socket = plain

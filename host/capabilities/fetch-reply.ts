@@ -49,7 +49,7 @@ export async function readReply(answer: Answer, context: Context): Promise<Capab
   const { url, redirected, scrubber } = context;
   const { statusCode: status, statusText } = answer;
   if (status < 200 || status > 599) {
-    answer.body.destroy();
+    discard(answer);
     throw new HostError('REMOTE_PROTOCOL', `"${answer.hostname}" answered with status ${status}`);
   }
   const encodings = encodingsOf(answer);
@@ -61,7 +61,7 @@ export async function readReply(answer: Answer, context: Context): Promise<Capab
     .map(([name, value]): [string, string] => [name, scrubber.text(value)]);
   const head = { status, statusText: scrubber.text(statusText), headers, url, redirected };
   if (NO_BODY.has(status) || answer.method === 'HEAD') {
-    answer.body.destroy();
+    discard(answer);
     return { value: { ...head, body: null } };
   }
   const chunks = bounded(decode(answer, encodings), answer.hostname, context.scope);
@@ -69,6 +69,17 @@ export async function readReply(answer: Answer, context: Context): Promise<Capab
   const started = await readSoon(clean[Symbol.asyncIterator](), knownBytes(answer, encodings));
   if (started.rest === undefined) return { value: { ...head, body: packBody(started.runs) } };
   return { value: head, body: joined(started.runs, started.rest) };
+}
+
+/** Reads a small body away, so that its connection can serve again; ends the connection of a large one. */
+export function discard({ body }: Answer): void {
+  let bytes = 0;
+  const timer = setTimeout(() => body.destroy(), LIMITS.discardMs);
+  body.on('close', () => clearTimeout(timer));
+  body.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > LIMITS.inlineBodyBytes) body.destroy();
+  });
 }
 
 type Runs = { readonly runs: Uint8Array[]; readonly rest: AsyncIterator<Uint8Array> | undefined };

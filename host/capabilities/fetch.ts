@@ -16,7 +16,7 @@ import { decideAddresses, decideTarget, denied } from './egress.ts';
 import type { EgressPolicy } from './egress.ts';
 import { parseFetchRequest } from './fetch-request.ts';
 import type { FetchRequest } from './fetch-request.ts';
-import { readReply } from './fetch-reply.ts';
+import { discard, readReply } from './fetch-reply.ts';
 import type { Answer } from './fetch-reply.ts';
 import type { SecretBook } from './secrets.ts';
 import { remoteError } from './remote-errors.ts';
@@ -101,7 +101,7 @@ class Fetcher {
         const url = opened.seal(hop.url.href);
         return readReply(answer, { url, redirected: hops > 0, scrubber: secrets.scrubber, scope });
       }
-      answer.body.destroy();
+      discard(answer);
       if (hop.request.redirect === 'error') {
         throw new HostError('REMOTE_PROTOCOL', 'The remote redirects, and redirect is "error"');
       }
@@ -172,6 +172,8 @@ async function dispatch(pool: Pool, options: Dispatch): Promise<Answer> {
       signal: AbortSignal.any([scope.signal, late.signal]),
       responseHeaders: 'raw',
     });
+    // Whoever reads the body gets its errors; one that is given up must not end this process.
+    answer.body.on('error', ignoreBodyError);
     scope.usage.bytesOut += isWhole(body) ? (body?.length ?? 0) : 0;
     return {
       statusCode: answer.statusCode,
@@ -186,6 +188,10 @@ async function dispatch(pool: Pool, options: Dispatch): Promise<Answer> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+function ignoreBodyError(): void {
+  // Named, so that a stack shows what listens here.
 }
 
 function isWhole(body: Dispatch['body']): body is string | Buffer | undefined {

@@ -67,6 +67,8 @@ export class SecretBook {
     if (secret === undefined) return { url: text, seal: (url) => url };
     assertPlace(secret, 'url', secret.field);
     const { value } = secret;
+    const target = URL.parse(value);
+    if (target !== null) assertHost(secret, target);
     const seal = (url: string): string =>
       url.startsWith(value) ? token + url.slice(value.length) : this.scrubber.text(url);
     return { url: value + text.slice(token.length), seal };

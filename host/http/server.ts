@@ -43,14 +43,6 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
     requestTimeout: LIMITS.requestMs,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: true },
-    ajv: {
-      customOptions: {
-        removeAdditional: false,
-        coerceTypes: false,
-        allErrors: false,
-        allowUnionTypes: true,
-      },
-    },
   });
   const streams = new EventStreams();
   const addAudit = (row: Parameters<typeof powers.store.addAudit>[0]): void => {
@@ -72,33 +64,12 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
     });
   };
 
-  // Query values are text: numbers in them are read as numbers, everything else is taken as it is.
-  const loose = new Ajv({
-    coerceTypes: true,
-    useDefaults: true,
-    allowUnionTypes: true,
-    strict: false,
-  });
-  const exact = new Ajv({ useDefaults: true, allowUnionTypes: true, strict: false });
-  app.setValidatorCompiler(({ schema, httpPart }) =>
-    (httpPart === 'querystring' ? loose : exact).compile(schema as object),
-  );
+  useValidators(app);
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.decorateRequest('actor', undefined);
   app.addSchema(PROBLEM_SCHEMA);
   app.addHook('onRequest', createGuard({ tokens, audit, nowMs }));
-  app.setErrorHandler((error, request, reply) => {
-    const { data, status, bug } = toProblem(error);
-    if (bug) log.error({ err: error, url: request.url }, 'request failed');
-    return sendProblem(reply, data, status);
-  });
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(reply, {
-      code: 'CALLER_NOT_FOUND',
-      message: `There is no ${request.method} ${request.url.slice(0, 200)}`,
-      remedy: 'See /openapi.json for every route',
-    }),
-  );
+  answerFailures(app, log);
   app.addHook('preClose', () => streams.close());
   acceptEmptyJson(app);
   await app.register(helmet, { contentSecurityPolicy: false });
@@ -134,6 +105,31 @@ function operationRoutes(app: FastifyInstance, host: ExtensionHost): void {
     },
   );
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+}
+
+function answerFailures(app: FastifyInstance, log: FastifyBaseLogger): void {
+  app.setErrorHandler((error, request, reply) => {
+    const { data, status, bug } = toProblem(error);
+    if (bug) log.error({ err: error, url: request.url }, 'request failed');
+    return sendProblem(reply, data, status);
+  });
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(reply, {
+      code: 'CALLER_NOT_FOUND',
+      message: `There is no ${request.method} ${request.url.slice(0, 200)}`,
+      remedy: 'See /openapi.json for every route',
+    }),
+  );
+}
+
+/** Query values are text: numbers in them are read as numbers; bodies are taken as they are. */
+function useValidators(app: FastifyInstance): void {
+  const shared = { useDefaults: true, allowUnionTypes: true, strict: false };
+  const loose = new Ajv({ ...shared, coerceTypes: true });
+  const exact = new Ajv(shared);
+  app.setValidatorCompiler(({ schema, httpPart }) =>
+    (httpPart === 'querystring' ? loose : exact).compile(schema as object),
+  );
 }
 
 /** A POST without a body but with a JSON content type is a POST without a body. */

@@ -61,6 +61,10 @@ export function callRoutes(app: FastifyInstance, host: ExtensionHost, streams: E
       async (request, reply) => sendOutcome(reply, await runCall(host, request, reply)),
     );
   }
+  recordRoutes(app, host, streams);
+}
+
+function recordRoutes(app: FastifyInstance, host: ExtensionHost, streams: EventStreams): void {
   app.get<{ Querystring: Parameters<ExtensionHost['calls']>[0] }>(
     '/calls',
     {

@@ -31,10 +31,13 @@ export type Vetted = {
  * Moves a vetted connection to another place, for tests and fakes; what was decided stays decided.
  * `plain` leaves TLS away.
  */
-export type Detour = (
-  vetted: Vetted,
-) =>
-  | { readonly address: string; readonly port: number; readonly ca?: string; readonly plain?: boolean }
+export type Detour = (vetted: Vetted) =>
+  | {
+      readonly address: string;
+      readonly port: number;
+      readonly ca?: string;
+      readonly plain?: boolean;
+    }
   | undefined;
 
 type Connect = buildConnector.connector;

@@ -37,7 +37,11 @@ export const ADMIN_TOKEN = 'test-admin-token-0001';
 /** Starts a host. Use with `await using`. */
 export async function startTestHost(
   extensions: ExtensionFiles = {},
-  options: { settings?: Record<string, string>; egress?: HostOptions['egress']; shipped?: boolean } = {},
+  options: {
+    settings?: Record<string, string>;
+    egress?: HostOptions['egress'];
+    shipped?: boolean;
+  } = {},
 ): Promise<TestHost> {
   const dir = await mkdtemp(join(tmpdir(), 'cofferdam-test-'));
   const root = join(dir, 'extensions');
@@ -98,7 +102,11 @@ function wrap(running: RunningHost, dir: string, write: TestHost['write']): Test
     });
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.includes('json') === true;
-    return { status: response.status, body: isJson ? JSON.parse(text) : text, headers: response.headers };
+    return {
+      status: response.status,
+      body: isJson ? JSON.parse(text) : text,
+      headers: response.headers,
+    };
   };
   const must = ({ status, body }: Answer): any => {
     if (status >= 300) throw new Error(`${status}: ${JSON.stringify(body)}`);
@@ -111,7 +119,8 @@ function wrap(running: RunningHost, dir: string, write: TestHost['write']): Test
     request,
     write,
     async enable(extension, config, grants) {
-      if (config !== undefined) must(await request('PUT', `/extensions/${extension}/config`, config));
+      if (config !== undefined)
+        must(await request('PUT', `/extensions/${extension}/config`, config));
       const body = grants === undefined ? undefined : { grants };
       return must(await request('POST', `/extensions/${extension}/enable`, body));
     },
@@ -124,6 +133,7 @@ function wrap(running: RunningHost, dir: string, write: TestHost['write']): Test
         abort.abort();
         return change;
       }
+      throw new Error(`The feed ended before a change of type "${type}"`);
     },
     async [Symbol.asyncDispose]() {
       await running.stop();

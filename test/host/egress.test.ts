@@ -31,7 +31,8 @@ describe('fetch of an extension', { timeout: 60_000 }, () => {
   let host: TestHost;
   let server: Server;
   let port = 0;
-  const seen: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[] = [];
+  const seen: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[] =
+    [];
 
   const send = async (input: object): Promise<any> => {
     const { body } = await host.call('others/talks', 'execute', input);
@@ -45,7 +46,12 @@ describe('fetch of an extension', { timeout: 60_000 }, () => {
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
         const body = Buffer.concat(chunks).toString();
-        seen.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers, body });
+        seen.push({
+          method: request.method ?? '',
+          url: request.url ?? '',
+          headers: request.headers,
+          body,
+        });
         answer(request, response);
       });
     });
@@ -152,7 +158,10 @@ describe('fetch of an extension', { timeout: 60_000 }, () => {
   });
 
   it('gets secrets back blanked, in every usual form', async () => {
-    const reply = await send({ url: local('/leak'), init: { headers: { authorization: '$TOKEN' } } });
+    const reply = await send({
+      url: local('/leak'),
+      init: { headers: { authorization: '$TOKEN' } },
+    });
     assert.doesNotMatch(JSON.stringify(reply), new RegExp(SECRET));
     assert.match(reply.body, /\[secret:token\].*\[secret:token\]/s);
     assert.equal(reply.headers['x-leak'], '[secret:token]');
@@ -181,8 +190,16 @@ describe('fetch of an extension', { timeout: 60_000 }, () => {
   it('gets an error with a code when the remote does not behave', async () => {
     assert.equal((await send({ url: local('/cut') })).error, 'REMOTE_UNREACHABLE');
     assert.equal((await send({ url: 'http://127.0.0.1:1/' })).error, 'REMOTE_UNREACHABLE');
-    const { body } = await host.call('others/talks', 'execute', { url: local('/hang') }, { deadlineMs: 300 });
-    assert.equal(body.code ?? body.result.error, body.code === undefined ? 'REMOTE_TIMED_OUT' : 'EXTENSION_TIMED_OUT');
+    const { body } = await host.call(
+      'others/talks',
+      'execute',
+      { url: local('/hang') },
+      { deadlineMs: 300 },
+    );
+    assert.equal(
+      body.code ?? body.result.error,
+      body.code === undefined ? 'REMOTE_TIMED_OUT' : 'EXTENSION_TIMED_OUT',
+    );
   });
 
   it('counts calls and bytes in the receipt', async () => {

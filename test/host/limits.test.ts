@@ -39,7 +39,11 @@ const ATTACKS: readonly { name: string; body: string; codes: readonly string[] }
   },
   { name: 'never', body: 'await new Promise(() => {});', codes: ['EXTENSION_TIMED_OUT'] },
   { name: 'throws', body: 'throw null;', codes: ['EXTENSION_THREW'] },
-  { name: 'getter-bomb', body: 'throw { get message() { for (;;); } };', codes: ['EXTENSION_CPU_EXCEEDED'] },
+  {
+    name: 'getter-bomb',
+    body: 'throw { get message() { for (;;); } };',
+    codes: ['EXTENSION_CPU_EXCEEDED'],
+  },
 ];
 
 describe('an extension that misbehaves', { timeout: 120_000 }, () => {
@@ -80,7 +84,10 @@ describe('an extension that misbehaves', { timeout: 120_000 }, () => {
   it('answers again after it was killed', async () => {
     await host.write('others/spin', 'extension.ts', other('if (input) for (;;); return "fine";'));
     await host.request('POST', '/extensions/others/spin/restart');
-    assert.equal((await host.call('others/spin', 'execute', 1)).body.code, 'EXTENSION_CPU_EXCEEDED');
+    assert.equal(
+      (await host.call('others/spin', 'execute', 1)).body.code,
+      'EXTENSION_CPU_EXCEEDED',
+    );
     assert.equal((await host.call('others/spin', 'execute', 0)).body.result, 'fine');
   });
 

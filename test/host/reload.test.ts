@@ -36,7 +36,11 @@ describe('hot reload', { timeout: 60_000 }, () => {
   it('answers with the new code after a save of any of its files', async () => {
     assert.equal((await answer('others/live')).result, 'hi one');
     const reloaded = host.nextChange('instance.reloaded');
-    await host.write('others/live', 'greet.ts', 'export const greet = (w: string) => `hello ${w}`;');
+    await host.write(
+      'others/live',
+      'greet.ts',
+      'export const greet = (w: string) => `hello ${w}`;',
+    );
     assert.equal((await reloaded).subject, 'others/live/default');
     assert.equal((await answer('others/live')).result, 'hello one');
   });
@@ -119,7 +123,11 @@ describe('hot reload', { timeout: 60_000 }, () => {
     });
     for (let generation = 1; generation <= 20; generation += 1) {
       const reloaded = host.nextChange('instance.reloaded');
-      await host.write('others/live', 'greet.ts', `export const greet = (w: string) => 'gen ${generation}';`);
+      await host.write(
+        'others/live',
+        'greet.ts',
+        `export const greet = (w: string) => 'gen ${generation}';`,
+      );
       await reloaded;
     }
     running = false;

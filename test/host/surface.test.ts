@@ -87,7 +87,13 @@ describe('the admin surface', { timeout: 60_000 }, () => {
   it('shows config fields as the seed does', async () => {
     const { body } = await host.request('GET', '/extensions/others/configured/config');
     assert.deepEqual(body, [
-      { name: 'name', type: 'text', label: 'Your name', description: 'As it is printed', required: true },
+      {
+        name: 'name',
+        type: 'text',
+        label: 'Your name',
+        description: 'As it is printed',
+        required: true,
+      },
       { name: 'size', type: 'number', label: 'size', description: '', required: false, default: 3 },
       {
         name: 'mode',
@@ -100,7 +106,14 @@ describe('the admin surface', { timeout: 60_000 }, () => {
           { value: 'b', label: 'b' },
         ],
       },
-      { name: 'loud', type: 'boolean', label: 'loud', description: '', required: false, default: false },
+      {
+        name: 'loud',
+        type: 'boolean',
+        label: 'loud',
+        description: '',
+        required: false,
+        default: false,
+      },
       { name: 'token', type: 'password', label: 'Token', description: '', required: true },
     ]);
   });
@@ -113,7 +126,8 @@ describe('the admin surface', { timeout: 60_000 }, () => {
   });
 
   it('names every config field that does not fit', async () => {
-    const put = (values: object) => host.request('PUT', '/extensions/others/configured/config', values);
+    const put = (values: object) =>
+      host.request('PUT', '/extensions/others/configured/config', values);
     const short = await put({ name: 'x', size: 10, token: 'tk_1' });
     assert.equal(short.status, 422);
     assert.deepEqual(
@@ -171,7 +185,12 @@ describe('the admin surface', { timeout: 60_000 }, () => {
 
   it('gives a repeat with the same Idempotency-Key the stored outcome', async () => {
     const send = (input: unknown) =>
-      host.request('POST', '/extensions/others/my-echo/calls/execute', { input }, { 'idempotency-key': 'k1' });
+      host.request(
+        'POST',
+        '/extensions/others/my-echo/calls/execute',
+        { input },
+        { 'idempotency-key': 'k1' },
+      );
     const first = await send(1);
     assert.deepEqual((await send(1)).body, first.body);
     const other = await send(2);
@@ -207,7 +226,12 @@ describe('the admin surface', { timeout: 60_000 }, () => {
     const made = await host.request('POST', '/tokens', { name: 'reader', role: 'viewer' });
     const reader = { authorization: `Bearer ${made.body.secret}` };
     assert.equal((await host.request('GET', '/extensions', undefined, reader)).status, 200);
-    const refused = await host.request('POST', '/extensions/others/my-echo/disable', undefined, reader);
+    const refused = await host.request(
+      'POST',
+      '/extensions/others/my-echo/disable',
+      undefined,
+      reader,
+    );
     assert.deepEqual([refused.status, refused.body.code], [403, 'CALLER_FORBIDDEN']);
     assert.equal((await host.request('DELETE', `/tokens/${made.body.id}`)).status, 204);
     assert.equal((await host.request('GET', '/extensions', undefined, reader)).status, 401);
@@ -225,7 +249,10 @@ describe('the admin surface', { timeout: 60_000 }, () => {
     assert.match(range.body.detail, /body "deadlineMs" must be >= 1/);
     const broken = await fetch(`${host.url}/api/v1/admin${path}`, {
       method: 'POST',
-      headers: { authorization: `Bearer test-admin-token-0001`, 'content-type': 'application/json' },
+      headers: {
+        authorization: `Bearer test-admin-token-0001`,
+        'content-type': 'application/json',
+      },
       body: '{"input":',
     });
     assert.equal(broken.status, 400);

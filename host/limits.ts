@@ -156,6 +156,9 @@ export const LIMITS = {
   archiveBytes: 16 * MIB,
   jsonDepth: 64,
   requestMs: 60_000,
+  /** Tokens remembered between requests, and for how many milliseconds: another host may revoke one. */
+  cachedTokens: 1_000,
+  tokenCacheMs: 500,
   /** Wrong tokens one address may send within the window before it has to wait, and addresses counted. */
   authFailures: 20,
   authFailureWindowMs: 60_000,

@@ -21,11 +21,16 @@ const EMPTY = Buffer.alloc(0);
 /** Writes frames; all frames of one tick leave in one write. */
 export class FrameWriter {
   readonly #write: (bytes: Buffer) => void;
+  readonly #schedule: (flush: () => void) => void;
   #parts: Buffer[] = [];
   #scheduled = false;
 
-  constructor(write: (bytes: Buffer) => void) {
+  constructor(
+    write: (bytes: Buffer) => void,
+    schedule: (flush: () => void) => void = queueMicrotask,
+  ) {
     this.#write = write;
+    this.#schedule = schedule;
   }
 
   /** Queues one frame; `payload` must not change until the tick ends. */
@@ -42,7 +47,7 @@ export class FrameWriter {
     if (!text && bytes > 0) this.#parts.push(payload);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    queueMicrotask(() => this.flush());
+    this.#schedule(() => this.flush());
   }
 
   /** Writes what is queued now. */

@@ -11,7 +11,7 @@ import { Download, Upload } from './streams.ts';
 
 /** The running call a request belongs to. */
 export type RequestingCall = {
-  readonly scope: Omit<CallScope, 'sequence' | 'usage'>;
+  readonly scope: Omit<CallScope, 'sequence' | 'usage' | 'signal'>;
   readonly usage: Map<string, Usage>;
   requests: number;
 };
@@ -27,6 +27,7 @@ export type RequestPorts = {
 };
 
 type Open = {
+  readonly call: RequestingCall;
   readonly upload: Upload;
   readonly download: Download;
   readonly abort: AbortController;
@@ -46,14 +47,15 @@ export class Requests {
     const call = this.#ports.findCall(number);
     const refusal = this.#decide(id, call, capability);
     if (refusal !== undefined || call === undefined) return this.#refuse(id, refusal);
-    const open = {
+    const open: Open = {
+      call,
       upload: new Upload((chunks) => this.#ports.send(FRAME.credit, id, String(chunks))),
       download: new Download(),
       abort: new AbortController(),
     };
     this.#open.set(id, open);
     call.requests += 1;
-    void this.#serve(id, open, { call, capability, payload });
+    void this.#serve(id, open, { capability, payload });
   }
 
   chunk(id: number, bytes: Buffer): void {
@@ -77,6 +79,11 @@ export class Requests {
     this.#open.delete(id);
     open.abort.abort();
     open.download.abandon();
+  }
+
+  /** The call has ended: what it asked for and has not got is aborted. */
+  endCall(call: RequestingCall): void {
+    for (const [id, open] of this.#open) if (open.call === call) this.abandon(id);
   }
 
   /** The isolate is gone: everything in flight is aborted. */
@@ -116,20 +123,19 @@ export class Requests {
   async #serve(
     id: number,
     open: Open,
-    { call, capability, payload }: { call: RequestingCall; capability: string; payload: string },
+    { capability, payload }: { capability: string; payload: string },
   ): Promise<void> {
+    const { call } = open;
     const usage = usageOf(call, capability);
     usage.calls += 1;
     usage.bytesOut += payload.length;
     try {
-      const scope = { ...call.scope, sequence: call.requests, usage };
-      const signal = AbortSignal.any([call.scope.signal, open.abort.signal]);
+      const { signal } = open.abort;
+      const scope = { ...call.scope, sequence: call.requests, usage, signal };
       const serve = this.#ports.table[capability];
       if (serve === undefined)
         throw new HostError('CALLER_GRANT_NEEDED', 'Capability is not granted');
-      const reply = await serve(parsePayload(payload), { ...scope, signal }, () =>
-        open.upload.read(),
-      );
+      const reply = await serve(parsePayload(payload), scope, () => open.upload.read());
       if (open.abort.signal.aborted) return;
       const text = JSON.stringify(reply.value ?? null);
       if (reply.body === undefined) return this.#answer(id, ` ${text}`);
@@ -137,6 +143,7 @@ export class Requests {
       await this.#stream(id, open, reply.body);
     } catch (error) {
       if (error instanceof HostError && error.code === 'EGRESS_DENIED') usage.denied += 1;
+      if (open.abort.signal.aborted) return;
       this.#refuse(id, toErrorData(error));
     }
   }

@@ -20,6 +20,7 @@ import {
   parseObject,
   timedOut,
 } from './outcomes.ts';
+import type { Cancellation } from './cancellation.ts';
 import { Requests } from './requests.ts';
 import type { RequestingCall } from './requests.ts';
 
@@ -34,7 +35,7 @@ export type RunRequest = {
   /** Epoch milliseconds */
   readonly deadlineMs: number;
   readonly dryRun: boolean;
-  readonly signal: AbortSignal;
+  readonly cancellation: Cancellation;
   readonly webhookUrl?: string;
 };
 
@@ -71,13 +72,46 @@ export type RunnerOptions = {
   readonly nowMs: () => number;
 };
 
-type Running = RequestingCall & {
+/** One call that runs; made for each, so it holds values only. */
+class Running implements RequestingCall {
   readonly request: RunRequest;
+  readonly instance: string;
   readonly startedMs: number;
   readonly queuedMs: number;
-  readonly abort: AbortController;
-  readonly settle: (error: HostError | undefined, text?: string, cost?: TurnCost) => void;
-};
+  readonly resolve: (outcome: RunOutcome) => void;
+  readonly reject: (error: HostError) => void;
+  requests = 0;
+  #usage: Map<string, Usage> | undefined;
+
+  constructor(
+    instance: string,
+    request: RunRequest,
+    { startedMs, queuedMs }: { startedMs: number; queuedMs: number },
+    { resolve, reject }: Pick<Running, 'resolve' | 'reject'>,
+  ) {
+    this.instance = instance;
+    this.request = request;
+    this.startedMs = startedMs;
+    this.queuedMs = queuedMs;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  get usage(): Map<string, Usage> {
+    return (this.#usage ??= new Map());
+  }
+
+  get usageByName(): Receipt['capabilities'] {
+    return this.#usage === undefined ? NOTHING_USED : Object.fromEntries(this.#usage);
+  }
+
+  get scope(): RequestingCall['scope'] {
+    const { callId, handler, operationId, deadlineMs, dryRun } = this.request;
+    return { instance: this.instance, callId, handler, operationId, deadlineMs, dryRun };
+  }
+}
+
+const NOTHING_USED = {};
 
 /** A generation of one instance, running. */
 export class Runner {
@@ -92,6 +126,7 @@ export class Runner {
   #nextCall = 1;
   #ended: HostError | undefined;
   #idle: (() => void) | undefined;
+  #deadlines: NodeJS.Timeout | undefined;
   /** Epoch milliseconds of the last call's end, for eviction. */
   lastUsedMs: number;
 
@@ -137,7 +172,7 @@ export class Runner {
     const queuedMs = this.#options.nowMs();
     if (this.#running.size >= LIMITS.callsPerInstance) await this.#queue(request);
     if (this.#ended !== undefined) throw this.#ended;
-    request.signal.throwIfAborted();
+    if (request.cancellation.cancelled) throw cancelled();
     return this.#start(request, queuedMs);
   }
 
@@ -160,57 +195,55 @@ export class Runner {
   #start(request: RunRequest, queuedMs: number): Promise<RunOutcome> {
     const { nowMs, cell } = this.#options;
     const number = this.#nextCall++;
-    const startedMs = nowMs();
     return new Promise((resolve, reject) => {
-      const abort = new AbortController();
-      const timer = setTimeout(
-        () => this.#expire(number),
-        Math.max(1, request.deadlineMs - startedMs),
-      );
-      const onAbort = (): void => this.#cancel(number, cancelled());
-      const settle: Running['settle'] = (error, text = 'null', cost) => {
-        clearTimeout(timer);
-        request.signal.removeEventListener('abort', onAbort);
-        this.#running.delete(number);
-        cell.running -= 1;
-        abort.abort();
-        this.lastUsedMs = nowMs();
-        this.#options.events.finished(this, request, error);
-        if (error === undefined) resolve({ text, receipt: this.#receipt(running, cost) });
-        else reject(error);
-        this.#next();
-      };
-      const running: Running = {
-        request,
-        startedMs,
-        queuedMs,
-        abort,
-        settle,
-        usage: new Map<string, Usage>(),
-        requests: 0,
-        scope: {
-          instance: this.instance,
-          callId: request.callId,
-          handler: request.handler,
-          operationId: request.operationId,
-          deadlineMs: request.deadlineMs,
-          dryRun: request.dryRun,
-          signal: abort.signal,
-        },
-      };
+      const times = { startedMs: nowMs(), queuedMs };
+      const running = new Running(this.instance, request, times, { resolve, reject });
       this.#running.set(number, running);
       cell.running += 1;
-      request.signal.addEventListener('abort', onAbort, { once: true });
+      request.cancellation.listen(() => this.#cancel(number, cancelled()));
+      this.#watch();
       try {
         cell.send(FRAME.invoke, this.#slot, number, invocation(request));
       } catch (error) {
-        settle(
-          error instanceof HostError
-            ? error
-            : new HostError('HOST_INTERNAL', 'Cannot send the call'),
-        );
+        const internal = new HostError('HOST_INTERNAL', 'Cannot send the call', { cause: error });
+        this.#settle(number, error instanceof HostError ? error : internal);
       }
     });
+  }
+
+  /** Ends a call: `error`, or the result's text with what it cost. */
+  #settle(number: number, error: HostError | undefined, text = 'null', cost?: TurnCost): void {
+    const running = this.#running.get(number);
+    if (running === undefined) return;
+    const { cell, nowMs, events } = this.#options;
+    this.#running.delete(number);
+    cell.running -= 1;
+    running.request.cancellation.listen(undefined);
+    if (running.requests > 0) this.#requests.endCall(running);
+    this.lastUsedMs = nowMs();
+    events.finished(this, running.request, error);
+    if (error === undefined) running.resolve({ text, receipt: this.#receipt(running, cost) });
+    else running.reject(error);
+    this.#next();
+  }
+
+  /** One timer looks at all deadlines: a timer for each call would cost more than the call. */
+  #watch(): void {
+    if (this.#deadlines !== undefined) return;
+    this.#deadlines = setInterval(() => this.#expire(), LIMITS.watchMs);
+    this.#deadlines.unref();
+  }
+
+  #expire(): void {
+    const now = this.#options.nowMs();
+    for (const [number, { request }] of this.#running) {
+      if (request.deadlineMs <= now) {
+        this.#cancel(number, timedOut(request.handler, 'before it answered'));
+      }
+    }
+    if (this.#running.size > 0) return;
+    clearInterval(this.#deadlines);
+    this.#deadlines = undefined;
   }
 
   #queue(request: RunRequest): Promise<void> {
@@ -224,19 +257,18 @@ export class Runner {
     return new Promise((resolve, reject) => {
       const leave = (error?: HostError): void => {
         clearTimeout(timer);
-        request.signal.removeEventListener('abort', onAbort);
+        request.cancellation.listen(undefined);
         const at = this.#waiting.indexOf(enter);
         if (at >= 0) this.#waiting.splice(at, 1);
         if (error === undefined) resolve();
         else reject(error);
       };
       const enter = (): void => leave();
-      const onAbort = (): void => leave(cancelled());
       const timer = setTimeout(
         () => leave(timedOut(request.handler, 'while it waited for its turn')),
         Math.max(1, request.deadlineMs - this.#options.nowMs()),
       );
-      request.signal.addEventListener('abort', onAbort, { once: true });
+      request.cancellation.listen(() => leave(cancelled()));
       this.#waiting.push(enter);
     });
   }
@@ -246,17 +278,11 @@ export class Runner {
     if (this.callsRunning === 0) this.#idle?.();
   }
 
-  #expire(number: number): void {
-    const running = this.#running.get(number);
-    if (running !== undefined)
-      this.#cancel(number, timedOut(running.request.handler, 'before it answered'));
-  }
-
   #cancel(number: number, error: HostError): void {
     const running = this.#running.get(number);
     if (running === undefined) return;
     if (this.#ended === undefined) this.#options.cell.send(FRAME.cancel, this.#slot, number, '');
-    running.settle(error);
+    this.#settle(number, error);
   }
 
   #findCall(number: number): RequestingCall | undefined {
@@ -272,7 +298,7 @@ export class Runner {
       cpuMs: round((cost?.cpuUs ?? 0) / 1_000),
       heapPeakBytes: cost?.heapBytes ?? 0,
       generation: this.generation,
-      capabilities: Object.fromEntries(running.usage),
+      capabilities: running.usageByName,
     };
   }
 
@@ -296,20 +322,17 @@ export class Runner {
   }
 
   #finish(number: number, cost: TurnCost, bytes: Buffer): void {
-    const running = this.#running.get(number);
-    if (running === undefined) return;
+    if (!this.#running.has(number)) return;
     if (bytes.length > LIMITS.outputBytes) {
-      return running.settle(outputError(`is over ${LIMITS.outputBytes} bytes`));
+      return this.#settle(number, outputError(`is over ${LIMITS.outputBytes} bytes`));
     }
     const text = bytes.toString('utf8');
-    running.settle(isJson(text) ? undefined : outputError('is not JSON'), text, cost);
+    this.#settle(number, isJson(text) ? undefined : outputError('is not JSON'), text, cost);
   }
 
   #finishFailed(number: number, cost: TurnCost, bytes: Buffer): void {
-    const running = this.#running.get(number);
-    if (running === undefined) return;
     const text = bytes.toString('utf8', 0, LIMITS.errorStackChars * 8);
-    running.settle(guestError(text, this.#options.mapStack), undefined, cost);
+    this.#settle(number, guestError(text, this.#options.mapStack), undefined, cost);
   }
 
   #log(number: number, text: string): void {
@@ -333,15 +356,19 @@ export class Runner {
     this.#ended ??= error;
     this.#loaded.reject(error);
     this.#requests.dispose();
-    for (const running of [...this.#running.values()]) running.settle(error);
+    clearInterval(this.#deadlines);
+    for (const number of [...this.#running.keys()]) this.#settle(number, error);
     for (const enter of [...this.#waiting]) enter();
   }
 }
 
-function invocation({ callId, operationId, attempt, handler, ...rest }: RunRequest): string {
-  const { inputText, deadlineMs, dryRun, webhookUrl } = rest;
-  const call = { id: callId, operationId, attempt, handler, deadlineMs, dryRun, webhookUrl };
-  return `{"call":${JSON.stringify(call)},"input":${inputText}}`;
+/** `{"call":{…},"input":…}`; a call's id is made by the host and needs no escaping. */
+function invocation(request: RunRequest): string {
+  const { callId, operationId, attempt, handler, inputText, deadlineMs, dryRun } = request;
+  const url = request.webhookUrl;
+  const more = url === undefined ? '' : `,"webhookUrl":${JSON.stringify(url)}`;
+  const ids = `"id":"${callId}","operationId":${JSON.stringify(operationId)}`;
+  return `{"call":{${ids},"attempt":${attempt},"handler":${JSON.stringify(handler)},"deadlineMs":${deadlineMs},"dryRun":${dryRun}${more}},"input":${inputText}}`;
 }
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;

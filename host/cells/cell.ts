@@ -83,7 +83,7 @@ export class Cell {
     this.pid = child.pid ?? 0;
     this.#onEnd = onEnd;
     this.#pipe = child.stdio[3] as Socket;
-    this.#writer = new FrameWriter((bytes) => this.#pipe.write(bytes));
+    this.#writer = new FrameWriter((bytes) => this.#pipe.write(bytes), setImmediate);
     this.#pipe.on('data', (bytes: Buffer) => this.#take(bytes));
     this.#pipe.on('error', (error) => this.#tell(`pipe: ${error.message}`));
     for (const stream of [child.stdout, child.stderr]) {

@@ -1,6 +1,5 @@
 // The HTTP surface: parse, authorise, call the host, map codes to statuses. Nothing is decided here.
 
-import helmet from '@fastify/helmet';
 import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
 import { Ajv } from 'ajv';
@@ -14,6 +13,7 @@ import type { Store } from '../store/store.ts';
 import type { Tokens } from '../store/tokens.ts';
 import { createGuard } from './auth.ts';
 import type { Audited } from './auth.ts';
+import { SAFE_HEADERS } from './headers.ts';
 import { describeApi } from './openapi.ts';
 import { PROBLEM_SCHEMA, sendProblem, toProblem } from './problems.ts';
 import { accessRoutes } from './routes/access.ts';
@@ -38,6 +38,8 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
   const app: FastifyInstance = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
+    // Requests are not logged one by one: no logger of their own is needed.
+    childLoggerFactory: (logger) => logger,
     bodyLimit: LIMITS.httpBodyBytes,
     // Slow requests are cut by Node's own header and request timeouts.
     requestTimeout: LIMITS.requestMs,
@@ -69,10 +71,13 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
   app.decorateRequest('actor', undefined);
   app.addSchema(PROBLEM_SCHEMA);
   app.addHook('onRequest', createGuard({ tokens, audit, nowMs }));
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    reply.headers(SAFE_HEADERS);
+    done(null, payload);
+  });
   answerFailures(app, log);
   app.addHook('preClose', () => streams.close());
   acceptEmptyJson(app);
-  await app.register(helmet, { contentSecurityPolicy: false });
   await app.register(multipart, {
     limits: { files: 1, fields: 5, fileSize: LIMITS.archiveBytes, parts: 6 },
   });
@@ -138,7 +143,8 @@ function acceptEmptyJson(app: FastifyInstance): void {
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') return done(null, null);
-    if (depthOf(String(body)) > LIMITS.jsonDepth) {
+    // A short text cannot be nested deep enough to hurt.
+    if (body.length > LIMITS.jsonDepth * 32 && depthOf(String(body)) > LIMITS.jsonDepth) {
       const message = `The body is nested over ${LIMITS.jsonDepth} deep`;
       return done(new HostError('CALLER_INPUT_INVALID', message));
     }

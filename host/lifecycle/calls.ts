@@ -3,6 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 
+import { Cancellation } from '../broker/cancellation.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { HostError, toErrorData } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -34,7 +35,7 @@ export type Prepared = {
   readonly inputText: string;
   readonly deadlineMs: number;
   readonly dryRun: boolean;
-  readonly signal: AbortSignal;
+  readonly cancellation: Cancellation;
   readonly actor: Actor;
   readonly replayOf?: string;
 };
@@ -50,7 +51,8 @@ export class Calls {
   /** One call from HTTP. @throws {HostError} Whatever stops it */
   async call(ref: InstanceRef, handler: string, request: Request): Promise<CallOutcome> {
     const { nowMs } = this.#powers;
-    const { id, instance } = await this.#find(ref);
+    const instance = this.#findQuick(ref) ?? (await this.#find(ref)).instance;
+    const { id } = instance;
     const inputText = JSON.stringify(request.input ?? null);
     if (inputText.length > LIMITS.inputBytes) {
       throw new HostError(
@@ -69,7 +71,7 @@ export class Calls {
       inputText,
       deadlineMs: nowMs() + (request.deadlineMs ?? wallMs),
       dryRun: request.dryRun ?? false,
-      signal: request.signal,
+      cancellation: request.cancellation,
       actor: request.actor,
     };
     const { idempotencyKey } = request;
@@ -87,15 +89,24 @@ export class Calls {
     const { instance } = await this.#find({ category, name, instance: instanceName });
     const { wallMs } = decideLimits(instance.compiled.manifest);
     const deadlineMs = this.#powers.nowMs() + wallMs;
-    const signal = AbortSignal.timeout(wallMs);
-    const call = { instance, id, handler, inputText, deadlineMs, dryRun: false, signal, actor };
+    const cancellation = new Cancellation();
+    const call = {
+      instance,
+      id,
+      handler,
+      inputText,
+      deadlineMs,
+      dryRun: false,
+      cancellation,
+      actor,
+    };
     return this.run({ ...call, replayOf: callId }, createCallId());
   }
 
   /** Runs a prepared call and keeps its record. */
   async run(call: Prepared, callId: string, operationId = callId): Promise<CallOutcome> {
     const { records, nowMs, isDraining } = this.#powers;
-    const { instance, id, handler, inputText, deadlineMs, dryRun, signal, actor, replayOf } = call;
+    const { instance, id, handler, inputText, deadlineMs, dryRun, actor, replayOf } = call;
     if (isDraining()) throw new HostError('HOST_DRAINING', 'The host is shutting down');
     assertHandler(instance, id, handler);
     const record = records.start({
@@ -116,7 +127,7 @@ export class Calls {
         inputText,
         deadlineMs,
         dryRun,
-        signal,
+        cancellation: call.cancellation,
       });
       records.done(record, text, receipt);
       return { callId, resultText: text, receipt };
@@ -124,6 +135,11 @@ export class Calls {
       records.failed(record, toErrorData(error));
       throw withCallId(error, callId);
     }
+  }
+
+  /** Spelled as the folder is, and running: no promise needed. Anything else goes the long way. */
+  #findQuick({ category, name, instance }: InstanceRef): Instance | undefined {
+    return this.#powers.instances.live(`${category}/${name}/${instance}`);
   }
 
   async #find(ref: InstanceRef): Promise<{ id: string; instance: Instance }> {
@@ -139,9 +155,13 @@ export class Calls {
   }
 }
 
-/** Time-ordered, so that ids sort as calls came. */
+const RUN = randomUUID().replaceAll('-', '').slice(0, 12);
+let calls = 0;
+
+/** Unique over hosts and restarts; the calls of one run sort as they came. */
 export function createCallId(): string {
-  return `call_${Date.now().toString(36)}${randomUUID().replaceAll('-', '').slice(0, 16)}`;
+  calls += 1;
+  return `call_${RUN}${calls.toString(36).padStart(7, '0')}`;
 }
 
 function assertHandler(instance: Instance, id: string, handler: string): void {

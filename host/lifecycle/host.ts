@@ -1,6 +1,7 @@
 // What http and the CLI may ask of the running host: one interface, plain data in and out.
 // main.ts builds it; nothing here knows HTTP.
 
+import type { Cancellation } from '../broker/cancellation.ts';
 import type { Problem } from '../build/build.ts';
 import type { Category } from '../catalog/categories.ts';
 import type { ErrorData } from '../errors.ts';
@@ -196,8 +197,8 @@ export type ExtensionHost = {
       readonly deadlineMs?: number;
       readonly dryRun?: boolean;
       readonly idempotencyKey?: string;
-      /** Aborts when the client goes away. */
-      readonly signal: AbortSignal;
+      /** Cancelled when the client goes away. */
+      readonly cancellation: Cancellation;
       readonly actor: Actor;
     },
   ): Promise<CallOutcome>;

@@ -1,6 +1,7 @@
 // One instance: starts its isolate when it is needed, swaps generations, rests after too many failures.
 // Calls go in, a runner carries them; what it may do and what it is configured with is handed in.
 
+import { Cancellation } from '../broker/cancellation.ts';
 import { Runner } from '../broker/runner.ts';
 import type { RunnerEvents, RunOutcome, RunRequest } from '../broker/runner.ts';
 import type { CapabilityTable } from '../capabilities/capability.ts';
@@ -374,7 +375,7 @@ export function ownCall(handler: string, inputText: string, nowMs: number): RunR
     inputText,
     deadlineMs: nowMs + LIMITS.loadMs,
     dryRun: false,
-    signal: new AbortController().signal,
+    cancellation: new Cancellation(),
   };
 }
 

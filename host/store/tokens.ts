@@ -2,6 +2,7 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 
+import { LIMITS } from '../limits.ts';
 import type { Store, TokenRow } from './store.ts';
 
 /** A token as it can be shown. */
@@ -9,6 +10,8 @@ export type TokenView = Omit<TokenRow, 'hash'>;
 
 /** Finds and makes tokens. */
 export type Tokens = {
+  /** The token, when it was found a moment ago and is still good; undefined says nothing. */
+  peek(secret: string): TokenView | undefined;
   find(secret: string): Promise<TokenView | undefined>;
   list(): Promise<TokenView[]>;
   create(wish: {
@@ -26,12 +29,28 @@ export type Tokens = {
  * that comparing hashes gives no time to measure.
  */
 export function createTokens(store: Store, nowMs: () => number): Tokens {
+  // By secret, for a moment: every request asks, and a revocation empties it at once.
+  const known = new Map<string, TokenView>();
+  let knownUntilMs = 0;
+  const isGood = ({ expiresAt }: TokenView, now: number): boolean =>
+    expiresAt === null || Date.parse(expiresAt) > now;
   return {
+    peek(secret) {
+      const now = nowMs();
+      const token = now < knownUntilMs ? known.get(secret) : undefined;
+      return token !== undefined && isGood(token, now) ? token : undefined;
+    },
     async find(secret) {
       const row = await store.tokenByHash(hashToken(secret));
-      if (row === undefined) return undefined;
-      const expired = row.expiresAt !== null && Date.parse(row.expiresAt) <= nowMs();
-      return expired ? undefined : viewOf(row);
+      const now = nowMs();
+      if (row === undefined || !isGood(row, now)) return undefined;
+      if (now >= knownUntilMs || known.size >= LIMITS.cachedTokens) {
+        known.clear();
+        knownUntilMs = now + LIMITS.tokenCacheMs;
+      }
+      const token = viewOf(row);
+      known.set(secret, token);
+      return token;
     },
     async list() {
       return (await store.tokens()).map(viewOf);
@@ -49,7 +68,11 @@ export function createTokens(store: Store, nowMs: () => number): Tokens {
       await store.putToken(row);
       return { token: viewOf(row), secret };
     },
-    revoke: (id) => store.removeToken(id),
+    revoke: async (id) => {
+      const removed = await store.removeToken(id);
+      knownUntilMs = 0;
+      return removed;
+    },
   };
 }
 

@@ -7,6 +7,8 @@ import { startTestHost } from '../helpers/host.ts';
 import type { TestHost } from '../helpers/host.ts';
 import { startFakeDiscord } from '../vendors/discord/fake.ts';
 import type { FakeDiscord } from '../vendors/discord/fake.ts';
+import { startFakeProxmox, TOKEN_ID, TOKEN_SECRET } from '../vendors/proxmox/fake.ts';
+import type { FakeProxmox } from '../vendors/proxmox/fake.ts';
 import { SECRET_KEY, signEvent, startFakeStripe } from '../vendors/stripe/fake.ts';
 import type { FakeStripe } from '../vendors/stripe/fake.ts';
 
@@ -16,13 +18,16 @@ describe('shipped extensions in the sandbox', { timeout: 60_000 }, () => {
   let host: TestHost;
   let stripe: FakeStripe;
   let discord: FakeDiscord;
+  let proxmox: FakeProxmox;
 
   before(async () => {
     stripe = await startFakeStripe();
     discord = await startFakeDiscord();
+    proxmox = await startFakeProxmox();
     const ports: Record<string, number> = {
       'api.stripe.com': Number(new URL(stripe.origin).port),
       'discord.com': Number(new URL(discord.origin).port),
+      'pve.example.com': proxmox.port,
     };
     host = await startTestHost(
       {},
@@ -44,6 +49,43 @@ describe('shipped extensions in the sandbox', { timeout: 60_000 }, () => {
     await host[Symbol.asyncDispose]();
     await stripe[Symbol.asyncDispose]();
     await discord[Symbol.asyncDispose]();
+    await proxmox[Symbol.asyncDispose]();
+  });
+
+  it('creates a machine on Proxmox and accounts for every request of it', async () => {
+    await host.enable('servers/Proxmox', {
+      host: 'pve.example.com',
+      tokenId: TOKEN_ID,
+      tokenSecret: TOKEN_SECRET,
+    });
+    assert.equal((await host.request('POST', '/extensions/servers/proxmox/test')).body.ok, true);
+    const settings = { node: 'pve1', template: 9000, cores: 2, memoryMiB: 2048, diskGiB: 20 };
+    const service = {
+      id: 's-1',
+      user: { id: '7', email: 'ada@example.com' },
+      product: { id: 'p', name: 'VPS', settings },
+      checkout: { hostname: 'web1' },
+      properties: {},
+    };
+    const { status, body } = await host.call('servers/proxmox', 'create', service);
+    assert.equal(status, 200, JSON.stringify(body));
+    const { result, receipt } = body;
+    assert.deepEqual([result.status, result.remoteId], ['done', '100']);
+    assert.equal(proxmox.guests.get(100)?.status, 'running');
+    assert.match(result.oneTime.password, /^[A-Za-z2-9]{20}$/);
+    assert.equal(receipt.capabilities.fetch.calls, proxmox.requests.length - 2);
+    assert.equal(receipt.capabilities.fetch.denied, 0);
+    const record = await host.request('GET', `/calls/${body.callId}`);
+    assert.doesNotMatch(JSON.stringify(record.body), new RegExp(result.oneTime.password));
+    assert.ok(
+      proxmox.requests.every(({ authorization }) => authorization.endsWith(`=${TOKEN_SECRET}`)),
+    );
+    const removed = await host.call('servers/proxmox', 'terminate', {
+      ...service,
+      properties: result.properties,
+    });
+    assert.equal(removed.body.result.status, 'done');
+    assert.equal(proxmox.guests.has(100), false);
   });
 
   it('takes a payment through Stripe with a key the guest never holds', async () => {

@@ -1,0 +1,397 @@
+// A Proxmox VE cluster on loopback: guests with states and locks, tasks that take some looks to end,
+// refusals in Proxmox's own shapes. Time is counted in looks at a task, never in milliseconds.
+
+import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import { loadRequestCheck } from './spec.ts';
+
+/** The token that the fake knows. */
+export const TOKEN_ID = 'panel@pve!cofferdam';
+export const TOKEN_SECRET = '0b8ae8de-5f3e-4f1c-9e15-2f1f3f0d6c11';
+
+/** A machine or container of the fake. */
+export type FakeGuest = {
+  readonly vmid: number;
+  readonly type: 'qemu' | 'lxc';
+  node: string;
+  status: 'running' | 'stopped';
+  template: boolean;
+  lock?: string;
+  config: Record<string, string>;
+};
+
+/** One request as the fake got it. */
+export type ProxmoxRequest = {
+  readonly method: string;
+  readonly path: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly authorization: string;
+};
+
+type Task = { looks: number; readonly finish: () => string; ended?: string };
+type Answer = { readonly status: number; readonly body?: unknown; readonly html?: string };
+
+/** What a test may change. */
+export type FakeProxmox = AsyncDisposable & {
+  readonly origin: string;
+  readonly port: number;
+  readonly requests: readonly ProxmoxRequest[];
+  readonly guests: Map<number, FakeGuest>;
+  /** Looks that a task of the kinds begun from now on needs before it has ended. */
+  taskLooks: number;
+  /** How the next task of that kind ends. */
+  failNextTask(kind: string, exitstatus: string): void;
+  /** Answers the next request whose path matches with this instead. */
+  answerNext(path: RegExp, answer: Answer): void;
+  /** Runs the next request whose path matches, then drops the connection. */
+  loseReply(path: RegExp): void;
+  privileges: string[];
+};
+
+class Refusal extends Error {
+  readonly status: number;
+  readonly errors: Readonly<Record<string, string>> | undefined;
+
+  constructor(status: number, message: string, errors?: Readonly<Record<string, string>>) {
+    super(message);
+    this.status = status;
+    this.errors = errors;
+  }
+}
+
+/** Starts a cluster of the nodes pve1 and pve2 with a template of each type. */
+export async function startFakeProxmox(): Promise<FakeProxmox> {
+  const check = loadRequestCheck();
+  const requests: ProxmoxRequest[] = [];
+  const guests = new Map<number, FakeGuest>();
+  const tasks = new Map<string, Task>();
+  const failures = new Map<string, string>();
+  const scripted: { path: RegExp; answer?: Answer }[] = [];
+  let nextTask = 1;
+
+  const add = (guest: FakeGuest): void => void guests.set(guest.vmid, guest);
+  add({
+    vmid: 9000,
+    type: 'qemu',
+    node: 'pve1',
+    status: 'stopped',
+    template: true,
+    config: {
+      name: 'debian-13',
+      boot: 'order=scsi0;net0',
+      scsi0: 'local-lvm:base-9000-disk-0,size=3G',
+      ide2: 'local-lvm:cloudinit,media=cdrom',
+      net0: 'virtio=BC:24:11:00:00:01,bridge=vmbr0',
+    },
+  });
+  add({
+    vmid: 9001,
+    type: 'lxc',
+    node: 'pve1',
+    status: 'stopped',
+    template: true,
+    config: { hostname: 'alpine', rootfs: 'local-lvm:base-9001-disk-0,size=1G' },
+  });
+
+  const fake: Omit<FakeProxmox, 'origin' | 'port' | keyof AsyncDisposable> = {
+    requests,
+    guests,
+    taskLooks: 1,
+    privileges: ['VM.Allocate', 'VM.Audit', 'VM.PowerMgmt', 'VM.Config.Options', 'Datastore.Audit'],
+    failNextTask: (kind, exitstatus) => void failures.set(kind, exitstatus),
+    answerNext: (path, answer) => void scripted.push({ path, answer }),
+    loseReply: (path) => void scripted.push({ path }),
+  };
+
+  const begin = (node: string, kind: string, id: number, finish: () => void): string => {
+    const serial = (nextTask++).toString(16).toUpperCase().padStart(8, '0');
+    const upid = `UPID:${node}:${serial}:0001:6925A1B2:${kind}:${id}:${TOKEN_ID}:`;
+    const failure = failures.get(kind);
+    failures.delete(kind);
+    tasks.set(upid, {
+      looks: fake.taskLooks,
+      finish: () => {
+        const guest = guests.get(id);
+        if (guest !== undefined) delete guest.lock;
+        if (failure !== undefined) return failure;
+        finish();
+        return 'OK';
+      },
+    });
+    return upid;
+  };
+
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => answer(request, response, Buffer.concat(chunks).toString()));
+  });
+
+  function answer(request: IncomingMessage, response: ServerResponse, body: string): void {
+    const url = new URL(request.url ?? '/', 'http://fake');
+    const path = decodeURIComponent(url.pathname.replace(/^\/api2\/json/, ''));
+    const method = request.method ?? 'GET';
+    const params = Object.fromEntries([...url.searchParams, ...new URLSearchParams(body)]);
+    const authorization = request.headers.authorization ?? '';
+    requests.push({ method, path, params, authorization });
+    const at = scripted.findIndex((each) => each.path.test(`${method} ${path}`));
+    const [script] = at < 0 ? [] : scripted.splice(at, 1);
+    if (script?.answer !== undefined) return send(response, script.answer);
+    try {
+      if (authorization !== `PVEAPIToken=${TOKEN_ID}=${TOKEN_SECRET}`)
+        throw new Refusal(401, 'invalid token value!');
+      const problems = check(method, path, params);
+      if (Object.keys(problems).length > 0)
+        throw new Refusal(400, 'Parameter verification failed.', problems);
+      const data = route(method, path, params);
+      if (script !== undefined) return void request.socket.destroy();
+      send(response, { status: 200, body: { data: data ?? null } });
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const { status, message, errors } = error;
+      send(response, {
+        status,
+        body: { data: null, message: `${message}\n`, ...(errors === undefined ? {} : { errors }) },
+      });
+    }
+  }
+
+  function route(method: string, path: string, params: Readonly<Record<string, string>>): unknown {
+    const guestPath = /^\/nodes\/([^/]+)\/(qemu|lxc)\/(\d+)(\/.*)?$/.exec(path);
+    if (guestPath !== null) {
+      const [, node = '', type = '', vmid = '', rest = ''] = guestPath;
+      return guestRoute(method, rest, { params, guest: find(node, type, Number(vmid)) });
+    }
+    const create = /^\/nodes\/([^/]+)\/(qemu|lxc)$/.exec(path);
+    if (method === 'POST' && create !== null)
+      return createGuest(create[1] ?? '', create[2] as 'qemu', params);
+    const task = /^\/nodes\/[^/]+\/tasks\/([^/]+)\/status$/.exec(path);
+    if (task !== null) return lookAt(task[1] ?? '');
+    const content = /^\/nodes\/[^/]+\/storage\/([^/]+)\/content$/.exec(path);
+    if (content !== null) return contentOf(content[1] ?? '', params['content']);
+    if (/^\/nodes\/[^/]+\/storage$/.test(path)) return STORAGES;
+    if (/^\/nodes\/[^/]+\/network$/.test(path))
+      return [
+        { iface: 'vmbr0', type: 'bridge' },
+        { iface: 'vmbr1', type: 'bridge' },
+      ];
+    switch (path) {
+      case '/version':
+        return { version: '9.1.3', release: '9.1', repoid: 'f00' };
+      case '/access/permissions':
+        return { '/': Object.fromEntries(fake.privileges.map((name) => [name, 1])) };
+      case '/nodes':
+        return [
+          { node: 'pve1', status: 'online' },
+          { node: 'pve2', status: 'online' },
+          { node: 'pve3', status: 'offline' },
+        ];
+      case '/pools':
+        return [{ poolid: 'customers' }];
+      case '/cluster/nextid':
+        return String(nextId());
+      case '/cluster/resources':
+        return [...guests.values()].map(({ vmid, type, node, status, template, config }) => ({
+          id: `${type}/${vmid}`,
+          type,
+          vmid,
+          node,
+          status,
+          template: template ? 1 : 0,
+          name: config['name'] ?? config['hostname'],
+          ...(config['tags'] === undefined ? {} : { tags: config['tags'] }),
+        }));
+      default:
+        throw new Refusal(501, `Method '${method} ${path}' not implemented`);
+    }
+  }
+
+  function guestRoute(
+    method: string,
+    rest: string,
+    { params, guest }: { params: Readonly<Record<string, string>>; guest: FakeGuest },
+  ): unknown {
+    const { node, vmid, type } = guest;
+    const kind = type === 'qemu' ? 'qm' : 'vz';
+    if (rest === '/status/current') {
+      const { status, lock } = guest;
+      return {
+        status,
+        ...(lock === undefined ? {} : { lock }),
+        cpu: 0.25,
+        mem: 512 * 2 ** 20,
+        maxmem: 2 ** 30,
+        uptime: 60,
+      };
+    }
+    if (rest === '/config' && method === 'GET') return { ...guest.config, digest: 'd0' };
+    if (rest === '/agent/network-get-interfaces') {
+      if (guest.status !== 'running') throw new Refusal(500, `VM ${vmid} is not running`);
+      return {
+        result: [
+          {
+            name: 'eth0',
+            'ip-addresses': [{ 'ip-address': '192.0.2.15', 'ip-address-type': 'ipv4' }],
+          },
+        ],
+      };
+    }
+    if (rest === '/agent/set-user-password') {
+      if (guest.status !== 'running') throw new Refusal(500, `VM ${vmid} is not running`);
+      return { result: {} };
+    }
+    if (guest.lock !== undefined)
+      throw new Refusal(500, `${type === 'qemu' ? 'VM' : 'CT'} is locked (${guest.lock})`);
+    switch (`${method} ${rest}`) {
+      case 'PUT /config':
+        Object.assign(guest.config, params);
+        return null;
+      case 'PUT /resize':
+        return begin(node, `${kind}resize`, vmid, () =>
+          resize(guest, params['disk'] ?? '', params['size'] ?? ''),
+        );
+      case 'POST /clone':
+        return clone(guest, params);
+      case 'POST /status/start':
+        if (guest.status === 'running')
+          throw new Refusal(500, `${type === 'qemu' ? 'VM' : 'CT'} ${vmid} already running`);
+        return begin(node, `${kind}start`, vmid, () => void (guest.status = 'running'));
+      case 'POST /status/stop':
+      case 'POST /status/shutdown':
+        return begin(node, `${kind}stop`, vmid, () => void (guest.status = 'stopped'));
+      case 'POST /status/reboot':
+        return begin(node, `${kind}reboot`, vmid, () => undefined);
+      case 'DELETE ':
+        if (guest.status === 'running')
+          throw new Refusal(500, `VM ${vmid} is running - destroy failed`);
+        guest.lock = 'destroy';
+        return begin(node, `${kind}destroy`, vmid, () => void guests.delete(vmid));
+      default:
+        throw new Refusal(501, `Method '${method} ${rest}' not implemented`);
+    }
+  }
+
+  function createGuest(
+    node: string,
+    type: 'qemu' | 'lxc',
+    params: Readonly<Record<string, string>>,
+  ): string {
+    const { vmid = '', password: _password, ...given } = params;
+    const config: Record<string, string> = { ...given };
+    const id = Number(vmid);
+    assertFree(id);
+    for (const [name, value] of Object.entries(config)) {
+      const size = /^(?:scsi|virtio|sata|ide)\d+$|^rootfs$/.test(name)
+        ? /^([\w-]+):(\d+)$/.exec(value)
+        : null;
+      if (size !== null) config[name] = `${size[1]}:vm-${id}-disk-0,size=${size[2]}G`;
+    }
+    add({ vmid: id, type, node, status: 'stopped', template: false, lock: 'create', config });
+    return begin(node, type === 'qemu' ? 'qmcreate' : 'vzcreate', id, () => undefined);
+  }
+
+  function clone(template: FakeGuest, params: Readonly<Record<string, string>>): string {
+    const id = Number(params['newid']);
+    assertFree(id);
+    const { boot, scsi0, ide2, net0, rootfs } = template.config;
+    const copied = Object.fromEntries(
+      Object.entries({ boot, scsi0, ide2, net0, rootfs }).filter(
+        ([, value]) => value !== undefined,
+      ),
+    ) as Record<string, string>;
+    const named = {
+      description: params['description'] ?? '',
+      ...(template.type === 'qemu'
+        ? { name: params['name'] ?? '' }
+        : { hostname: params['hostname'] ?? '' }),
+    };
+    add({
+      vmid: id,
+      type: template.type,
+      node: params['target'] ?? template.node,
+      status: 'stopped',
+      template: false,
+      lock: 'clone',
+      config: { ...copied, ...named },
+    });
+    return begin(
+      template.node,
+      template.type === 'qemu' ? 'qmclone' : 'vzclone',
+      id,
+      () => undefined,
+    );
+  }
+
+  function lookAt(upid: string): unknown {
+    const task = tasks.get(upid);
+    if (task === undefined) throw new Refusal(500, `no such task`);
+    task.looks -= 1;
+    if (task.looks <= 0 && task.ended === undefined) task.ended = task.finish();
+    return task.ended === undefined
+      ? { status: 'running', upid }
+      : { status: 'stopped', exitstatus: task.ended, upid };
+  }
+
+  function find(node: string, type: string, vmid: number): FakeGuest {
+    const guest = guests.get(vmid);
+    if (guest !== undefined && guest.node === node && guest.type === type) return guest;
+    const folder = type === 'qemu' ? 'qemu-server' : 'lxc';
+    throw new Refusal(
+      500,
+      `Configuration file 'nodes/${node}/${folder}/${vmid}.conf' does not exist`,
+    );
+  }
+
+  function assertFree(vmid: number): void {
+    if (guests.has(vmid))
+      throw new Refusal(
+        500,
+        `unable to create VM ${vmid} - VM ${vmid} already exists on node 'pve1'`,
+      );
+  }
+
+  function nextId(): number {
+    let id = 100;
+    while (guests.has(id)) id += 1;
+    return id;
+  }
+
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return Object.assign(fake, {
+    origin: `http://127.0.0.1:${port}`,
+    port,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  });
+}
+
+const STORAGES = [
+  { storage: 'local', content: 'iso,vztmpl,backup', active: 1 },
+  { storage: 'local-lvm', content: 'images,rootdir', active: 1 },
+  { storage: 'nas', content: 'images', active: 0 },
+];
+
+function contentOf(storage: string, content: string | undefined): unknown {
+  if (storage !== 'local') return [];
+  return content === 'iso'
+    ? [{ volid: 'local:iso/debian-13.iso' }]
+    : [{ volid: 'local:vztmpl/alpine-3.22.tar.xz' }];
+}
+
+function resize(guest: FakeGuest, disk: string, size: string): void {
+  const now = guest.config[disk];
+  if (now === undefined) throw new Refusal(500, `disk '${disk}' does not exist`);
+  guest.config[disk] = now.replace(/size=[^,]+/, `size=${size}`);
+}
+
+function send(response: ServerResponse, { status, body, html }: Answer): void {
+  response.writeHead(status, {
+    'content-type': html === undefined ? 'application/json;charset=UTF-8' : 'text/html',
+  });
+  response.end(html ?? JSON.stringify(body));
+}

@@ -20,7 +20,7 @@ import { createEvictor } from './lifecycle/evict.ts';
 import { createExtensionHost } from './lifecycle/extension-host.ts';
 import { Extensions } from './lifecycle/extensions.ts';
 import { Feed } from './lifecycle/feed.ts';
-import type { StateChange } from './lifecycle/host.ts';
+import type { LogLine, StateChange } from './lifecycle/host.ts';
 import { createInstaller } from './lifecycle/install.ts';
 import { Instances } from './lifecycle/instances.ts';
 import { InstanceLogs } from './lifecycle/logs.ts';
@@ -52,6 +52,8 @@ export type HostOptions = {
   readonly log: Logger;
   /** Where requests of extensions really go; tests and `dev --with-fakes` send them to fakes. */
   readonly egress?: EgressPowers;
+  /** Every log line of an extension, as it is written. */
+  readonly onLine?: (line: LogLine) => void;
 };
 
 /** The shipped extensions. */
@@ -66,7 +68,7 @@ export const VERSION = readVersion();
  */
 export async function runHost(
   settings: Settings,
-  { log, egress = {} }: HostOptions,
+  { log, egress = {}, onLine = () => undefined }: HostOptions,
 ): Promise<RunningHost> {
   // A folder that is not there when the builder starts is one that it may never read.
   mkdirSync(rootsOf(settings).installed, { recursive: true, mode: 0o700 });
@@ -81,7 +83,16 @@ export async function runHost(
   };
   const state = { draining: false, own: [] as { address: string; port: number }[] };
   const children = startChildren(settings, publish);
-  const parts = createParts(settings, { log, egress, store, changes, publish, state, children });
+  const parts = createParts(settings, {
+    log,
+    egress,
+    onLine,
+    store,
+    changes,
+    publish,
+    state,
+    children,
+  });
   const host = createExtensionHost(parts);
   const http = await createHttpServer({ host, tokens, store, log, version: VERSION, nowMs });
   const reloads = { ...parts, onChange: publish };
@@ -165,7 +176,10 @@ function createParts(
   const { roots, installed } = rootsOf(settings);
   const vault = createVault(settings.masterKey ?? readMasterKey(settings.dataDir));
   const catalog = new Catalog(roots);
-  const logs = new InstanceLogs(nowMs, (line) => log.debug(line, 'extension log'));
+  const logs = new InstanceLogs(nowMs, (line) => {
+    log.debug(line, 'extension log');
+    given.onLine(line);
+  });
   const isTrustedFolder = ({ root }: { root: string }): boolean =>
     root === SHIPPED_ROOT || settings.isolation === 'shared';
   const probe = new Probe(supervisor, nowMs);

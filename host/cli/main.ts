@@ -5,9 +5,26 @@ import { SettingsError } from '../settings.ts';
 import { VERSION } from '../main.ts';
 import { UsageError } from './usage.ts';
 import type { Command } from './usage.ts';
+import { check } from './check.ts';
+import { dev } from './dev.ts';
+import { create } from './new.ts';
+import { pack } from './pack.ts';
+import { call, install, logs, replay } from './remote.ts';
 import { start } from './start.ts';
+import { test } from './test.ts';
 
-const COMMANDS: readonly Command[] = [start];
+const COMMANDS: readonly Command[] = [
+  start,
+  dev,
+  create,
+  check,
+  test,
+  pack,
+  install,
+  call,
+  logs,
+  replay,
+];
 
 const [name = 'help', ...args] = process.argv.slice(2);
 process.exitCode = await run(name, args);

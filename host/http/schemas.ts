@@ -93,7 +93,7 @@ export const ENABLE_BODY = {
 } as const;
 
 export const CALL_BODY = {
-  type: 'object',
+  type: ['object', 'null'],
   additionalProperties: false,
   properties: {
     input: { description: 'What the handler gets first: any JSON value' },

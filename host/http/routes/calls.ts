@@ -23,7 +23,7 @@ const HANDLER = { type: 'string', minLength: 1, maxLength: 200 } as const;
 
 type CallRoute = {
   Params: ExtensionRef & { instance?: string; handler: string };
-  Body: { input?: unknown; deadlineMs?: number; dryRun?: boolean } | undefined;
+  Body: { input?: unknown; deadlineMs?: number; dryRun?: boolean } | null | undefined;
 };
 
 /** Adds the routes. */

@@ -1,0 +1,60 @@
+// `cofferdam dev`: a host that watches, with changes and log lines in the terminal as they happen.
+
+import { resolve } from 'node:path';
+
+import type { Problem } from '../build/build.ts';
+import type { StateChange } from '../lifecycle/host.ts';
+import { createLog } from '../log.ts';
+import { runHost } from '../main.ts';
+import { parseSettings } from '../settings.ts';
+import { printProblems } from './check.ts';
+import { announce, untilSignal } from './start.ts';
+import { readArgs } from './usage.ts';
+import type { Command } from './usage.ts';
+
+export const dev: Command = {
+  name: 'dev',
+  usage: 'dev [root]',
+  summary: 'Run a host that reloads what you save',
+  details:
+    'root holds servers/, gateways/ and others/ (default: COFFERDAM_EXTENSIONS, else the shipped ones)',
+  async run(args) {
+    const { positionals } = readArgs(args, { options: {}, positionals: ['root?'] });
+    const root = positionals[0];
+    const settings = parseSettings({
+      COFFERDAM_WATCH: '1',
+      COFFERDAM_LOG_LEVEL: 'warn',
+      ...process.env,
+      ...(root === undefined ? {} : { COFFERDAM_EXTENSIONS: resolve(root) }),
+    });
+    const running = await runHost(settings, {
+      log: createLog(settings.logLevel),
+      onLine: ({ instance, level, message, fields }) => {
+        const more = fields === undefined ? '' : ` ${JSON.stringify(fields)}`;
+        process.stdout.write(`${instance} ${level}: ${message}${more}\n`);
+      },
+    });
+    announce(running);
+    const stop = new AbortController();
+    const shown = show(running.changes.subscribe(stop.signal));
+    const code = await untilSignal(running);
+    stop.abort();
+    await shown;
+    return code;
+  },
+};
+
+async function show(changes: AsyncIterable<StateChange>): Promise<void> {
+  for await (const { type, subject, data } of changes) {
+    if (type === 'extension.build-failed') {
+      process.stderr.write(`${subject}: the last good code keeps serving\n`);
+      printProblems((data['problems'] ?? []) as Problem[]);
+    } else if (type === 'extension.changed') {
+      process.stdout.write(`${subject}: built in ${String(data['builtMs'])} ms\n`);
+    } else if (type === 'instance.reloaded') {
+      process.stdout.write(`${subject}: new code answers\n`);
+    } else if (type === 'instance.rolled-back') {
+      process.stderr.write(`${subject}: the first calls failed, the old code serves again\n`);
+    }
+  }
+}

@@ -13,7 +13,7 @@ import { packPlatform } from './build/messages.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { CELL_MAIN } from './cells/cell.ts';
 import { Supervisor } from './cells/supervisor.ts';
-import { createHttpServer } from './http/server.ts';
+import { closeHttp, createHttpServer } from './http/server.ts';
 import { APP_FOLDER, spawnChild } from './jail/spawn.ts';
 import { createEndow } from './lifecycle/endow.ts';
 import { createEvictor } from './lifecycle/evict.ts';
@@ -116,7 +116,7 @@ export async function runHost(
       state.draining = true;
       await watch?.close();
       evictor.stop();
-      await http.close();
+      await closeHttp(http);
       await Promise.allSettled(parts.instances.all().map(({ instance }) => instance.stop()));
       await children.supervisor[Symbol.asyncDispose]();
       await children.builder[Symbol.asyncDispose]();

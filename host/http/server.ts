@@ -43,7 +43,8 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
     bodyLimit: LIMITS.httpBodyBytes,
     // Slow requests are cut by Node's own header and request timeouts.
     requestTimeout: LIMITS.requestMs,
-    forceCloseConnections: true,
+    // Calls that run may finish; closeHttp ends what is idle.
+    forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: true },
   });
   const streams = new EventStreams();
@@ -94,6 +95,16 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
   operationRoutes(app, host);
   await app.ready();
   return app;
+}
+
+/** Stops listening and waits for the replies under way; connections that fall idle are ended at once. */
+export async function closeHttp(app: FastifyInstance): Promise<void> {
+  const idle = setInterval(() => app.server.closeIdleConnections(), LIMITS.watchMs);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(idle);
+  }
 }
 
 function operationRoutes(app: FastifyInstance, host: ExtensionHost): void {

@@ -87,6 +87,11 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
   const parsed = schema.safeParse(given);
   if (!parsed.success) throw new SettingsError(explain(parsed.error));
   const { data } = parsed;
+  if (data.DATABASE_URL !== undefined) {
+    throw new SettingsError(
+      `${PREFIX}DATABASE_URL is set, but this version keeps its state in SQLite only: unset it`,
+    );
+  }
   if ((data.PANEL_URL === undefined) !== (data.PANEL_SECRET === undefined)) {
     const missing = data.PANEL_URL === undefined ? 'PANEL_URL' : 'PANEL_SECRET';
     throw new SettingsError(

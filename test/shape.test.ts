@@ -1,0 +1,66 @@
+// Rules about the project itself that a linter does not know: documents and code say the same thing.
+
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { it } from 'node:test';
+
+import { ERROR_CODES } from '../host/errors.ts';
+import { STATUS_BY_CODE } from '../host/http/problems.ts';
+import { parseManifest } from '../host/catalog/manifest.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const read = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8');
+
+it('documents every failure code with its status', async () => {
+  const rows = [...(await read('host/README.md')).matchAll(/^\| `([A-Z_]+)` \| (\d{3}) \|/gm)];
+  const documented = Object.fromEntries(rows.map(([, code, status]) => [code, Number(status)]));
+  assert.deepEqual(documented, { ...STATUS_BY_CODE });
+  assert.deepEqual(Object.keys(STATUS_BY_CODE), [...ERROR_CODES]);
+});
+
+it('gives every dependency an exact version and a line in the README', async () => {
+  const manifest = JSON.parse(await read('package.json')) as Record<string, Record<string, string>>;
+  const readme = await read('README.md');
+  const all = { ...manifest['dependencies'], ...manifest['optionalDependencies'] };
+  for (const [name, version] of Object.entries(all)) {
+    assert.match(version, /^\d+\.\d+\.\d+$/, name);
+    if (!name.startsWith('node-'))
+      assert.ok(readme.includes(name), `${name} has no line in README.md`);
+  }
+});
+
+it('names every setting and every command in the README', async () => {
+  const readme = await read('README.md');
+  const settings = await read('host/settings.ts');
+  const schema = settings.slice(
+    settings.indexOf('z.strictObject({'),
+    settings.indexOf('export function'),
+  );
+  for (const [, name] of schema.matchAll(/^ {2}([A-Z_]+):/gm)) {
+    assert.ok(readme.includes(`\`${name}\``), `${name} is not in README.md`);
+  }
+  const main = await read('host/cli/main.ts');
+  const list = main.slice(main.indexOf('const COMMANDS'), main.indexOf('];'));
+  for (const [, name = ''] of list.matchAll(/^ {2}(\w+),$/gm)) {
+    const shown = name === 'create' ? 'new' : name;
+    assert.match(
+      readme,
+      new RegExp(`\`[^\`]*\\b${shown}\\b[^\`]*\``),
+      `${shown} is not in README.md`,
+    );
+  }
+});
+
+it('ships extensions with valid manifests, a README and an icon', async () => {
+  for (const category of ['servers', 'gateways', 'others']) {
+    for (const name of await readdir(join(ROOT, 'plugins', category))) {
+      const folder = `plugins/${category}/${name}`;
+      const result = parseManifest(await read(`${folder}/manifest.json`), category);
+      assert.ok(result.ok, `${folder}: ${JSON.stringify(result)}`);
+      const files = await readdir(join(ROOT, folder));
+      for (const file of ['README.md', 'icon.svg', 'extension.ts'])
+        assert.ok(files.includes(file), `${folder} has no ${file}`);
+    }
+  }
+});

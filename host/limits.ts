@@ -114,6 +114,8 @@ export const LIMITS = {
   fetchesPerInstance: 64,
   connectionsPerOrigin: 32,
   poolsPerInstance: 32,
+  /** Milliseconds to resolve a name. */
+  lookupMs: 5_000,
   /** Milliseconds to connect, to the first byte of an answer, and of an idle connection kept. */
   connectMs: 10_000,
   firstByteMs: 60_000,

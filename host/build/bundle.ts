@@ -17,7 +17,7 @@ import type {
 
 import { LIMITS } from '../limits.ts';
 import type { BuildResult, Bundle, BundlePart, Problem } from './build.ts';
-import { confineOwn, confinePackages, NPM, OWN } from './confine.ts';
+import { confineOwn, confinePackages, NPM, OWN, PLATFORM_REQUIRE } from './confine.ts';
 import type { ConfinedBuild } from './confine.ts';
 import { Packages } from './packages.ts';
 import { FolderError, readSnapshot } from './snapshot.ts';
@@ -25,19 +25,28 @@ import type { Snapshot } from './snapshot.ts';
 
 const ENTRY = 'extension.ts';
 
-/** What every script of the product is made with. */
+/** What every script is made with. */
 export const SCRIPT_OPTIONS = {
   bundle: true,
   write: false,
-  format: 'cjs',
   platform: 'neutral',
   target: 'esnext',
   charset: 'utf8',
   logLevel: 'silent',
   legalComments: 'none',
   tsconfigRaw: '{}',
-  banner: { js: '(function (module, exports, require) {"use strict";' },
-  footer: { js: '})' },
+} as const satisfies BuildOptions;
+
+/**
+ * How an extension's scripts are wrapped. The names are long on purpose: code that looks whether it runs
+ * under CommonJS (`typeof module`) must find nothing.
+ */
+const BUNDLE_OPTIONS = {
+  ...SCRIPT_OPTIONS,
+  format: 'iife',
+  globalName: 'cofferdamExports',
+  banner: { js: `(function (cofferdamModule, ${PLATFORM_REQUIRE}) {"use strict";` },
+  footer: { js: 'cofferdamModule.exports = cofferdamExports; })' },
 } as const satisfies BuildOptions;
 
 /** A folder and what is kept of it between builds. */
@@ -95,7 +104,7 @@ export class FolderBuild {
   async #buildOwn(): Promise<{ part: BundlePart; inputs: string[] }> {
     this.#confined.imported.clear();
     this.#own ??= await context({
-      ...SCRIPT_OPTIONS,
+      ...BUNDLE_OPTIONS,
       entryPoints: [ENTRY],
       outfile: 'extension.js',
       absWorkingDir: '/',
@@ -147,7 +156,7 @@ export class FolderBuild {
 /** Builds one script from a virtual entry. */
 export async function buildScript(options: BuildOptions & { plugins: Plugin[] }): Promise<string> {
   const result = await build({
-    ...SCRIPT_OPTIONS,
+    ...BUNDLE_OPTIONS,
     entryPoints: ['entry'],
     outfile: 'script.js',
     absWorkingDir: '/',

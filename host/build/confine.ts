@@ -25,6 +25,9 @@ export const NPM = 'npm';
 /** Modules that a bundle asks the platform for. */
 export const PLATFORM_MODULES = ['cofferdam:sdk', 'cofferdam:schema'] as const;
 
+/** The one function a bundle gets besides its module object: it hands out the SDK and the packages. */
+export const PLATFORM_REQUIRE = 'cofferdamRequire';
+
 // Named one by one, so that a bundle asks only for the half of the SDK that it uses: zod is large.
 const SDK_SHIM = `
 export { ${Object.keys(sdk).join(', ')} } from 'cofferdam:sdk';
@@ -104,6 +107,10 @@ export function confineOwn(build: ConfinedBuild): Plugin {
         }),
       );
       onLoad({ filter: /.*/, namespace: 'sdk' }, () => ({ contents: SDK_SHIM, loader: 'js' }));
+      onLoad({ filter: /.*/, namespace: 'platform' }, ({ path }) => ({
+        contents: `module.exports = ${PLATFORM_REQUIRE}(${JSON.stringify(path)});`,
+        loader: 'js',
+      }));
       onLoad({ filter: /.*/, namespace: OWN }, ({ path, with: attributes }) => {
         const file = build.snapshot.get(path);
         if (file === undefined) return refused(`File "${path}" does not exist`);
@@ -168,7 +175,7 @@ function resolveOwn(
   kind: EsbuildKind,
 ): OnResolveResult {
   if ((PLATFORM_MODULES as readonly string[]).includes(path)) {
-    return { path, external: true, sideEffects: false };
+    return { path, namespace: 'platform', sideEffects: false };
   }
   if (path === 'cofferdam/sdk') return { path, namespace: 'sdk', sideEffects: false };
   if (path.startsWith('cofferdam/')) {
@@ -197,7 +204,7 @@ function resolveOwn(
     return refused(`Cannot import "${path}" dynamically: use an import statement`);
   }
   build.imported.add(path);
-  return { path, external: true };
+  return { path, namespace: 'platform' };
 }
 
 function resolveFile(snapshot: Snapshot, path: string, importer: string): OnResolveResult {

@@ -35,6 +35,9 @@ export async function buildPlatform(): Promise<Platform> {
 async function compile(entry: string, filename: string): Promise<PlatformScript> {
   const { outputFiles } = await build({
     ...SCRIPT_OPTIONS,
+    format: 'cjs',
+    banner: { js: '(function (module, exports, require) {"use strict";' },
+    footer: { js: '})' },
     entryPoints: [join(GUEST, entry)],
     outfile: 'script.js',
     minifyWhitespace: true,

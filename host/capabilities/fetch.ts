@@ -120,7 +120,8 @@ class Fetcher {
     const target = decideTarget(url, policy);
     const parts = secrets.substitute({ url, headers: request.headers, body: request.body });
     const { hostname, port } = target;
-    const addresses = isIP(hostname) === 0 ? await this.#lookUp(hostname) : [hostname];
+    const remainingMs = scope.deadlineMs - nowMs();
+    const addresses = isIP(hostname) === 0 ? await this.#lookUp(hostname, remainingMs) : [hostname];
     const address = decideAddresses(target, addresses, policy);
     const pool = this.#connections.pool({ origin: url.origin, hostname, address, port });
     return dispatch(pool, {
@@ -134,14 +135,24 @@ class Fetcher {
     });
   }
 
-  async #lookUp(hostname: string): Promise<readonly string[]> {
+  async #lookUp(hostname: string, remainingMs: number): Promise<readonly string[]> {
+    const waitMs = Math.max(1, Math.min(LIMITS.lookupMs, remainingMs));
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      reject(
+        new HostError('REMOTE_TIMED_OUT', `Host "${hostname}" was not resolved in ${waitMs} ms`),
+      );
+    }, waitMs);
     try {
-      return await (this.#powers.resolve ?? resolveAll)(hostname);
+      return await Promise.race([(this.#powers.resolve ?? resolveAll)(hostname), late]);
     } catch (error) {
+      if (error instanceof HostError) throw error;
       throw new HostError('REMOTE_UNREACHABLE', `Host "${hostname}" cannot be resolved`, {
         remedy: 'Check the name in the config and the DNS of the host',
         cause: error,
       });
+    } finally {
+      clearTimeout(timer);
     }
   }
 }
@@ -264,6 +275,15 @@ function nextHop({ url, request }: Hop, status: number, location: string): Hop {
     throw new HostError('REMOTE_PROTOCOL', 'A streamed body cannot be sent again after a redirect');
   }
   const crosses = next.origin !== url.origin;
+  if (crosses && !toGet && request.body !== undefined) {
+    // What was written for one vendor is not handed to another because the first one says so.
+    throw denied(
+      next.host,
+      'body-to-another-origin',
+      'the host',
+      'Send the request there yourself',
+    );
+  }
   const headers = request.headers.filter(([name, value]) => {
     if (toGet && name.startsWith('content-')) return false;
     // A stand-in in any header is a credential too: the next origin gets none.

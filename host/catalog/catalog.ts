@@ -76,11 +76,17 @@ export class Catalog {
   async find(category: string, name: string): Promise<CatalogEntry> {
     const known = parseCategory(category);
     if (!this.#scanned) await this.scan();
-    const entry = this.#entries.get(`${known}/${nameKey(name)}`);
+    const entry = this.#entries.get(`${known}/${nameKey(name)}`) ?? (await this.#look(known, name));
     if (entry !== undefined) return entry;
     throw new HostError('CALLER_NOT_FOUND', `Extension ${category}/${name} not found`, {
       remedy: `List the extensions of "${known}" to see their names`,
     });
+  }
+
+  /** A folder that came after the last reading; only a name that can be a folder's reaches the disk. */
+  async #look(category: Category, name: string): Promise<CatalogEntry | undefined> {
+    const folder = name.toLowerCase();
+    return isExtensionName(folder) ? this.refresh(category, folder) : undefined;
   }
 
   async #readRoots(): Promise<void> {

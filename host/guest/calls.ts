@@ -71,6 +71,10 @@ async function run(id: number, text: string): Promise<void> {
   try {
     const { call, input } = parse(text) as Invocation;
     const value = await start(id, call, input);
+    // An iterator would cross as an empty object, and its author would wonder.
+    if (typeof value === 'object' && value !== null && Symbol.asyncIterator in value) {
+      throw new TypeError('The result must be plain JSON: it is an async iterator');
+    }
     const result = stringify(value === undefined ? null : value) as string | undefined;
     send(FRAME.result, id, result ?? 'null');
   } catch (error) {
@@ -164,9 +168,11 @@ function createStorage(id: number): Record<string, unknown> {
   };
 }
 
-/** A host's refusal as an Error that a handler can catch; `code` and `remedy` stay readable. */
+/** A host's refusal as an Error that a handler can catch, with `code` and `details.remedy`. */
 export function toError(error: WireError): Error {
-  return Object.assign(new Error(error.message), error);
+  const { message, code, remedy, details } = error;
+  const more = { ...(details as object | undefined), ...(remedy === undefined ? {} : { remedy }) };
+  return Object.assign(new Error(message), { code, details: more });
 }
 
 /** Whatever was thrown, as bounded data. Runs guest getters: inside the turn, under its limit. */
@@ -185,7 +191,10 @@ export function describeError(error: unknown): Record<string, unknown> {
     return { ...data, code: 'EXTENSION_FAILED', failure };
   }
   // Refusals of the host keep their code; the host checks that it is one a guest may carry.
-  if (typeof code === 'string') Object.assign(data, { code: code.slice(0, 64), remedy, details });
+  if (typeof code === 'string') {
+    const hint = remedy ?? (details as { remedy?: unknown } | undefined)?.remedy;
+    Object.assign(data, { code: code.slice(0, 64), remedy: hint, details });
+  }
   return data;
 }
 

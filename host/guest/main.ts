@@ -9,6 +9,7 @@ import { beginTurn } from './platform/time.ts';
 import * as sdk from './sdk.ts';
 
 type Factory = (module: { exports: Exports }, exports: Exports, require: Require) => void;
+type BundleFactory = (module: { exports: Exports }, require: Require) => void;
 type Exports = { [name: string]: unknown };
 type Require = (name: string) => unknown;
 type Zod = NonNullable<Parameters<typeof describe>[0]>;
@@ -46,7 +47,9 @@ export function load(factory: Factory, role: 'schema' | 'dependencies' | 'extens
   const module = { exports: {} as Exports };
   beginTurn();
   try {
-    factory(module, module.exports, requireModule);
+    // A script of ours is CommonJS; an extension's gets two names that nothing looks for.
+    if (role === 'schema') factory(module, module.exports, requireModule);
+    else (factory as unknown as BundleFactory)(module, requireModule);
     if (role === 'schema') modules['cofferdam:schema'] = module.exports;
     else if (role === 'dependencies') Object.assign(modules, module.exports);
     else setDefinition(defaultExport(module.exports));

@@ -24,6 +24,8 @@ export function createExtensionHost(parts: HostParts): ExtensionHost {
   return {
     async list() {
       const lists: Record<Category, string[]> = { servers: [], gateways: [], others: [] };
+      // Folders that were put there by hand since the last look are listed too.
+      await catalog.scan();
       for (const { category, name } of await catalog.entries()) lists[category].push(name);
       return lists;
     },

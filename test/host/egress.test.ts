@@ -22,7 +22,7 @@ async function run({ url, init = {}, read = 'text', times = 1 }: any, ctx: any) 
     const body = read === 'bytes' ? (await response.bytes()).length : read === 'json' ? await response.json() : await response.text();
     return { status: response.status, url: response.url, redirected: response.redirected, headers: Object.fromEntries(response.headers), body };
   } catch (error: any) {
-    return { error: error.code ?? error.name, message: error.message, remedy: error.remedy, details: error.details };
+    return { error: error.code ?? error.name, message: error.message, remedy: error.details?.remedy, details: error.details };
   }
 }
 `;

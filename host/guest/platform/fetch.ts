@@ -97,8 +97,9 @@ function replySource(body: Reply['body'], incoming: Incoming | undefined): Sourc
 }
 
 /** What fetch rejects with: a TypeError as the standard says, with the host's code and remedy on it. */
-function networkError({ message, ...rest }: WireError): TypeError {
-  return Object.assign(new TypeError(message), rest);
+function networkError({ message, code, remedy, details }: WireError): TypeError {
+  const more = { ...(details as object | undefined), ...(remedy === undefined ? {} : { remedy }) };
+  return Object.assign(new TypeError(message), { code, details: more });
 }
 
 /** A streamed request body: sends while the host has given credit. */

@@ -1,0 +1,68 @@
+// `npm run attack -- <file.json …>`: runs a corpus of attacks (schema cofferdam.attacks/1) and prints what
+// fails. Exit code 1 when anything does.
+
+import { readFile } from 'node:fs/promises';
+
+import { runBuildCase } from './build-cases.ts';
+import type { BuildCase } from './build-cases.ts';
+import { runEgressCase } from './egress-cases.ts';
+import type { EgressCase } from './egress-cases.ts';
+import { runGuestCase } from './guest-cases.ts';
+import type { GuestCase } from './guest-cases.ts';
+import { startAttackHost } from './host.ts';
+import type { AttackHost } from './host.ts';
+
+type Corpus = {
+  readonly schema: string;
+  readonly kind: string;
+  readonly cases: readonly { id: string; title: string; group: string }[];
+};
+
+/** Where the product's own contract says otherwise than the corpus. */
+const DEVIATIONS: Readonly<Record<string, string>> = {
+  'SB-017':
+    '`performance.now` is one of the web APIs that extensions are promised, in whole milliseconds',
+};
+
+const files = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const only = process.argv.find((argument) => argument.startsWith('--only='))?.slice(7);
+let failed = 0;
+
+for (const file of files) {
+  const corpus = JSON.parse(await readFile(file, 'utf8')) as Corpus;
+  if (corpus.schema !== 'cofferdam.attacks/1')
+    throw new Error(`${file} has another schema: ${corpus.schema}`);
+  const cases = corpus.cases.filter(({ id }) => only === undefined || id === only);
+  const needsHost = corpus.kind !== 'ssrf';
+  let host = needsHost ? await startAttackHost() : undefined;
+  let passed = 0;
+  for (const attack of cases) {
+    const problems = await run(corpus.kind, attack, host);
+    if (problems.length === 0) passed += 1;
+    else if (Object.hasOwn(DEVIATIONS, attack.id)) {
+      passed += 1;
+      process.stdout.write(`– ${attack.id} differs on purpose: ${DEVIATIONS[attack.id]}\n`);
+    } else
+      process.stdout.write(
+        `✖ ${attack.id} ${attack.group}: ${attack.title}\n    ${problems.join('\n    ')}\n`,
+      );
+    if (host?.exited() === true) host = await startAttackHost();
+  }
+  failed += cases.length - passed;
+  process.stdout.write(`${corpus.kind}: ${passed} of ${cases.length} pass\n`);
+  await host?.stop();
+}
+process.exitCode = failed === 0 ? 0 : 1;
+
+async function run(kind: string, attack: unknown, host: AttackHost | undefined): Promise<string[]> {
+  try {
+    if (kind === 'ssrf') return await runEgressCase(attack as EgressCase);
+    if (host === undefined) return ['no host'];
+    if (kind === 'build') return await runBuildCase(host, attack as BuildCase);
+    if (kind === 'sandbox' || kind === 'exhaustion')
+      return await runGuestCase(host, attack as GuestCase);
+    return [`kind "${kind}" is not known here`];
+  } catch (error) {
+    return [`the driver failed: ${error instanceof Error ? error.stack : String(error)}`];
+  }
+}

@@ -22,6 +22,12 @@ type Corpus = {
 const DEVIATIONS: Readonly<Record<string, string>> = {
   'SB-017':
     '`performance.now` is one of the web APIs that extensions are promised, in whole milliseconds',
+  'BLD-025': 'stylesheets are taken as text: nothing in them is followed',
+  'BLD-038': 'the file is read once, without following links, into a private snapshot',
+  'BLD-045': "the browser map of an extension's own package.json is not read",
+  'BLD-071': 'the entry is extension.ts always: package.json names none',
+  'BLD-073': 'the name is the folder, checked by pattern: package.json names none',
+  'BLD-075': 'the manifest is manifest.json, which refuses a key that stands twice',
 };
 
 const files = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
@@ -39,7 +45,7 @@ for (const file of files) {
   for (const attack of cases) {
     const problems = await run(corpus.kind, attack, host);
     if (problems.length === 0) passed += 1;
-    else if (Object.hasOwn(DEVIATIONS, attack.id)) {
+    else if (isDeviation(attack.id, problems)) {
       passed += 1;
       process.stdout.write(`– ${attack.id} differs on purpose: ${DEVIATIONS[attack.id]}\n`);
     } else
@@ -53,6 +59,12 @@ for (const file of files) {
   await host?.stop();
 }
 process.exitCode = failed === 0 ? 0 : 1;
+
+/** Only the verdict may differ: a leak or a broken host fails whatever the case. */
+function isDeviation(id: string, problems: readonly string[]): boolean {
+  const verdict = /^(?:not refused|ESCAPED: global performance)/;
+  return Object.hasOwn(DEVIATIONS, id) && problems.every((problem) => verdict.test(problem));
+}
 
 async function run(kind: string, attack: unknown, host: AttackHost | undefined): Promise<string[]> {
   try {

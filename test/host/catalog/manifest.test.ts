@@ -52,7 +52,7 @@ describe('manifest', () => {
         withField({ capabilities: { fetch: { hosts: ['HTTPS://x'] }, exec: true } }),
       ).toSorted(),
       [
-        '9:19 Unknown key "capabilities.exec": remove it or correct its name',
+        '15:5 Unknown key "capabilities.exec": remove it or correct its name',
         '12:9 "capabilities.fetch.hosts.0": must be a lower-case host name, "*.example.com" or "{config.<field>}", no scheme',
       ].toSorted(),
     );

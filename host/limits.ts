@@ -48,6 +48,8 @@ export const LIMITS = {
 
   /** Text decoders in the middle of a stream, and keys of crypto.subtle, per instance. */
   decodersPerInstance: 256,
+  /** Bytes that one chunk of a compression stream may become: a 64 KiB chunk of zeros gives 64 MiB. */
+  zlibChunkBytes: 16 * MIB,
   keysPerInstance: 1_000,
 
   /** Log lines kept per instance for reading back, and characters of one line. */

@@ -15,6 +15,7 @@ import { Headers } from './headers.ts';
 import { Request } from './request.ts';
 import { Response } from './response.ts';
 import { STREAM_NAMES, streams } from './streams.ts';
+import type * as TextStreams from './text-streams.ts';
 import { createDate, performance } from './time.ts';
 import { clearTimeout, queueMicrotask, setInterval, setTimeout } from './timers.ts';
 import { URL, URLSearchParams } from './url.ts';
@@ -75,6 +76,24 @@ export function installPlatform(): void {
     fetch: createFetch(0),
   });
   for (const name of STREAM_NAMES) defineLazy(name, () => streams()[name]);
+  for (const name of TEXT_STREAMS) defineLazy(name, () => textStreams()[name]);
+  defineLazy('URLPattern', () => urlPattern().URLPattern);
+}
+
+const TEXT_STREAMS = [
+  'TextEncoderStream',
+  'TextDecoderStream',
+  'CompressionStream',
+  'DecompressionStream',
+] as const;
+
+/** Lazy requires, resolved by the bundler: most isolates never need these. */
+function textStreams(): typeof TextStreams {
+  return require('./text-streams.ts') as typeof TextStreams;
+}
+
+function urlPattern(): { readonly URLPattern: unknown } {
+  return require('urlpattern-polyfill/urlpattern') as { readonly URLPattern: unknown };
 }
 
 function removeUnknown(): void {

@@ -3,6 +3,7 @@
 
 import { createKeys } from './subtle.ts';
 import { createDecoders, QUESTIONS } from './questions.ts';
+import { createZlib } from './zlib.ts';
 
 /** The services of one isolate. */
 export type CellServices = {
@@ -15,10 +16,12 @@ export type CellServices = {
 /** Makes the services of one isolate: its decoders and keys go with it. */
 export function createCellServices(): CellServices {
   const keys = createKeys();
+  const zlib = createZlib();
   const questions = new Map([
     ...Object.entries(QUESTIONS),
     ...Object.entries(createDecoders()),
     ['key.drop', keys.drop] as const,
+    ['zlib.open', zlib.open] as const,
   ]);
   return {
     ask(operation, text) {
@@ -31,8 +34,10 @@ export function createCellServices(): CellServices {
       }
     },
     async serve(capability, payload) {
-      if (capability !== 'cell.subtle') throw new TypeError(`Unknown service "${capability}"`);
-      return JSON.stringify(await keys.run(JSON.parse(payload)));
+      const request: unknown = JSON.parse(payload);
+      if (capability === 'cell.subtle') return JSON.stringify(await keys.run(request));
+      if (capability === 'cell.zlib') return JSON.stringify(await zlib.feed(request));
+      throw new TypeError(`Unknown service "${capability}"`);
     },
   };
 }

@@ -69,6 +69,7 @@ describe('the web platform in the sandbox', { timeout: 60_000 }, () => {
 
   for (const [name, body] of Object.entries(SNIPPETS)) {
     it(`is Node’s own: ${name}`, async () => {
+      // oxlint-disable-next-line typescript/no-implied-eval -- the same text has to run in both
       const inNode = new Function(`return (async () => { ${body} })();`) as () => Promise<unknown>;
       const expected: unknown = JSON.parse(JSON.stringify((await inNode()) ?? null));
       const { body: answer } = await host.call('others/web', 'execute', name);

@@ -118,11 +118,20 @@ export const LIMITS = {
   poolsPerInstance: 32,
   /** Milliseconds to resolve a name. */
   lookupMs: 5_000,
+  /** Milliseconds an instance uses the addresses of a name again, and names it remembers. */
+  resolvedMs: 5_000,
+  resolvedNames: 200,
+  /** Addresses of one name that are tried one after the other; connectMs is shared among them. */
+  connectAttempts: 3,
   /** Milliseconds to connect, to the first byte of an answer, and of an idle connection kept. */
   connectMs: 10_000,
   firstByteMs: 60_000,
   keepAliveMs: 4_000,
   redirects: 10,
+  /** Milliseconds to wait for a small body to end before it is streamed: one more trip over the pipe. */
+  inlineBodyWaitMs: 25,
+  /** Bytes of a streamed body held before the remote has to wait; one read of a socket is 64 KiB. */
+  heldBodyBytes: 256 * KIB,
   /** Milliseconds that a body nobody wants may take to end before its connection is closed. */
   discardMs: 2_000,
   /** Characters of a URL; number and characters of request headers; bytes of response headers. */
@@ -133,6 +142,8 @@ export const LIMITS = {
   /** Bytes of bodies, after decompression: streamed ones are bounded too, by what a panel ever sends. */
   requestBodyBytes: 256 * MIB,
   responseBodyBytes: 2_048 * MIB,
+  /** Bytes that a compressed body may become: a few KB can claim to be gigabytes. */
+  decodedBodyBytes: 256 * MIB,
 
   /** An extension's folder: files, bytes of one, bytes of all, folder depth. */
   folderFiles: 5_000,

@@ -1,31 +1,43 @@
-// Which addresses a request may connect to. Pure: parsed address in, yes or the rule that says no.
+// Which addresses a request may connect to. Pure: a literal address in, yes or the rule that says no.
+// Asked for every address of a name and for every literal; nothing is resolved here.
 
 import ipaddr from 'ipaddr.js';
 
 import type { Grants } from '../lifecycle/host.ts';
+import { embeddedAddresses } from './embedded-addresses.ts';
 
 /** A private range that an admin opened for one instance. */
 export type LanGrant = NonNullable<Grants['lan']>[number];
 
+/** A place where this host listens. */
+export type Listener = { readonly address: string; readonly port: number };
+
 /** The answer about one address. `lan` is the grant that allowed a private one. */
 export type AddressDecision =
   | { readonly allowed: true; readonly lan?: LanGrant }
-  | { readonly allowed: false; readonly rule: string; readonly remedy: string };
+  | {
+      readonly allowed: false;
+      readonly rule: string;
+      /** The grant that would allow it; null when nothing does. */
+      readonly allowedBy: string | null;
+      readonly remedy: string;
+    };
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
 /** Where clouds answer questions about a machine and its keys: refused even inside a granted range. */
 const METADATA = [
-  '169.254.169.254/32',
-  '169.254.170.2/32',
-  '169.254.170.23/32',
+  // Link-local as a whole: nearly every cloud, and nothing an extension needs.
   '169.254.0.0/16',
+  // Alibaba, Azure, Oracle.
   '100.100.100.200/32',
   '168.63.129.16/32',
   '192.0.0.192/32',
+  // AWS and its containers, Google, Scaleway, and 169.254.169.254 in a link-local disguise.
   'fd00:ec2::254/128',
   'fd00:ec2::23/128',
   'fd20:ce::254/128',
+  'fd00:42::42/128',
   'fe80::a9fe:a9fe/128',
 ].map((text) => ipaddr.parseCIDR(text));
 
@@ -36,37 +48,49 @@ const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
  *
  * @param text A literal address, as the resolver or the URL parser gave it
  * @param port The port that is connected to
- * @param policy Granted private ranges; the host's own listeners, refused always
+ * @param policy Granted private ranges; the host's own listeners, refused always; `plain` for http;
+ *   `machine` is asked for this machine's addresses when a listener takes all of them
  */
 export function decideAddress(
   text: string,
   port: number,
   policy: {
     readonly lan: readonly LanGrant[];
-    readonly own: readonly { readonly address: string; readonly port: number }[];
+    readonly own: readonly Listener[];
     readonly plain: boolean;
+    readonly machine?: () => readonly string[];
   },
 ): AddressDecision {
-  if (!ipaddr.isValid(text) || text.includes('%')) return no('not-an-address', 'Use a host name');
+  // A zone id names an interface of this machine, which is for nobody else to choose.
+  if (!ipaddr.isValid(text) || text.includes('%')) {
+    return no('not-an-address', null, 'Use a host name or an address without a zone');
+  }
   const address = unwrap(ipaddr.parse(text));
-  if (METADATA.some((range) => matches(address, range))) {
-    return no('metadata-address', 'Nothing allows this: it holds the keys of the machine');
+  // A network that translates would deliver to the address inside, so that one is asked about too.
+  const reached = [address, ...embeddedAddresses(address)];
+  if (reached.some((each) => METADATA.some((range) => matches(each, range)))) {
+    return no('metadata-address', null, 'Nothing allows this: it holds the keys of the machine');
   }
-  if (isOwn(address, port, policy.own)) {
-    return no('own-listener', 'Nothing allows an extension to call its own host');
+  if (reached.some((each) => isOwn(each, port, policy))) {
+    return no('own-listener', null, 'Nothing allows an extension to call its own host');
   }
-  const lan = policy.lan.find((grant) => covers(grant, address, port));
-  if (lan !== undefined && (!policy.plain || lan.http === true)) return { allowed: true, lan };
-  if (lan !== undefined) {
-    return no('plain-http', `Set "http": true in the LAN grant of "${lan.cidr}", or use https`);
+  const shown = `{"cidr": "${address.toString()}/${address.kind() === 'ipv4' ? 32 : 128}"`;
+  const lan = policy.lan.filter((grant) => covers(grant, address, port));
+  const open = lan.find(({ http }) => !policy.plain || http === true);
+  if (open !== undefined) return { allowed: true, lan: open };
+  if (lan[0] !== undefined) {
+    const { cidr } = lan[0];
+    const remedy = `Use https, or have an admin set "http": true in the LAN grant of "${cidr}"`;
+    return no('plain-http', `grants.lan: {"cidr": "${cidr}", "http": true}`, remedy);
   }
   if (!isPublic(address)) {
-    return no(
-      'private-address',
-      'An admin can grant the range: enable with grants.lan [{cidr, reason}]',
-    );
+    const remedy =
+      'If this instance must reach it, an admin enables it with the range in grants.lan';
+    const allowedBy = `grants.lan: ${shown}, "reason": "…"${policy.plain ? ', "http": true' : ''}}`;
+    return no('private-address', allowedBy, remedy);
   }
-  if (policy.plain) return no('plain-http', 'Use https');
+  if (policy.plain)
+    return no('plain-http', null, 'Use https: plain http is for granted LAN ranges');
   return { allowed: true };
 }
 
@@ -74,17 +98,15 @@ export function decideAddress(
 export function isPublic(address: Address): boolean {
   if (address.range() !== 'unicast') return false;
   if (address.kind() === 'ipv4') return true;
-  const v6 = address as ipaddr.IPv6;
-  if (!v6.match(GLOBAL_UNICAST)) return false;
-  // ISATAP carries an IPv4 address in its last 32 bits, a private one as well.
-  const [, , , , high = 0, low = 0] = v6.parts;
-  return !((high === 0 || high === 0x0200) && low === 0x5efe);
+  const v6 = address as ipaddr.IPv6; // proven by kind()
+  // ipaddr.js calls ISATAP and old IPv4-compatible forms unicast; both hide an IPv4 address.
+  return v6.match(GLOBAL_UNICAST) && embeddedAddresses(v6).length === 0;
 }
 
 /** An IPv4 address in IPv6 clothes as the IPv4 address it is. */
 function unwrap(address: Address): Address {
   if (address.kind() === 'ipv4') return address;
-  const v6 = address as ipaddr.IPv6;
+  const v6 = address as ipaddr.IPv6; // proven by kind()
   return v6.isIPv4MappedAddress() ? v6.toIPv4Address() : v6;
 }
 
@@ -100,17 +122,26 @@ function covers({ cidr, ports }: LanGrant, address: Address, port: number): bool
 function isOwn(
   address: Address,
   port: number,
-  own: readonly { readonly address: string; readonly port: number }[],
+  { own, machine }: { own: readonly Listener[]; machine?: () => readonly string[] },
 ): boolean {
-  return own.some((listener) => {
-    if (listener.port !== port) return false;
+  const here = own.filter((listener) => listener.port === port && ipaddr.isValid(listener.address));
+  if (here.length === 0) return false;
+  // Connecting to "any" address means this machine.
+  const local = address.range() === 'loopback' || address.range() === 'unspecified';
+  return here.some((listener) => {
     const listening = unwrap(ipaddr.parse(listener.address));
     if (listening.toString() === address.toString()) return true;
-    const everywhere = listening.range() === 'unspecified';
-    return everywhere && (address.range() === 'loopback' || address.range() === 'unspecified');
+    if (listening.range() === 'loopback') return address.range() === 'unspecified';
+    if (listening.range() !== 'unspecified') return false;
+    return local || (machine?.() ?? []).some((each) => isSame(each, address));
   });
 }
 
-function no(rule: string, remedy: string): AddressDecision {
-  return { allowed: false, rule, remedy };
+function isSame(text: string, address: Address): boolean {
+  const [bare = ''] = text.split('%');
+  return ipaddr.isValid(bare) && unwrap(ipaddr.parse(bare)).toString() === address.toString();
+}
+
+function no(rule: string, allowedBy: string | null, remedy: string): AddressDecision {
+  return { allowed: false, rule, allowedBy, remedy };
 }

@@ -1,7 +1,8 @@
 // Connections to vetted addresses: one pool per origin and address, for one instance. TLS is always
-// checked before a byte is sent: by the system's roots, by a given CA, or by a pinned fingerprint.
+// checked before a byte is sent. Resolves nothing and decides nothing about addresses.
 
 import { connect as connectTcp, isIP } from 'node:net';
+import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 
@@ -10,14 +11,11 @@ import type { buildConnector } from 'undici';
 
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { judge, tlsOptions } from './connect-trust.ts';
+import type { Trust } from './connect-trust.ts';
+import { remoteError } from './remote-errors.ts';
 
-/** What an admin trusts besides the system's roots. */
-export type Trust = {
-  /** SHA-256 of the certificate, hex, colons or not; several are alternatives. */
-  readonly fingerprints: readonly string[];
-  /** PEM of a CA */
-  readonly ca: string | undefined;
-};
+export type { Trust } from './connect-trust.ts';
 
 /** Where to connect and what to expect there. */
 export type Vetted = {
@@ -42,20 +40,31 @@ export type Detour = (vetted: Vetted) =>
 
 type Connect = buildConnector.connector;
 type Done = Parameters<Connect>[1];
+/** How to connect: the same for every connection of a pool. */
+type Manner = { readonly trust: Trust; readonly waitMs: number };
 
 /** The pools of one instance. */
 export class Connections {
-  readonly #trust: Trust;
   readonly #detour: Detour | undefined;
   readonly #pools = new Map<string, Pool>();
+  readonly #neverOpened = new WeakSet<object>();
 
-  constructor(trust: Trust, detour?: Detour) {
-    this.#trust = trust;
+  constructor(detour?: Detour) {
     this.#detour = detour;
   }
 
+  /** Whether there is a pool for the target already. */
+  has({ origin, address }: Vetted): boolean {
+    return this.#pools.has(`${origin} ${address}`);
+  }
+
+  /** Whether a request failed before anything of it could be sent. */
+  neverOpened(error: unknown): boolean {
+    return typeof error === 'object' && error !== null && this.#neverOpened.has(error);
+  }
+
   /** The pool for a vetted target; the least used one is closed when there are too many. */
-  pool(vetted: Vetted): Pool {
+  pool(vetted: Vetted, manner: Manner): Pool {
     const key = `${vetted.origin} ${vetted.address}`;
     const known = this.#pools.get(key);
     if (known !== undefined) {
@@ -71,7 +80,8 @@ export class Connections {
     const pool = new Pool(vetted.origin, {
       connections: LIMITS.connectionsPerOrigin,
       pipelining: 1,
-      connect: (options, done) => this.#connect(vetted, options, done),
+      connect: (options, done) => this.#connect(vetted, manner, { options, done }),
+      // An exchange has its own deadlines.
       headersTimeout: 0,
       bodyTimeout: 0,
       maxHeaderSize: LIMITS.responseHeaderBytes,
@@ -88,75 +98,55 @@ export class Connections {
     await Promise.allSettled(pools.map((pool) => pool.destroy()));
   }
 
-  #connect(vetted: Vetted, { protocol }: Parameters<Connect>[0], done: Done): void {
+  #connect(
+    vetted: Vetted,
+    { trust, waitMs }: Manner,
+    { options, done }: { options: Parameters<Connect>[0]; done: Done },
+  ): void {
+    const { hostname } = vetted;
     const detour = this.#detour?.(vetted);
-    const { address, port } = detour ?? vetted;
-    const plain = protocol === 'http:' || detour?.plain === true;
-    const ca = detour?.ca ?? this.#trust.ca;
-    const servername = isIP(vetted.hostname) === 0 ? vetted.hostname : undefined;
-    const socket = plain
-      ? connectTcp({ host: address, port, noDelay: true })
-      : connectTls({
-          host: address,
-          port,
-          ...(servername === undefined ? {} : { servername }),
-          ...(ca === undefined ? {} : { ca }),
-          ALPNProtocols: ['http/1.1'],
-          // Judged below, before anything is sent, so that a refusal can show the certificate.
-          rejectUnauthorized: false,
-        });
-    socket.setKeepAlive(true, 60_000);
-    const timer = setTimeout(() => {
-      socket.destroy(
-        new HostError(
-          'REMOTE_TIMED_OUT',
-          `No connection to "${vetted.hostname}" in ${LIMITS.connectMs} ms`,
-        ),
-      );
-    }, LIMITS.connectMs);
-    const settle = (...result: Parameters<Done>): void => {
+    const isPlain = options.protocol === 'http:' || detour?.plain === true;
+    const socket = open(vetted, detour, isPlain ? undefined : (detour?.ca ?? trust.ca ?? ''));
+    const fail = (error: HostError): void => {
       clearTimeout(timer);
       socket.off('error', onError);
-      done(...result);
-    };
-    const onError = (error: Error): void => settle(error, null);
-    socket.once('error', onError);
-    socket.once(plain ? 'connect' : 'secureConnect', () => {
-      const refusal = plain ? undefined : this.#judge(socket as TLSSocket, vetted);
-      if (refusal === undefined) return settle(null, socket);
-      settle(refusal, null);
+      // Errors after this one are of a socket that nobody has.
+      socket.on('error', ignoreLate);
       socket.destroy();
+      if (error.code !== 'REMOTE_CERTIFICATE') this.#neverOpened.add(error);
+      done(error, null);
+    };
+    const onError = (error: Error): void => fail(remoteError(error, hostname));
+    const timer = setTimeout(() => {
+      fail(new HostError('REMOTE_TIMED_OUT', `No connection to "${hostname}" in ${waitMs} ms`));
+    }, waitMs);
+    socket.once('error', onError);
+    socket.once(isPlain ? 'connect' : 'secureConnect', () => {
+      // A plain socket has no certificate; any other was made by tls.connect.
+      const refusal = isPlain ? undefined : judge(socket as TLSSocket, hostname, trust);
+      if (refusal !== undefined) return fail(refusal);
+      clearTimeout(timer);
+      socket.off('error', onError);
+      done(null, socket);
     });
   }
-
-  #judge(socket: TLSSocket, { hostname }: Vetted): HostError | undefined {
-    const presented = normalPrint(socket.getPeerCertificate().fingerprint256 ?? '');
-    const { fingerprints } = this.#trust;
-    if (fingerprints.length > 0) {
-      if (fingerprints.some((print) => normalPrint(print) === presented)) return undefined;
-      return certificateError(hostname, presented, 'it is not the pinned one');
-    }
-    if (socket.authorized) return undefined;
-    const why = String(
-      (socket.authorizationError as Error | undefined)?.message ?? socket.authorizationError,
-    );
-    return certificateError(hostname, presented, why);
-  }
 }
 
-function certificateError(hostname: string, presented: string, why: string): HostError {
-  return new HostError(
-    'REMOTE_CERTIFICATE',
-    `The certificate of "${hostname}" is not trusted: ${why.slice(0, 200)}`,
-    {
-      remedy: `Compare the SHA-256 fingerprint ${presented} with the one shown on the server, then pin it in the config`,
-      details: { sha256: presented, hostname },
-    },
-  );
+/** Begins a connection. @param ca undefined for no TLS, empty for the system's roots */
+function open(vetted: Vetted, detour: ReturnType<Detour>, ca: string | undefined): Socket {
+  const { hostname } = vetted;
+  const { address: host, port } = detour ?? vetted;
+  // Both are literal addresses: Node resolves nothing here.
+  const where = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
+  if (ca === undefined) return connectTcp(where);
+  const tls = tlsOptions(hostname, ca === '' ? undefined : ca);
+  return connectTls({
+    ...where,
+    ...tls,
+    ...(isIP(hostname) === 0 ? { servername: hostname } : {}),
+  });
 }
 
-/** Upper-case hex pairs with colons. */
-function normalPrint(text: string): string {
-  const hex = text.replaceAll(/[^0-9a-fA-F]/g, '').toUpperCase();
-  return hex.match(/../g)?.join(':') ?? '';
+function ignoreLate(): void {
+  // The first error was reported.
 }

@@ -1,32 +1,49 @@
 // Where an instance's requests may go: granted hosts and ports, then the address really connected to.
-// Pure. Asked at every hop; a refusal names the rule and what would allow it.
+// Pure. Asked at every hop; a refusal names the rule, who set it and what would allow it.
 
 import { HostError } from '../errors.ts';
-import type { LanGrant } from './addresses.ts';
+import type { LanGrant, Listener } from './addresses.ts';
 import { decideAddress } from './addresses.ts';
+import { isTyped, matchesHost, matchesPort, normalHost, portOf } from './hosts.ts';
+import type { HostRule } from './hosts.ts';
 
-/** One granted host. */
-export type HostRule = {
-  /** Lower case, no trailing dot; `*.example.com` means names below it; `*` any name. */
-  readonly pattern: string;
-  /** Ports besides the scheme's own; `any` for a host that an admin typed into the config. */
-  readonly ports: readonly number[] | 'any';
-  /** As the manifest says it, for messages. */
-  readonly entry: string;
-};
+export { expandHosts } from './hosts.ts';
+export type { HostRule } from './hosts.ts';
 
 /** What one instance may reach. */
 export type EgressPolicy = {
   readonly hosts: readonly HostRule[];
   readonly lan: readonly LanGrant[];
   /** Listeners of this host: never reachable from inside. */
-  readonly own: readonly { readonly address: string; readonly port: number }[];
+  readonly own: readonly Listener[];
+  /** This machine's addresses, asked for when a listener takes all of them. */
+  readonly machine?: () => readonly string[];
   /** Plain http to public addresses; off for everybody but tests of the policy itself. */
   readonly allowPlain?: boolean;
 };
 
 /** A target that passed the first look. */
-export type Target = { readonly hostname: string; readonly port: number; readonly plain: boolean };
+export type Target = {
+  /** As `normalHost` spells it: no brackets, no trailing dot. */
+  readonly hostname: string;
+  readonly port: number;
+  readonly plain: boolean;
+  /** An admin typed this host into the config: what the config says about TLS is about it. */
+  readonly typed: boolean;
+};
+
+/** Why something is refused. None of it may hold a secret. */
+export type Refusal = {
+  readonly where: string;
+  readonly rule: string;
+  /** Who made the rule: `the host`, or `the manifest and its grants`. */
+  readonly setBy: string;
+  /** The line of a manifest or grant that would allow it; null when nothing does. */
+  readonly allowedBy: string | null;
+  readonly remedy: string;
+};
+
+const GRANTS = 'the manifest and its grants';
 
 /**
  * Decides about a parsed URL, before anything is resolved.
@@ -34,127 +51,70 @@ export type Target = { readonly hostname: string; readonly port: number; readonl
  * @throws {HostError} `EGRESS_DENIED` with the rule, who set it and what would allow it
  */
 export function decideTarget(url: URL, policy: EgressPolicy): Target {
-  const shown = `${url.protocol}//${url.host}`;
+  const where = `${url.protocol}//${url.host}`;
   const plain = url.protocol === 'http:';
+  const never = (rule: string, remedy: string): HostError =>
+    denied({ where, rule, setBy: 'the host', allowedBy: null, remedy });
   if (!plain && url.protocol !== 'https:') {
-    throw denied(shown, 'scheme', 'the host', 'Only https (and http inside a granted LAN range)');
+    throw never('scheme', 'Only https leaves, and http inside a granted LAN range');
   }
   if (url.username !== '' || url.password !== '') {
-    throw denied(shown, 'credentials-in-url', 'the host', 'Send credentials in a header');
+    throw never('credentials-in-url', 'Send credentials in a header');
   }
   const hostname = normalHost(url.hostname);
-  const port = url.port === '' ? (plain ? 80 : 443) : Number(url.port);
-  if (hostname === '' || port < 1) {
-    throw denied(shown, 'not-an-address', 'the host', 'Name a host and a port');
-  }
+  const port = portOf(url);
+  if (hostname === '' || port < 1) throw never('not-an-address', 'Name a host and a port');
   if (plain && policy.allowPlain !== true && !policy.lan.some(({ http }) => http === true)) {
-    throw denied(
-      shown,
-      'plain-http',
-      'the host',
-      'Use https, or have an admin grant the LAN range with "http": true',
-    );
+    const remedy = 'Use https, or have an admin grant the LAN range with "http": true';
+    const allowedBy = 'grants.lan: {"cidr": "…", "reason": "…", "http": true}';
+    throw denied({ where, rule: 'plain-http', setBy: 'the host', allowedBy, remedy });
   }
   const named = policy.hosts.filter(({ pattern }) => matchesHost(pattern, hostname));
   if (named.length === 0) {
     const remedy = `Add "${hostname}" to capabilities.fetch.hosts in manifest.json and have it granted`;
-    throw denied(shown, 'host-not-granted', 'the manifest and its grants', remedy);
+    const allowedBy = `capabilities.fetch.hosts: ["${hostname}"]`;
+    throw denied({ where, rule: 'host-not-granted', setBy: GRANTS, allowedBy, remedy });
   }
-  if (!named.some(({ ports }) => matchesPort(ports, port, plain))) {
-    const remedy = `Name the port: "${hostname}:${port}" in capabilities.fetch.hosts`;
-    throw denied(shown, 'port-not-granted', 'the manifest and its grants', remedy);
+  const open = named.filter((rule) => matchesPort(rule, port, plain));
+  if (open.length === 0) {
+    const remedy = `Name the port in capabilities.fetch.hosts of manifest.json and have it granted`;
+    const allowedBy = `capabilities.fetch.hosts: ["${hostname}:${port}"]`;
+    throw denied({ where, rule: 'port-not-granted', setBy: GRANTS, allowedBy, remedy });
   }
-  return { hostname, port, plain };
+  return { hostname, port, plain, typed: open.some(isTyped) };
 }
 
 /**
  * Decides about every address a name has: one forbidden answer refuses them all, so that an attacker
  * cannot hide a private address between public ones.
  *
- * @returns The address to connect to
+ * @returns The addresses, any of which may be connected to; at least one
  * @throws {HostError} `EGRESS_DENIED`
  */
 export function decideAddresses(
   target: Target,
   addresses: readonly string[],
   policy: EgressPolicy,
-): string {
+): readonly string[] {
   const shown = `${target.hostname}:${target.port}`;
-  const { lan, own } = policy;
+  const plain = target.plain && policy.allowPlain !== true;
   for (const address of addresses) {
-    const plain = target.plain && policy.allowPlain !== true;
-    const decision = decideAddress(address, target.port, { lan, own, plain });
+    const decision = decideAddress(address, target.port, { ...policy, plain });
     if (decision.allowed) continue;
+    const { rule, allowedBy, remedy } = decision;
     const where = address === target.hostname ? shown : `${shown} (${address})`;
-    throw denied(where, decision.rule, 'the host', decision.remedy);
+    throw denied({ where, rule, setBy: 'the host', allowedBy, remedy });
   }
-  const [first] = addresses;
-  if (first === undefined)
-    throw denied(shown, 'not-an-address', 'the host', 'The name has no address');
-  return first;
+  if (addresses.length > 0) return addresses;
+  const remedy = 'Check the name in the config and the DNS of the host';
+  const refusal = { rule: 'not-an-address', setBy: 'the host', allowedBy: null, remedy };
+  throw denied({ where: `${shown}, which has no address`, ...refusal });
 }
 
-/** Lower case, one trailing dot and the brackets of IPv6 taken off. */
-export function normalHost(hostname: string): string {
-  return hostname
-    .toLowerCase()
-    .replace(/^\[(.*)\]$/, '$1')
-    .replace(/\.$/, '');
-}
-
-/** Whether a host name is the one, or one of those, that a pattern means. */
-export function matchesHost(pattern: string, hostname: string): boolean {
-  if (pattern === '*') return true;
-  if (pattern.startsWith('*.')) {
-    const suffix = pattern.slice(1);
-    return hostname.length > suffix.length && hostname.endsWith(suffix);
-  }
-  return pattern === hostname;
-}
-
-function matchesPort(ports: HostRule['ports'], port: number, plain: boolean): boolean {
-  if (ports === 'any') return true;
-  return ports.length === 0 ? port === (plain ? 80 : 443) : ports.includes(port);
-}
-
-/**
- * The host rules of manifest entries, `{config.<field>}` filled in.
- *
- * A field may hold a name, an address or a URL. An entry whose field is empty gives no rule.
- */
-export function expandHosts(
-  entries: readonly string[],
-  config: Readonly<Record<string, unknown>>,
-): HostRule[] {
-  return entries.flatMap((entry): HostRule[] => {
-    const [, field, fixedPort] = /^\{config\.([A-Za-z0-9_]+)\}(?::(\d+))?$/.exec(entry) ?? [];
-    if (field === undefined) {
-      const [, pattern = entry, port] = /^(.*?)(?::(\d+))?$/.exec(entry) ?? [];
-      return [{ pattern, ports: port === undefined ? [] : [Number(port)], entry }];
-    }
-    const value = config[field];
-    if (typeof value !== 'string' || value === '') return [];
-    const parsed = readHost(value);
-    if (parsed === undefined) return [];
-    const ports = fixedPort !== undefined ? [Number(fixedPort)] : 'any';
-    return [{ pattern: parsed, ports, entry }];
-  });
-}
-
-/** The host of a name, an address or a URL, as the URL parser spells it. */
-function readHost(value: string): string | undefined {
-  const isUrl = /^https?:\/\//i.test(value);
-  const bare = value.includes(':') && !value.includes('[') && value.split(':').length > 2;
-  const url = URL.parse(isUrl ? value : `https://${bare ? `[${value}]` : value}`);
-  const name = url === null ? '' : normalHost(url.hostname);
-  // A star in a config value must not become a pattern.
-  return name === '' || name.includes('*') ? undefined : name;
-}
-
-/** A refusal; `where` must hold no secret. */
-export function denied(where: string, rule: string, setBy: string, remedy: string): HostError {
+/** A refusal as `EGRESS_DENIED`. */
+export function denied({ where, rule, setBy, allowedBy, remedy }: Refusal): HostError {
   return new HostError('EGRESS_DENIED', `Request to "${where}" is refused: ${rule}`, {
     remedy,
-    details: { rule, setBy, target: where },
+    details: { rule, setBy, allowedBy, target: where },
   });
 }

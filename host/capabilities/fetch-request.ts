@@ -2,6 +2,7 @@
 
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import type { Usage } from './capability.ts';
 
 /** A request to be sent; header names in lower case. */
 export type FetchRequest = {
@@ -30,6 +31,9 @@ const DROPPED: ReadonlySet<string> = new Set([
   'content-length',
   'expect',
   'http2-settings',
+  // What is decompressed here is chosen here, so that no secret comes back in a form that is not read.
+  'accept-encoding',
+  'accept-charset',
 ]);
 
 /**
@@ -43,15 +47,13 @@ export function parseFetchRequest(payload: unknown): FetchRequest {
   if (typeof url !== 'string' || url.length > LIMITS.urlChars)
     throw invalid('"url" is no usable text');
   if (typeof method !== 'string' || !TOKEN.test(method)) throw invalid('"method" is not a method');
-  if (method === 'CONNECT' || method === 'TRACE' || method === 'TRACK') {
-    throw invalid(`method ${method} is not allowed`);
-  }
+  if (/^(?:CONNECT|TRACE|TRACK)$/i.test(method)) throw invalid(`method ${method} is not allowed`);
   const pairs = parseHeaders(headers);
   if (!pairs.some(([name]) => name === 'accept')) pairs.push(['accept', '*/*']);
   if (!pairs.some(([name]) => name === 'user-agent')) pairs.push(['user-agent', 'Cofferdam']);
-  if (!pairs.some(([name]) => name === 'accept-encoding')) {
-    pairs.push(['accept-encoding', 'gzip, deflate, br, zstd']);
-  }
+  // A part of a compressed body cannot be decompressed.
+  const isPart = pairs.some(([name]) => name === 'range');
+  pairs.push(['accept-encoding', isPart ? 'identity' : 'gzip, deflate, br, zstd']);
   return {
     url,
     method,
@@ -95,6 +97,19 @@ function parseBody(body: unknown): string | Buffer | undefined {
     return bounded(bytes, bytes.length);
   }
   throw invalid('"body" is neither text nor base64');
+}
+
+/** A streamed body that ends with `EGRESS_LIMIT` over `LIMITS.requestBodyBytes`; bytes are counted. */
+export async function* boundUpload(
+  chunks: AsyncIterable<Uint8Array>,
+  usage: Usage,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    usage.bytesOut += chunk.length;
+    yield bounded(chunk, bytes);
+  }
 }
 
 function bounded<T>(body: T, length: number): T {

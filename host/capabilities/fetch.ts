@@ -1,42 +1,49 @@
 // The fetch capability: parse, decide, resolve, decide again, connect to what was decided, and give the
 // answer back, small ones whole and large ones in chunks. Every redirect starts over.
 
-import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { Readable } from 'node:stream';
-
-import type { Dispatcher, Pool } from 'undici';
 
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Capability, CallScope, CapabilityReply } from './capability.ts';
 import { Connections } from './connect.ts';
-import type { Detour, Trust } from './connect.ts';
+import type { Detour, Vetted } from './connect.ts';
+import { SYSTEM_TRUST } from './connect-trust.ts';
+import type { Trust } from './connect-trust.ts';
 import { decideAddresses, decideTarget, denied } from './egress.ts';
-import type { EgressPolicy } from './egress.ts';
-import { parseFetchRequest } from './fetch-request.ts';
-import type { FetchRequest } from './fetch-request.ts';
-import { discard, readReply } from './fetch-reply.ts';
-import type { Answer } from './fetch-reply.ts';
-import type { SecretBook } from './secrets.ts';
-import { remoteError } from './remote-errors.ts';
+import type { EgressPolicy, Target } from './egress.ts';
+import { Exchange } from './fetch-exchange.ts';
+import type { Head } from './fetch-exchange.ts';
+import { locationOf, nextHop } from './fetch-redirect.ts';
+import type { Hop } from './fetch-redirect.ts';
+import { readReply } from './fetch-reply.ts';
+import { boundUpload, parseFetchRequest } from './fetch-request.ts';
+import { Resolver } from './fetch-resolve.ts';
+import type { Resolve } from './fetch-resolve.ts';
+import { isTyped } from './hosts.ts';
+import { scrubError } from './scrub-error.ts';
+import type { OpenedParts, SecretBook } from './secrets.ts';
 
 /** What fetch needs. */
 export type FetchPowers = {
   readonly policy: EgressPolicy;
   readonly secrets: SecretBook;
+  /** About the hosts that an admin typed into the config; about all when there are none. */
   readonly trust: Trust;
   readonly nowMs: () => number;
   /** Every address of a name. */
-  readonly resolve?: (hostname: string) => Promise<readonly string[]>;
+  readonly resolve?: Resolve;
   readonly detour?: Detour;
 };
 
-type Hop = { readonly url: URL; readonly request: FetchRequest };
-
-const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-/** Headers that a request loses when a redirect takes it to another origin. */
-const CREDENTIALS = new Set(['authorization', 'cookie', 'proxy-authorization']);
+/** What goes out on one hop: the parts with secrets in, and the streamed body instead of `parts.body`. */
+type Outgoing = {
+  readonly method: string;
+  readonly parts: OpenedParts;
+  readonly stream: Readable | undefined;
+};
 
 /** Makes fetch for one isolate; `close` ends its connections. */
 export function createFetchCapability(powers: FetchPowers): {
@@ -52,12 +59,18 @@ export function createFetchCapability(powers: FetchPowers): {
 
 class Fetcher {
   readonly #powers: FetchPowers;
+  readonly #policy: EgressPolicy;
   readonly #connections: Connections;
+  readonly #resolver: Resolver;
+  readonly #trustIsForTyped: boolean;
   #running = 0;
 
   constructor(powers: FetchPowers) {
     this.#powers = powers;
-    this.#connections = new Connections(powers.trust, powers.detour);
+    this.#policy = { machine: machineAddresses, ...powers.policy };
+    this.#connections = new Connections(powers.detour);
+    this.#resolver = new Resolver(powers.nowMs, powers.resolve);
+    this.#trustIsForTyped = powers.policy.hosts.some(isTyped);
   }
 
   serve: Capability = async (payload, scope, upload) => {
@@ -69,14 +82,21 @@ class Fetcher {
     if (this.#running >= LIMITS.fetchesPerInstance) {
       const limit = LIMITS.fetchesPerInstance;
       throw new HostError('EGRESS_LIMIT', `${limit} requests are running already`, {
-        remedy: 'Send fewer at a time',
+        remedy: 'Send fewer at a time, and read or cancel every body',
+        details: { limit },
       });
     }
     this.#running += 1;
+    const chain: { last: Exchange | undefined } = { last: undefined };
     try {
-      return await this.#follow(payload, scope, upload);
+      return await this.#follow(payload, { scope, upload, chain });
+    } catch (error) {
+      // A remote can put a secret it was given into the address it redirects to.
+      throw scrubError(error, this.#powers.secrets.scrubber);
     } finally {
-      this.#running -= 1;
+      // A body that is still read takes part in the limit.
+      if (chain.last === undefined) this.#running -= 1;
+      else chain.last.whenClosed(() => (this.#running -= 1));
     }
   };
 
@@ -86,217 +106,125 @@ class Fetcher {
 
   async #follow(
     payload: unknown,
-    scope: CallScope,
-    upload: () => AsyncIterable<Uint8Array>,
+    call: {
+      readonly scope: CallScope;
+      readonly upload: () => AsyncIterable<Uint8Array>;
+      readonly chain: { last: Exchange | undefined };
+    },
   ): Promise<CapabilityReply> {
     const { secrets } = this.#powers;
-    const opened = openRequest(parseFetchRequest(payload), secrets);
-    let hop: Hop = opened.hop;
+    const { scrubber } = secrets;
+    const request = parseFetchRequest(payload);
+    const opened = secrets.openUrl(request.url);
+    let hop: Hop = { url: parseUrl(opened), request };
     for (let hops = 0; ; hops += 1) {
-      const stream = hop.request.upload ? upload() : undefined;
-      const answer = await this.#send(hop, { scope, stream });
-      const location = answer.headers.find(([name]) => name === 'location')?.[1];
-      const isRedirect = REDIRECTS.has(answer.statusCode) && location !== undefined;
-      if (!isRedirect || hop.request.redirect === 'manual') {
-        const url = opened.seal(hop.url.href);
-        return readReply(answer, { url, redirected: hops > 0, scrubber: secrets.scrubber, scope });
+      const { exchange, head } = await this.#send(hop, call);
+      call.chain.last = exchange;
+      const { url, request } = hop;
+      const location = locationOf(head.status, head.headers);
+      if (location === undefined || request.redirect === 'manual') {
+        const href = url.hash === '' ? url.href : url.href.slice(0, -url.hash.length);
+        const shown = { url: opened.seal(href), redirected: hops > 0 };
+        const hostname = scrubber.text(url.hostname);
+        return readReply(head, exchange, { method: request.method, hostname, ...shown, scrubber });
       }
-      discard(answer);
-      if (hop.request.redirect === 'error') {
+      exchange.discard();
+      if (request.redirect === 'error') {
         throw new HostError('REMOTE_PROTOCOL', 'The remote redirects, and redirect is "error"');
       }
       if (hops >= LIMITS.redirects) {
-        throw new HostError('EGRESS_LIMIT', `More than ${LIMITS.redirects} redirects`);
+        const limit = LIMITS.redirects;
+        throw new HostError('EGRESS_LIMIT', `More than ${limit} redirects`, { details: { limit } });
       }
-      hop = nextHop(hop, answer.statusCode, location);
+      hop = nextHop(hop, head.status, location);
     }
   }
 
+  /** Sends one hop and waits for the first part of its answer. */
   async #send(
     { url, request }: Hop,
-    { scope, stream }: { scope: CallScope; stream: AsyncIterable<Uint8Array> | undefined },
-  ): Promise<Answer> {
-    const { policy, secrets, nowMs } = this.#powers;
-    const target = decideTarget(url, policy);
+    { scope, upload }: { scope: CallScope; upload: () => AsyncIterable<Uint8Array> },
+  ): Promise<{ exchange: Exchange; head: Head }> {
+    const { secrets } = this.#powers;
+    const target = decideTarget(url, this.#policy);
     const parts = secrets.substitute({ url, headers: request.headers, body: request.body });
+    const candidates = await this.#vet(target, { origin: url.origin, scope });
+    const stream = request.upload
+      ? Readable.from(boundUpload(secrets.guardUpload(upload(), url.host), scope.usage))
+      : undefined;
+    const outgoing = { method: request.method, parts, stream };
+    const waitMs = Math.ceil(LIMITS.connectMs / candidates.length);
+    for (const [at, vetted] of candidates.entries()) {
+      const exchange = this.#dispatch(vetted, { target, waitMs, scope, outgoing });
+      try {
+        return { exchange, head: await exchange.head };
+      } catch (error) {
+        // A stream is given up with the connection that it was meant for.
+        const isLast = at === candidates.length - 1 || stream !== undefined;
+        if (isLast || !this.#connections.neverOpened(error)) throw error;
+      }
+    }
+    throw new HostError('HOST_INTERNAL', 'A target without an address was let through');
+  }
+
+  /** The addresses to try, in order: where connections are open already comes first. */
+  async #vet(
+    target: Target,
+    { origin, scope }: { origin: string; scope: CallScope },
+  ): Promise<readonly Vetted[]> {
     const { hostname, port } = target;
-    const remainingMs = scope.deadlineMs - nowMs();
-    const addresses = isIP(hostname) === 0 ? await this.#lookUp(hostname, remainingMs) : [hostname];
-    const address = decideAddresses(target, addresses, policy);
-    const pool = this.#connections.pool({ origin: url.origin, hostname, address, port });
-    return dispatch(pool, {
-      path: parts.url.pathname + parts.url.search,
-      method: request.method,
-      headers: parts.headers.flat(),
-      body: stream ?? parts.body,
-      scope,
+    const remainingMs = scope.deadlineMs - this.#powers.nowMs();
+    const found =
+      isIP(hostname) === 0
+        ? (this.#resolver.known(hostname) ??
+          (await this.#resolver.lookUp(hostname, remainingMs, scope.signal)))
+        : [hostname];
+    const vetted = decideAddresses(target, found, this.#policy).map((address) => ({
+      origin,
       hostname,
+      address,
+      port,
+    }));
+    if (vetted.length === 1) return vetted;
+    const open = vetted.find((each) => this.#connections.has(each));
+    const ordered = open === undefined ? vetted : [open, ...vetted.filter((each) => each !== open)];
+    return ordered.slice(0, LIMITS.connectAttempts);
+  }
+
+  #dispatch(
+    vetted: Vetted,
+    how: { target: Target; waitMs: number; scope: CallScope; outgoing: Outgoing },
+  ): Exchange {
+    const { trust, nowMs, secrets } = this.#powers;
+    const { target, waitMs, scope, outgoing } = how;
+    const { method, parts, stream } = outgoing;
+    const exchange = new Exchange({
+      hostname: secrets.scrubber.text(vetted.hostname),
+      scope,
       remainingMs: scope.deadlineMs - nowMs(),
     });
-  }
-
-  async #lookUp(hostname: string, remainingMs: number): Promise<readonly string[]> {
-    const waitMs = Math.max(1, Math.min(LIMITS.lookupMs, remainingMs));
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      reject(
-        new HostError('REMOTE_TIMED_OUT', `Host "${hostname}" was not resolved in ${waitMs} ms`),
-      );
-    }, waitMs);
-    try {
-      return await Promise.race([(this.#powers.resolve ?? resolveAll)(hostname), late]);
-    } catch (error) {
-      if (error instanceof HostError) throw error;
-      throw new HostError('REMOTE_UNREACHABLE', `Host "${hostname}" cannot be resolved`, {
-        remedy: 'Check the name in the config and the DNS of the host',
-        cause: error,
-      });
-    } finally {
-      clearTimeout(timer);
-    }
+    const isAbout = target.typed || !this.#trustIsForTyped;
+    const pool = this.#connections.pool(vetted, { trust: isAbout ? trust : SYSTEM_TRUST, waitMs });
+    const body = stream ?? parts.body ?? null;
+    pool.dispatch({ path: parts.path, method, headers: parts.headers.flat(), body }, exchange);
+    return exchange;
   }
 }
 
-type Dispatch = {
-  readonly path: string;
-  readonly method: string;
-  readonly headers: string[];
-  readonly body: string | Buffer | AsyncIterable<Uint8Array> | undefined;
-  readonly scope: CallScope;
-  readonly hostname: string;
-  readonly remainingMs: number;
-};
-
-async function dispatch(pool: Pool, options: Dispatch): Promise<Answer> {
-  const { path, method, headers, body, scope, hostname, remainingMs } = options;
-  const waitMs = Math.max(1, Math.min(LIMITS.firstByteMs, remainingMs));
-  const late = new AbortController();
-  const timer = setTimeout(() => {
-    late.abort(new HostError('REMOTE_TIMED_OUT', `"${hostname}" did not answer in ${waitMs} ms`));
-  }, waitMs);
-  try {
-    const answer: Dispatcher.ResponseData = await pool.request({
-      path,
-      method,
-      headers,
-      body: isWhole(body) ? (body ?? null) : Readable.from(counted(body, scope)),
-      signal: AbortSignal.any([scope.signal, late.signal]),
-      responseHeaders: 'raw',
-    });
-    // Whoever reads the body gets its errors; one that is given up must not end this process.
-    answer.body.on('error', ignoreBodyError);
-    scope.usage.bytesOut += isWhole(body) ? (body?.length ?? 0) : 0;
-    return {
-      statusCode: answer.statusCode,
-      statusText: answer.statusText ?? '',
-      headers: pairsOf(answer.headers),
-      method,
-      hostname,
-      body: answer.body,
-    };
-  } catch (error) {
-    throw remoteError(late.signal.aborted ? late.signal.reason : error, hostname);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function ignoreBodyError(): void {
-  // Named, so that a stack shows what listens here.
-}
-
-function isWhole(body: Dispatch['body']): body is string | Buffer | undefined {
-  return body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
-}
-
-async function* counted(
-  body: AsyncIterable<Uint8Array>,
-  { usage }: CallScope,
-): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.length;
-    usage.bytesOut += chunk.length;
-    if (bytes > LIMITS.requestBodyBytes) {
-      throw new HostError(
-        'EGRESS_LIMIT',
-        `The request body is over ${LIMITS.requestBodyBytes} bytes`,
-      );
-    }
-    yield chunk;
-  }
-}
-
-/** undici gives names and values in turn, or an object, depending on how it was asked. */
-function pairsOf(headers: unknown): [string, string][] {
-  const pairs: [string, string][] = [];
-  if (Array.isArray(headers)) {
-    for (let at = 0; at + 1 < headers.length; at += 2) {
-      pairs.push([String(headers[at]).toLowerCase(), latin1(headers[at + 1])]);
-    }
-    return pairs;
-  }
-  for (const [name, value] of Object.entries(
-    (headers ?? {}) as Record<string, string | string[]>,
-  )) {
-    for (const each of Array.isArray(value) ? value : [value])
-      pairs.push([name.toLowerCase(), each]);
-  }
-  return pairs;
-}
-
-function latin1(value: unknown): string {
-  return Buffer.isBuffer(value) ? value.toString('latin1') : String(value);
-}
-
-function openRequest(
-  request: FetchRequest,
-  secrets: SecretBook,
-): { hop: Hop; seal: (url: string) => string } {
-  const { url: text, seal } = secrets.openUrl(request.url);
+function parseUrl({ url: text, seal }: ReturnType<SecretBook['openUrl']>): URL {
   const url = URL.parse(text);
-  if (url === null) {
-    throw denied(seal(text).slice(0, 200), 'not-a-url', 'the host', 'Send an absolute https URL');
-  }
-  return { hop: { url, request }, seal };
-}
-
-/** The request of the next hop, as the Fetch standard changes it. */
-function nextHop({ url, request }: Hop, status: number, location: string): Hop {
-  const next = URL.parse(location, url);
-  if (next === null)
-    throw new HostError('REMOTE_PROTOCOL', 'The remote redirects to no valid address');
-  const drops =
-    status === 303
-      ? request.method !== 'HEAD'
-      : (status === 301 || status === 302) && request.method === 'POST';
-  const toGet = drops && request.method !== 'GET';
-  if (!toGet && request.upload) {
-    throw new HostError('REMOTE_PROTOCOL', 'A streamed body cannot be sent again after a redirect');
-  }
-  const crosses = next.origin !== url.origin;
-  if (crosses && !toGet && request.body !== undefined) {
-    // What was written for one vendor is not handed to another because the first one says so.
-    throw denied(
-      next.host,
-      'body-to-another-origin',
-      'the host',
-      'Send the request there yourself',
-    );
-  }
-  const headers = request.headers.filter(([name, value]) => {
-    if (toGet && name.startsWith('content-')) return false;
-    // A stand-in in any header is a credential too: the next origin gets none.
-    return !crosses || (!CREDENTIALS.has(name) && !/sealed(?::|%3a)/i.test(value));
+  if (url !== null) return url;
+  throw denied({
+    where: seal(text).slice(0, 200),
+    rule: 'not-a-url',
+    setBy: 'the host',
+    allowedBy: null,
+    remedy: 'Send an absolute https URL',
   });
-  const { body: _body, ...rest } = request;
-  const changed = toGet
-    ? { ...rest, body: undefined, method: 'GET', upload: false, headers }
-    : { ...request, headers };
-  return { url: next, request: changed };
 }
 
-async function resolveAll(hostname: string): Promise<string[]> {
-  const found = await lookup(hostname, { all: true });
-  return found.map(({ address }) => address);
+function machineAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((all) =>
+    (all ?? []).map(({ address }) => address),
+  );
 }

@@ -38,6 +38,16 @@ export function remoteError(error: unknown, hostname: string): HostError {
       cause: error,
     });
   }
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
+    return new HostError(
+      'EXTENSION_OUTPUT_INVALID',
+      `The request to "${hostname}" cannot be sent`,
+      {
+        remedy: 'Check its method and headers',
+        cause: error,
+      },
+    );
+  }
   if (code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || code === 'EPROTO') {
     return new HostError('REMOTE_PROTOCOL', `"${hostname}" does not speak TLS as expected`, {
       remedy: 'Check that the port is the https port',

@@ -1,25 +1,37 @@
-// Finds secrets in what comes back and blanks them, in every form they usually come in.
+// Finds secrets in what comes back and blanks them. Where several fit, the leftmost and longest wins, so
+// that a secret that begins like another leaves nothing of itself behind.
+
+import { formsOf } from './scrub-forms.ts';
 
 /** Values shorter than this are not looked for: blanking "admin" would destroy data. */
 export const SCRUB_CHARS_MIN = 6;
 
 type Needle = { readonly bytes: Buffer; readonly mark: Buffer };
 
-/** Blanks secrets in bytes and text. */
+/** Blanks secrets in bytes and text: each becomes `[secret:<field>]`. */
 export class Scrubber {
-  readonly #needles: readonly Needle[];
+  /** Longest first. */
+  #needles: readonly Needle[];
+  #marks: ReadonlyMap<string, string>;
+  #pattern: RegExp | undefined;
   readonly #longest: number;
 
   /** @param secrets Field name and value of each secret */
   constructor(secrets: readonly { readonly field: string; readonly value: string }[]) {
-    this.#needles = secrets
-      .filter(({ value }) => value.length >= SCRUB_CHARS_MIN)
-      .flatMap(({ field, value }) => {
-        const mark = Buffer.from(`[secret:${field}]`);
-        return [...formsOf(value)].map((form) => ({ bytes: Buffer.from(form), mark }));
-      })
+    const marks = new Map<string, string>();
+    const long = secrets.filter(({ value }) => value.length >= SCRUB_CHARS_MIN);
+    for (const { field, value } of long) {
+      for (const form of formsOf(value)) if (!marks.has(form)) marks.set(form, `[secret:${field}]`);
+    }
+    this.#needles = [...marks]
+      .map(([form, mark]) => ({ bytes: Buffer.from(form), mark: Buffer.from(mark) }))
       .toSorted((a, b) => b.bytes.length - a.bytes.length);
     this.#longest = this.#needles[0]?.bytes.length ?? 0;
+    // Headers are bytes read as Latin-1: there a secret beyond ASCII looks different.
+    for (const [form, mark] of [...marks]) marks.set(Buffer.from(form).toString('latin1'), mark);
+    this.#marks = marks;
+    const texts = [...marks.keys()].toSorted((a, b) => b.length - a.length);
+    this.#pattern = texts.length === 0 ? undefined : new RegExp(texts.map(literal).join('|'), 'g');
   }
 
   /** Whether there is anything to look for. */
@@ -28,55 +40,83 @@ export class Scrubber {
   }
 
   text(text: string): string {
-    if (!this.active) return text;
-    const bytes = Buffer.from(text);
-    const clean = this.bytes(bytes);
-    return clean === bytes ? text : clean.toString('utf8');
+    const pattern = this.#pattern;
+    if (pattern === undefined) return text;
+    return text.replaceAll(pattern, (found) => this.#marks.get(found) ?? '[secret]');
   }
 
   /** The same buffer when nothing was found. */
   bytes(bytes: Buffer): Buffer {
-    let clean = bytes;
-    for (const { bytes: needle, mark } of this.#needles) {
-      if (clean.indexOf(needle) >= 0) clean = replaceAll(clean, needle, mark);
-    }
-    return clean;
+    if (!this.#needles.some((needle) => bytes.includes(needle.bytes))) return bytes;
+    return Buffer.concat(this.#clean(bytes, []).runs);
   }
 
-  /** A body in chunks: a secret across a border is found too. */
+  /**
+   * A body in chunks: a secret across borders is found too. Only what may be the beginning of a secret
+   * waits for the next chunk, so that an event stream is not held up.
+   */
   async *stream(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-    let tail: Buffer = Buffer.alloc(0);
-    const keep = Math.max(0, this.#longest - 1);
+    let tail: Buffer | undefined;
     for await (const chunk of chunks) {
-      const joined = tail.length === 0 ? Buffer.from(chunk) : Buffer.concat([tail, chunk]);
-      const clean = this.bytes(joined);
-      const safe = Math.max(0, clean.length - keep);
-      if (safe > 0) yield clean.subarray(0, safe);
-      tail = Buffer.from(clean.subarray(safe));
+      const view = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      const bytes = tail === undefined ? view : Buffer.concat([tail, view]);
+      const { runs, rest } = this.#clean(bytes, this.#beginnings(bytes));
+      tail = rest === bytes.length ? undefined : Buffer.from(bytes.subarray(rest));
+      for (const run of runs) if (run.length > 0) yield run;
     }
-    if (tail.length > 0) yield this.bytes(tail);
+    if (tail !== undefined) yield this.bytes(tail);
+  }
+
+  /** Forgets everything that was looked for; bytes are overwritten. */
+  close(): void {
+    for (const { bytes } of this.#needles) bytes.fill(0);
+    this.#needles = [];
+    this.#marks = new Map();
+    this.#pattern = undefined;
+  }
+
+  /** Positions near the end from which the rest is the beginning of some secret. */
+  #beginnings(bytes: Buffer): number[] {
+    const found: number[] = [];
+    for (let at = Math.max(0, bytes.length - this.#longest + 1); at < bytes.length; at += 1) {
+      const left = bytes.length - at;
+      const begins = this.#needles.some(
+        ({ bytes: needle }) =>
+          needle.length > left &&
+          needle[0] === bytes[at] &&
+          needle.compare(bytes, at, bytes.length, 0, left) === 0,
+      );
+      if (begins) found.push(at);
+    }
+    return found;
+  }
+
+  /**
+   * Blanks every secret that begins before the first of `holds` that is not inside one.
+   *
+   * A secret that could also be the beginning of a longer one begins at a hold and so waits.
+   */
+  #clean(bytes: Buffer, holds: readonly number[]): { runs: Buffer[]; rest: number } {
+    const next = this.#needles.map((needle) => ({ ...needle, at: bytes.indexOf(needle.bytes) }));
+    const runs: Buffer[] = [];
+    for (let from = 0; ;) {
+      const hold = holds.find((at) => at >= from) ?? bytes.length;
+      let first: (typeof next)[number] | undefined;
+      for (const each of next) {
+        // Looked for again only when passed: one scan per form, however often another one occurs.
+        if (each.at >= 0 && each.at < from) each.at = bytes.indexOf(each.bytes, from);
+        if (each.at >= 0 && each.at < (first?.at ?? hold)) first = each;
+      }
+      if (first === undefined) {
+        runs.push(bytes.subarray(from, hold));
+        return { runs, rest: hold };
+      }
+      runs.push(bytes.subarray(from, first.at), first.mark);
+      from = first.at + first.bytes.length;
+    }
   }
 }
 
-/** The forms in which a vendor may send a secret back. */
-function formsOf(value: string): Set<string> {
-  const base64 = Buffer.from(value).toString('base64');
-  return new Set([
-    value,
-    encodeURIComponent(value),
-    JSON.stringify(value).slice(1, -1),
-    base64,
-    base64.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, ''),
-  ]);
-}
-
-function replaceAll(bytes: Buffer, needle: Buffer, mark: Buffer): Buffer {
-  const parts: Buffer[] = [];
-  let from = 0;
-  for (let at = bytes.indexOf(needle); at >= 0; at = bytes.indexOf(needle, from)) {
-    parts.push(bytes.subarray(from, at), mark);
-    from = at + needle.length;
-  }
-  parts.push(bytes.subarray(from));
-  return Buffer.concat(parts);
+function literal(text: string): string {
+  return RegExp.escape(text);
 }

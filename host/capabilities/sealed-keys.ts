@@ -1,4 +1,5 @@
-// Keys made of sealed secrets: the guest signs and verifies with bytes that never leave the host.
+// Keys made of sealed secrets: the guest signs and verifies with bytes that never leave the host. It must
+// never give a key back, nor say in an error what one looks like.
 
 import { webcrypto } from 'node:crypto';
 
@@ -13,14 +14,15 @@ const { subtle } = webcrypto;
 const packed = z.object({ $b: z.base64() });
 const algorithm = z.looseObject({ name: z.string().max(50) });
 const data = z.base64().max(LIMITS.askChars);
+const importing = z.object({
+  op: z.literal('import'),
+  sealed: z.string().max(100),
+  format: z.enum(['raw', 'raw-secret', 'pkcs8', 'spki']),
+  algorithm,
+  usages: z.array(z.enum(['sign', 'verify'])).max(2),
+});
 const request = z.discriminatedUnion('op', [
-  z.object({
-    op: z.literal('import'),
-    sealed: z.string().max(100),
-    format: z.enum(['raw', 'raw-secret', 'pkcs8', 'spki']),
-    algorithm,
-    usages: z.array(z.enum(['sign', 'verify'])).max(2),
-  }),
+  importing,
   z.object({ op: z.literal('sign'), handle: z.string().max(50), algorithm, data }),
   z.object({
     op: z.literal('verify'),
@@ -31,58 +33,90 @@ const request = z.discriminatedUnion('op', [
   }),
 ]);
 
-/** Makes the `crypto` capability of one isolate. */
+type Importing = z.infer<typeof importing>;
+type Algorithm = z.infer<typeof algorithm>;
+
+/**
+ * Makes the `crypto` capability of one isolate.
+ *
+ * `import` answers `{handle, type}`, `sign` `{signature}` in Base64, `verify` `{valid}`. The same import
+ * gives the same handle: vendor SDKs import their key again for every webhook.
+ */
 export function createSealedKeys(secrets: SecretBook): Capability {
-  const keys = new Map<string, CryptoKey>();
-  const find = (handle: string): CryptoKey => {
-    const key = keys.get(handle);
-    if (key !== undefined) return key;
-    throw new HostError('EXTENSION_OUTPUT_INVALID', 'The key is gone');
-  };
+  const keys = new SealedKeys(secrets);
   return async (payload) => {
     const parsed = request.safeParse(payload);
     if (!parsed.success) throw refused('the request does not fit');
     const asked = parsed.data;
     try {
+      if (asked.op === 'import') return { value: await keys.import(asked) };
+      const key = keys.find(asked.handle);
+      const named = unpack(asked.algorithm);
+      const bytes = Buffer.from(asked.data, 'base64');
       if (asked.op === 'sign') {
-        const bytes = Buffer.from(asked.data, 'base64');
-        const signature = await subtle.sign(unpack(asked.algorithm), find(asked.handle), bytes);
+        const signature = await subtle.sign(named, key, bytes);
         return { value: { signature: Buffer.from(signature).toString('base64') } };
       }
-      if (asked.op === 'verify') {
-        const bytes = Buffer.from(asked.data, 'base64');
-        const signature = Buffer.from(asked.signature, 'base64');
-        const key = find(asked.handle);
-        return {
-          value: { valid: await subtle.verify(unpack(asked.algorithm), key, signature, bytes) },
-        };
-      }
-      if (keys.size >= LIMITS.keysPerInstance) throw refused('too many keys are held');
-      const value = secrets.valueOf(asked.sealed);
-      if (value === undefined) throw refused('it is no sealed secret of this instance');
-      const format = asked.format === 'raw-secret' ? 'raw' : asked.format;
-      const bytes = new Uint8Array(format === 'raw' ? Buffer.from(value) : pemBytes(value));
-      const named = unpack(asked.algorithm);
-      const key = await subtle.importKey(format, bytes, named, false, asked.usages);
-      const handle = `sealed${keys.size + 1}`;
-      keys.set(handle, key);
-      return { value: { handle, type: key.type } };
+      const signature = Buffer.from(asked.signature, 'base64');
+      return { value: { valid: await subtle.verify(named, key, signature, bytes) } };
     } catch (error) {
       if (error instanceof HostError) throw error;
       // Messages of webcrypto can quote what they were given.
-      throw refused('the algorithm and the secret do not fit each other');
+      throw refused('the algorithm and the secret do not fit each other', error);
     }
   };
 }
 
-function refused(why: string): HostError {
+/** The keys of one isolate, oldest use first; the oldest goes when there are too many. */
+class SealedKeys {
+  readonly #secrets: SecretBook;
+  readonly #handles = new Map<string, string>();
+  readonly #keys = new Map<string, { readonly key: CryptoKey; readonly asked: string }>();
+  #made = 0;
+
+  constructor(secrets: SecretBook) {
+    this.#secrets = secrets;
+  }
+
+  find(handle: string): CryptoKey {
+    const known = this.#keys.get(handle);
+    if (known === undefined) throw refused('it was given up for newer ones');
+    this.#keys.delete(handle);
+    this.#keys.set(handle, known);
+    return known.key;
+  }
+
+  async import({ op: _op, ...asked }: Importing): Promise<{ handle: string; type: string }> {
+    const text = JSON.stringify({ ...asked, usages: asked.usages.toSorted() });
+    const known = this.#handles.get(text);
+    if (known !== undefined) return { handle: known, type: this.find(known).type };
+    const value = this.#secrets.valueOf(asked.sealed);
+    if (value === undefined) throw refused('it is no sealed secret of this instance');
+    const format = asked.format === 'raw-secret' ? 'raw' : asked.format;
+    const bytes = new Uint8Array(format === 'raw' ? Buffer.from(value) : pemBytes(value));
+    const key = await subtle.importKey(format, bytes, unpack(asked.algorithm), false, asked.usages);
+    this.#made += 1;
+    const handle = `sealed${this.#made}`;
+    this.#handles.set(text, handle);
+    this.#keys.set(handle, { key, asked: text });
+    for (const [oldest, { asked: oldestAsked }] of this.#keys) {
+      if (this.#keys.size <= LIMITS.keysPerInstance) break;
+      this.#keys.delete(oldest);
+      this.#handles.delete(oldestAsked);
+    }
+    return { handle, type: key.type };
+  }
+}
+
+function refused(why: string, cause?: unknown): HostError {
   return new HostError('EXTENSION_OUTPUT_INVALID', `Cannot use the sealed key: ${why}`, {
     remedy: 'Import the secret with the algorithm that the vendor names, for sign or verify',
+    cause,
   });
 }
 
 /** Bytes inside an algorithm come packed. */
-function unpack(value: z.infer<typeof algorithm>): { name: string } {
+function unpack(value: Algorithm): { name: string } {
   const entries = Object.entries(value).map(([name, each]) => {
     const bytes = packed.safeParse(each);
     return [name, bytes.success ? Buffer.from(bytes.data.$b, 'base64') : each] as const;

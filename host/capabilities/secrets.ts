@@ -1,12 +1,16 @@
-// Sealed secrets of one instance: the guest holds stand-ins, the host puts the values in when a request
+// Sealed secrets of one isolate: the guest holds stand-ins, the host puts the values in when a request
 // leaves, only towards the hosts and in the places that the manifest names for each.
 
 import { randomBytes } from 'node:crypto';
 
 import type { SecretPlace } from '../../sdk/manifest.ts';
-import { denied, matchesHost, normalHost } from './egress.ts';
-import type { HostRule } from './egress.ts';
+import { HostError } from '../errors.ts';
+import { denied } from './egress.ts';
+import { matchesHost, matchesPort, normalHost, portOf } from './hosts.ts';
+import type { HostRule } from './hosts.ts';
 import { Scrubber } from './scrub.ts';
+import { openBody, openHeader, openPath, STAND_IN } from './secret-places.ts';
+import type { FoundPlace, Open } from './secret-places.ts';
 
 /** One secret and where it may go. */
 export type SecretEntry = {
@@ -19,34 +23,43 @@ export type SecretEntry = {
 /** The parts of a request in which stand-ins are looked for. */
 export type RequestParts = {
   readonly url: URL;
+  /** Names in lower case. */
   readonly headers: readonly (readonly [string, string])[];
-  /** undefined: there is none, or it is streamed and passes as it is. */
+  /** undefined: there is none, or it is streamed; then `guardUpload` looks at it. */
   readonly body: string | Buffer | undefined;
 };
 
-type Sealed = SecretEntry & { readonly token: string };
+/** A request as it leaves. */
+export type OpenedParts = {
+  /** Path and query. */
+  readonly path: string;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: string | Buffer | undefined;
+};
 
 const TOKEN = /sealed(?::|%3[aA])([A-Za-z0-9]{22})/g;
-const TOKEN_AT_START = /^sealed:[A-Za-z0-9]{22}/;
+const TOKEN_AT_START = /^sealed:([A-Za-z0-9]{22})/;
+const TOKEN_CHARS = 29;
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+/** Everything a header may hold: visible ASCII, space, tab, and bytes read as Latin-1. */
+const HEADER_TEXT = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** The stand-ins of one isolate. A new isolate gets new ones. */
 export class SecretBook {
-  readonly #byToken = new Map<string, Sealed>();
+  readonly #byToken = new Map<string, SecretEntry>();
   readonly scrubber: Scrubber;
 
   constructor(entries: readonly SecretEntry[]) {
-    for (const entry of entries) {
-      const token = createToken();
-      this.#byToken.set(token, { ...entry, token });
-    }
-    this.scrubber = new Scrubber(entries);
+    // Half a surrogate pair cannot be encoded in any place.
+    const known = entries.map((entry) => ({ ...entry, value: entry.value.toWellFormed() }));
+    for (const entry of known) this.#byToken.set(createToken(), entry);
+    this.scrubber = new Scrubber(known);
   }
 
   /** Stand-ins by config field. */
   get sealed(): Record<string, string> {
     return Object.fromEntries(
-      [...this.#byToken.values()].map(({ field, token }) => [field, `sealed:${token}`]),
+      [...this.#byToken].map(([token, { field }]) => [field, `sealed:${token}`]),
     );
   }
 
@@ -56,115 +69,132 @@ export class SecretBook {
   }
 
   /**
-   * The real address of a request whose whole address is a secret, stand-in first.
+   * The real address of a request whose address begins with a stand-in.
    *
-   * @throws {HostError} `EGRESS_DENIED` when that secret is not meant to be an address
+   * @returns The address, and how to show it or where it led to without the secret
+   * @throws {HostError} `EGRESS_DENIED` when that secret may not be an address, or leads elsewhere;
+   *   `CALLER_CONFIG_INVALID` when its value is none
    */
   openUrl(text: string): { url: string; seal: (url: string) => string } {
-    const token = TOKEN_AT_START.exec(text)?.[0];
-    if (token === undefined) return { url: text, seal: (url) => url };
-    const secret = this.#byToken.get(token.slice('sealed:'.length));
-    if (secret === undefined) return { url: text, seal: (url) => url };
-    assertPlace(secret, 'url', secret.field);
-    const { value } = secret;
-    const target = URL.parse(value);
-    if (target !== null) assertHost(secret, target);
-    const seal = (url: string): string =>
-      url.startsWith(value) ? token + url.slice(value.length) : this.scrubber.text(url);
-    return { url: value + text.slice(token.length), seal };
+    const [token, id = ''] = TOKEN_AT_START.exec(text) ?? [];
+    const blank = (url: string): string => this.scrubber.text(url);
+    if (token === undefined) return { url: text, seal: blank };
+    const secret = this.#find(id, 'url', 'an address');
+    const base = URL.parse(secret.value);
+    const rest = text.slice(token.length);
+    const target = URL.parse(secret.value + rest);
+    if (base === null) throw unusable(secret, 'it is not a URL');
+    // What the guest appends must not turn the host into another one.
+    if (target === null || target.origin !== base.origin || target.username !== base.username) {
+      throw refusal(secret, 'an address', `with this after it`, 'Append a path or a query only');
+    }
+    assertHost(secret, target);
+    const seal = (url: string): string => {
+      const known = [secret.value, base.href].find((start) => url.startsWith(start));
+      return known === undefined ? blank(url) : token + blank(url.slice(known.length));
+    };
+    return { url: target.href, seal };
   }
 
   /**
    * Puts the values in.
    *
-   * @returns The parts as they leave, and the names of headers that now hold a secret
-   * @throws {HostError} `EGRESS_DENIED` naming the field, when a stand-in is anywhere it may not be
+   * @throws {HostError} `EGRESS_DENIED` naming the field, when a stand-in is anywhere it may not be;
+   *   `CALLER_CONFIG_INVALID` when a header cannot carry the value
    */
-  substitute({
-    url,
-    headers,
-    body,
-  }: RequestParts): RequestParts & { readonly secretHeaders: ReadonlySet<string> } {
-    const secretHeaders = new Set<string>();
-    if (this.#byToken.size === 0) return { url, headers, body, secretHeaders };
-    const open =
-      (place: SecretPlace, encode: (value: string) => string) =>
-      (text: string): string =>
-        text.replaceAll(TOKEN, (found, token: string) => {
-          const secret = this.#byToken.get(token);
-          if (secret === undefined) return found;
-          assertPlace(secret, place, url.host);
-          assertHost(secret, url);
-          return encode(secret.value);
-        });
-    const opened = headers.map(([name, value]): readonly [string, string] => {
-      const real = openHeader(name, value, open);
-      if (real !== value) secretHeaders.add(name);
-      return [name, real];
-    });
-    const target = new URL(url);
-    if (target.search !== '') target.search = open('query', encodeURIComponent)(target.search);
-    if (/sealed(?::|%3a)/i.test(target.pathname)) {
-      target.pathname = open('path', encodeURIComponent)(target.pathname);
-    }
+  substitute({ url, headers, body }: RequestParts): OpenedParts {
+    if (this.#byToken.size === 0) return { path: url.pathname + url.search, headers, body };
+    const open: Open = (text, place, encode) =>
+      text.replaceAll(TOKEN, (found, id: string) => {
+        const secret = this.#find(id, place, url.host);
+        assertHost(secret, url);
+        const written = encode(secret.value, found.charAt(STAND_IN.length) === '%');
+        if (place !== 'header' || HEADER_TEXT.test(written)) return written;
+        throw unusable(secret, 'it holds characters that no header can carry');
+      });
     const type = headers.find(([name]) => name === 'content-type')?.[1] ?? '';
-    return { url: target, headers: opened, body: openBody(body, type, open), secretHeaders };
+    return {
+      path: openPath(url, open),
+      headers: headers.map(([name, value]) => [name, openHeader(name, value, open)]),
+      body: body === undefined ? undefined : openBody(body, type, open),
+    };
+  }
+
+  /** Passes a streamed body on; a stand-in in it is refused, because it would reach the remote as it is. */
+  async *guardUpload(chunks: AsyncIterable<Uint8Array>, host: string): AsyncGenerator<Uint8Array> {
+    let tail = Buffer.alloc(0);
+    for await (const chunk of chunks) {
+      const view = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      const border = Buffer.concat([tail, view.subarray(0, TOKEN_CHARS)]);
+      this.#refuseStandIns(border, host);
+      this.#refuseStandIns(view, host);
+      const end = view.length < TOKEN_CHARS ? border : view;
+      tail = Buffer.from(end.subarray(Math.max(0, end.length - TOKEN_CHARS)));
+      yield chunk;
+    }
+  }
+
+  /** Forgets the values. Text cannot be overwritten in JavaScript; what was kept as bytes is. */
+  close(): void {
+    this.#byToken.clear();
+    this.scrubber.close();
+  }
+
+  #refuseStandIns(bytes: Buffer, host: string): void {
+    if (!bytes.includes(STAND_IN)) return;
+    for (const [, id = ''] of bytes.toString('latin1').matchAll(TOKEN))
+      this.#find(id, 'stream', host);
+  }
+
+  /** The secret behind a stand-in, when it may be in that place. */
+  #find(id: string, place: FoundPlace, where: string): SecretEntry {
+    const secret = this.#byToken.get(id);
+    if (secret === undefined) {
+      throw denied({
+        where,
+        rule: 'unknown-stand-in',
+        setBy: 'the host',
+        allowedBy: null,
+        remedy: 'Use the value of config: stand-ins change with every start and must not be stored',
+      });
+    }
+    if (secret.places.some((each) => each === place)) return secret;
+    throw refusal(secret, where, `in place "${place}"`, placeRemedy(secret.field, place));
   }
 }
 
-type Open = (place: SecretPlace, encode: (value: string) => string) => (text: string) => string;
-
-function openHeader(name: string, value: string, open: Open): string {
-  const basic =
-    name === 'authorization' ? /^Basic\s+([A-Za-z0-9+/]+=*)$/i.exec(value)?.[1] : undefined;
-  if (basic === undefined) return open('header', headerValue)(value);
-  const decoded = Buffer.from(basic, 'base64').toString('utf8');
-  const real = open('basic', (secret) => secret)(decoded);
-  return real === decoded ? value : `Basic ${Buffer.from(real).toString('base64')}`;
+function placeRemedy(field: string, place: FoundPlace): string {
+  if (place === 'body') return 'Send it as JSON or a form, with the content-type of that';
+  if (place === 'stream') return 'Send it in a header, or in a body that is not streamed';
+  if (place === 'base64') return 'Send it as it is, or inside the Basic scheme of authorization';
+  return `Add "${place}" to secrets.${field}.in in manifest.json, or send it elsewhere`;
 }
 
-function openBody(body: RequestParts['body'], type: string, open: Open): RequestParts['body'] {
-  if (body === undefined) return undefined;
-  const text = typeof body === 'string' ? body : body.toString('latin1');
-  if (!/sealed(?::|%3a)/i.test(text)) return body;
-  const source = typeof body === 'string' ? body : body.toString('utf8');
-  if (/^application\/(?:[\w.+-]+\+)?json\b/i.test(type)) {
-    return open('json', (secret) => JSON.stringify(secret).slice(1, -1))(source);
-  }
-  // Any other text counts as a form: a stand-in in it is opened only when the manifest says "form".
-  return open('form', (secret) => new URLSearchParams({ s: secret }).toString().slice(2))(source);
-}
-
-/** A secret with a line break must not become a second header. */
-function headerValue(secret: string): string {
-  return secret.replaceAll(/[\r\n\0]/g, '');
-}
-
-function assertPlace(secret: Sealed, place: SecretPlace, where: string): void {
-  if (secret.places.includes(place)) return;
-  throw denied(
-    where,
-    `secret "${secret.field}" in place "${place}"`,
-    'the manifest',
-    `Add "${place}" to secrets.${secret.field}.in in manifest.json, or send it elsewhere`,
-  );
-}
-
-function assertHost(secret: Sealed, url: URL): void {
+function assertHost(secret: SecretEntry, url: URL): void {
   const hostname = normalHost(url.hostname);
-  const port = Number(url.port === '' ? (url.protocol === 'http:' ? 80 : 443) : url.port);
-  const allowed = secret.hosts.some(
-    ({ pattern, ports }) =>
-      matchesHost(pattern, hostname) &&
-      (ports === 'any' || (ports.length === 0 ? port === 443 : ports.includes(port))),
-  );
-  if (allowed) return;
-  throw denied(
-    url.host,
-    `secret "${secret.field}" towards this host`,
-    'the manifest',
-    `Add the host to secrets.${secret.field}.hosts in manifest.json`,
-  );
+  const isHere = (rule: HostRule): boolean =>
+    matchesHost(rule.pattern, hostname) && matchesPort(rule, portOf(url), false);
+  if (secret.hosts.some(isHere)) return;
+  const remedy = `Add the host to secrets.${secret.field}.hosts in manifest.json`;
+  throw refusal(secret, url.host, 'towards this host', remedy);
+}
+
+function refusal({ field }: SecretEntry, where: string, why: string, remedy: string): HostError {
+  const allowedBy = `secrets.${field} of manifest.json`;
+  return denied({
+    where,
+    rule: `secret "${field}" ${why}`,
+    setBy: 'the manifest',
+    allowedBy,
+    remedy,
+  });
+}
+
+function unusable({ field }: SecretEntry, why: string): HostError {
+  return new HostError('CALLER_CONFIG_INVALID', `Cannot send secret "${field}": ${why}`, {
+    remedy: 'Enter the value again in the config of this instance',
+    details: { field },
+  });
 }
 
 function createToken(): string {

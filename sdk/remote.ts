@@ -57,7 +57,8 @@ const REMEDIES: { readonly [code in FailureCode]?: string } = {
  * Makes a client for one vendor.
  *
  * Failures: network → `unavailable`, certificate → `certificate`, abort → `timeout`, statuses by
- * their meaning, an HTML page or broken JSON where JSON was expected → `invalid_response`.
+ * their meaning, an HTML page, a redirect or broken JSON where JSON was expected → `invalid_response`.
+ * A 404 that is a web page is `invalid_response` too: it must never count as an object that is gone.
  *
  * @param options.name The vendor's name, for messages
  * @param options.explain Reads the vendor's own words (and a finer code) out of an error body
@@ -86,7 +87,7 @@ export function createRemote(options: {
         json: parseJson(text),
       };
       if (!response.ok && !(request.accept ?? []).includes(response.status)) {
-        throw explainFailure(reply, what, options.explain);
+        throw wrongAddress(reply, what) ?? explainFailure(reply, what, options.explain);
       }
       if (response.ok && text !== '' && reply.json === undefined) {
         const found =
@@ -147,6 +148,16 @@ function networkFailure(error: unknown, what: string): unknown {
   return fail('unavailable', `${what} failed: ${message ?? 'no connection'}`, {
     remedy: REMEDIES.unavailable ?? '',
     cause: error,
+  });
+}
+
+/** A redirect, or a web page that says 404: this is not the API, so nothing is known of what was asked. */
+function wrongAddress({ status, headers, text }: RemoteReply, what: string): unknown {
+  const isPage = (status === 404 || status === 410) && /^\s*</.test(text);
+  if (!isPage && (status < 300 || status > 399)) return undefined;
+  const found = isPage ? 'an HTML page' : `a redirect to "${headers.get('location') ?? ''}"`;
+  return fail('invalid_response', `${what} answered ${status} with ${found}`, {
+    remedy: 'Check the address and port in the configuration: the API is not there',
   });
 }
 

@@ -1,6 +1,13 @@
 // What /openapi.json says besides the routes themselves, which describe themselves by their schemas.
 
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
+import type { RouteOptions } from 'fastify';
+
+import { PROBLEM_TYPE } from './problems.ts';
+
+type Described = Readonly<Record<string, unknown>>;
+/** A status, and what it means. */
+type Answer = readonly [status: number | 'default', meaning: string];
 
 /** Options of the OpenAPI generator. */
 export function describeApi(version: string): FastifyDynamicSwaggerOptions {
@@ -28,27 +35,68 @@ export function describeApi(version: string): FastifyDynamicSwaggerOptions {
     refResolver: {
       buildLocalReference: (json, _base, _fragment, i) => String(json['$id'] ?? `def-${i}`),
     },
-    transform: ({ schema, url, route }) => {
-      const { may } = (route.config ?? {}) as { may?: readonly string[] };
-      const described = { ...(schema as Record<string, unknown>) };
-      const answers = (described['response'] ?? {}) as Record<string, unknown>;
-      const problem = {
-        description: 'What went wrong, who must act and how',
-        content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
-      };
-      return {
-        url,
-        schema: {
-          ...described,
-          ...(may === undefined ? {} : { security: [{ bearer: [] }], 'x-roles': may }),
-          response: {
-            ...(Object.keys(answers).length === 0
-              ? { 200: { description: 'Done', type: 'object', additionalProperties: true } }
-              : answers),
-            ...(may === undefined ? {} : { default: problem }),
-          },
-        },
-      };
+    transform: ({ schema, url, route }) => ({
+      url,
+      schema: describeRoute({ ...schema }, url, route),
+    }),
+  };
+}
+
+/** Adds what can be told from the route itself: its id, who may use it, and how it can fail. */
+function describeRoute(
+  schema: Described,
+  url: string,
+  { method, config }: RouteOptions,
+): Described {
+  const may = config?.may;
+  const answers = schema['response'];
+  return {
+    ...schema,
+    operationId: operationId(String(method), url),
+    ...(schema['consumes'] === undefined ? {} : { body: UPLOAD }),
+    ...(may === undefined ? { security: [] } : { security: [{ bearer: [] }], 'x-roles': may }),
+    response: {
+      ...(typeof answers === 'object' ? answers : {}),
+      ...problems(failuresOf(schema, may !== undefined)),
     },
   };
+}
+
+/** The body of an upload. Fastify hands it on as a stream, so that no route schema can hold it. */
+const UPLOAD = {
+  type: 'object',
+  required: ['archive'],
+  properties: { archive: { type: 'string', format: 'binary', description: 'A .tgz' } },
+} as const;
+
+function failuresOf(schema: Described, guarded: boolean): readonly Answer[] {
+  const has = (name: string): boolean => schema[name] !== undefined;
+  const hasBody = has('body') || has('consumes');
+  const when = (is: boolean, ...answers: readonly Answer[]): readonly Answer[] =>
+    is ? answers : [];
+  return [
+    ...when(hasBody || has('querystring') || has('params'), [400, 'A field does not fit']),
+    ...when(
+      guarded,
+      [401, 'No valid bearer token'],
+      [403, 'The role of the token may not do this'],
+      [429, 'Too many wrong tokens from this address'],
+    ),
+    ...when(has('params'), [404, 'One that is named is not there']),
+    ...when(hasBody, [413, 'The body is too large'], [415, 'The body is of another media type']),
+    ['default', 'Any other failure: "code" says who must act, "remedy" how'],
+  ];
+}
+
+function problems(failures: readonly Answer[]): object {
+  const content = { [PROBLEM_TYPE]: { schema: { $ref: 'Problem#' } } };
+  return Object.fromEntries(
+    failures.map(([status, description]) => [status, { description, content }]),
+  );
+}
+
+/** `post` and `/api/v1/admin/extensions/:category/rollback` → `post_extensions_category_rollback` */
+function operationId(method: string, url: string): string {
+  const path = url.replace('/api/v1/admin', '').replaceAll(/\W+/g, '_');
+  return `${method.toLowerCase()}${path}`;
 }

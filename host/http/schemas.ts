@@ -1,14 +1,8 @@
 // JSON schemas of what comes in: they check requests and are what /openapi.json shows.
 
 import { ROLES } from './auth.ts';
+import { GRANTS, text } from './grants.ts';
 import { LIMITS } from '../limits.ts';
-
-const text = (maxLength: number, more: object = {}): object => ({
-  type: 'string',
-  minLength: 1,
-  maxLength,
-  ...more,
-});
 
 /** A path parameter. */
 const segment = text(100);
@@ -34,62 +28,32 @@ export const INSTANCE_PARAMS = {
   properties: { ...EXTENSION_PARAMS.properties, instance: segment },
 } as const;
 
-/** Grants an admin gives; what is left out is given as the manifest asks. */
-export const GRANTS = {
-  type: 'object',
-  additionalProperties: false,
-  properties: {
-    fetch: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['hosts'],
-      properties: { hosts: { type: 'array', maxItems: 50, items: text(260) } },
-    },
-    lan: {
-      type: 'array',
-      maxItems: 20,
-      description: 'Private ranges that this instance may reach: only an admin can add these',
-      items: {
-        type: 'object',
-        additionalProperties: false,
-        required: ['cidr', 'reason'],
-        properties: {
-          cidr: text(50, { pattern: '^[0-9a-fA-F.:]+/\\d{1,3}$' }),
-          reason: text(500),
-          http: { type: 'boolean', description: 'Plain http is allowed towards this range' },
-          ports: {
-            type: 'array',
-            maxItems: 50,
-            items: { type: 'integer', minimum: 1, maximum: 65_535 },
-          },
-        },
-      },
-    },
-    storage: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['quotaBytes'],
-      properties: { quotaBytes: { type: 'integer', minimum: 1 } },
-    },
-    events: { type: 'array', maxItems: 200, items: text(100) },
-    webhook: { type: 'boolean' },
-    schedule: {
-      type: 'array',
-      maxItems: 20,
-      items: {
-        type: 'object',
-        additionalProperties: false,
-        required: ['name', 'cron'],
-        properties: { name: text(64), cron: text(100) },
-      },
-    },
-  },
-} as const;
-
 export const ENABLE_BODY = {
   type: ['object', 'null'],
   additionalProperties: false,
   properties: { grants: GRANTS },
+} as const;
+
+export const INSTANCE_BODY = {
+  type: 'object',
+  required: ['instance'],
+  additionalProperties: false,
+  properties: { instance: text(63) },
+} as const;
+
+export const TRUST_BODY = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    trusted: { type: 'boolean', description: 'Trusted extensions share one process' },
+  },
+} as const;
+
+export const ROLLBACK_BODY = {
+  type: 'object',
+  required: ['generation'],
+  additionalProperties: false,
+  properties: { generation: { type: 'string', pattern: '^[0-9a-f]{64}$' } },
 } as const;
 
 export const CALL_BODY = {
@@ -107,24 +71,26 @@ export const CALL_BODY = {
   },
 } as const;
 
-export const CALL_REPLY = {
+/** The last part of a call's path. */
+export const HANDLER_PARAM = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 200,
+  description: 'Such as "create", or "actions.reboot"',
+} as const;
+
+/** The header of a call that must not run twice. */
+export const IDEMPOTENCY_KEY = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 255,
+  description: 'A repeat with the same key gets the stored outcome',
+} as const;
+
+export const CALL_PARAMS = {
   type: 'object',
-  required: ['callId', 'result', 'receipt'],
-  properties: {
-    callId: { type: 'string' },
-    result: { description: "The handler's own JSON" },
-    receipt: {
-      type: 'object',
-      properties: {
-        wallMs: { type: 'number' },
-        queueMs: { type: 'number' },
-        cpuMs: { type: 'number' },
-        heapPeakBytes: { type: 'integer' },
-        generation: { type: 'string' },
-        capabilities: { type: 'object', additionalProperties: true },
-      },
-    },
-  },
+  required: ['callId'],
+  properties: { callId: segment },
 } as const;
 
 export const CALLS_QUERY = {
@@ -161,10 +127,33 @@ export const TOKEN_BODY = {
   },
 } as const;
 
+export const TOKEN_PARAMS = {
+  type: 'object',
+  required: ['id'],
+  properties: { id: segment },
+} as const;
+
 /** A plain object of field values. */
 export const VALUES_BODY = {
   type: 'object',
   additionalProperties: true,
   maxProperties: 200,
   description: 'Config values by field. "********" keeps a stored secret',
+} as const;
+
+export const TEST_BODY = {
+  type: ['object', 'null'],
+  additionalProperties: false,
+  properties: { values: VALUES_BODY },
+} as const;
+
+export const TEST_REPLY = {
+  type: 'object',
+  required: ['ok', 'callId'],
+  properties: {
+    ok: { type: 'boolean' },
+    message: { type: 'string' },
+    remedy: { type: 'string' },
+    callId: { type: 'string' },
+  },
 } as const;

@@ -1,4 +1,4 @@
-// Routes over calls. Running one is the hot path: the handler's JSON is passed on unparsed.
+// The hot path: running a handler. Its JSON is passed on unparsed, straight to the socket.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
@@ -6,28 +6,28 @@ import { Cancellation } from '../../broker/cancellation.ts';
 import { HostError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { CallOutcome, ExtensionHost, ExtensionRef } from '../../lifecycle/host.ts';
+import { json, ref } from '../answers.ts';
 import { actorOf, MAY } from '../auth.ts';
 import { SAFE_HEADERS } from '../headers.ts';
 import {
   CALL_BODY,
-  CALL_REPLY,
-  CALLS_QUERY,
   EXTENSION_PARAMS,
+  HANDLER_PARAM,
+  IDEMPOTENCY_KEY,
   INSTANCE_PARAMS,
 } from '../schemas.ts';
-import type { EventStreams } from '../sse.ts';
-import { refOf } from './instances.ts';
-
-const tags = ['calls'];
-const HANDLER = { type: 'string', minLength: 1, maxLength: 200 } as const;
+import { refOf } from './lifecycle.ts';
 
 type CallRoute = {
   Params: ExtensionRef & { instance?: string; handler: string };
   Body: { input?: unknown; deadlineMs?: number; dryRun?: boolean } | null | undefined;
 };
 
+/** Bytes around `input` in a call's body: the other fields, and how JSON may be spaced. */
+const ENVELOPE_BYTES = 4_096;
+
 /** Adds the routes. */
-export function callRoutes(app: FastifyInstance, host: ExtensionHost, streams: EventStreams): void {
+export function callRoutes(app: FastifyInstance, host: ExtensionHost): void {
   for (const [path, params] of [
     ['/extensions/:category/:name/instances/:instance/calls/:handler', INSTANCE_PARAMS],
     ['/extensions/:category/:name/calls/:handler', EXTENSION_PARAMS],
@@ -36,81 +36,31 @@ export function callRoutes(app: FastifyInstance, host: ExtensionHost, streams: E
       path,
       {
         config: { may: MAY.call },
-        // Names are resolved by the host; only the body needs a look, and this is the hot path.
+        // Names are resolved by the host, the key is looked at below: only the body is checked here.
         validatorCompiler: ({ schema, httpPart, url, method }) =>
           httpPart === 'body' && app.validatorCompiler !== undefined
             ? app.validatorCompiler({ schema, httpPart, url, method })
             : () => true,
-        bodyLimit: LIMITS.inputBytes + 4_096,
+        bodyLimit: LIMITS.inputBytes + ENVELOPE_BYTES,
         schema: {
-          tags,
+          tags: ['calls'],
           summary: 'Run a handler',
           params: {
             ...params,
             required: [...params.required, 'handler'],
-            properties: { ...params.properties, handler: HANDLER },
+            properties: { ...params.properties, handler: HANDLER_PARAM },
           },
-          headers: {
-            type: 'object',
-            properties: {
-              'idempotency-key': {
-                type: 'string',
-                minLength: 1,
-                maxLength: 255,
-                description: 'A repeat with the same key gets the stored outcome',
-              },
-            },
-          },
+          headers: { type: 'object', properties: { 'idempotency-key': IDEMPOTENCY_KEY } },
           body: CALL_BODY,
-          response: { 200: CALL_REPLY },
+          response: { 200: json("The handler's result and what it cost", ref('Outcome')) },
         },
       },
-      async (request, reply) => sendOutcome(reply, await runCall(host, request, reply)),
+      async (request, reply) => sendOutcome(request, reply, await runCall(host, request, reply)),
     );
   }
-  recordRoutes(app, host, streams);
 }
 
-function recordRoutes(app: FastifyInstance, host: ExtensionHost, streams: EventStreams): void {
-  app.get<{ Querystring: Parameters<ExtensionHost['calls']>[0] }>(
-    '/calls',
-    {
-      config: { may: MAY.read },
-      schema: { tags, summary: 'The last calls', querystring: CALLS_QUERY },
-    },
-    ({ query }) => host.calls(query),
-  );
-  const one = {
-    type: 'object',
-    required: ['callId'],
-    properties: { callId: { type: 'string', minLength: 1, maxLength: 100 } },
-  };
-  app.get<{ Params: { callId: string } }>(
-    '/calls/:callId',
-    { config: { may: MAY.read }, schema: { tags, summary: 'One call', params: one } },
-    ({ params }) => host.callRecord(params.callId),
-  );
-  app.post<{ Params: { callId: string } }>(
-    '/calls/:callId/replay',
-    { config: { may: MAY.operate }, schema: { tags, summary: 'Run a call again', params: one } },
-    async (request, reply) =>
-      sendOutcome(reply, await host.replay(request.params.callId, actorOf(request))),
-  );
-  app.get(
-    '/stream',
-    {
-      config: { may: MAY.read },
-      schema: { tags, summary: 'Every state change (server-sent events)' },
-    },
-    (request, reply) =>
-      streams.send(request, reply, {
-        open: (signal) => host.changes(signal),
-        typeOf: ({ type }) => type,
-      }),
-  );
-}
-
-async function runCall(
+function runCall(
   host: ExtensionHost,
   request: FastifyRequest<CallRoute>,
   reply: FastifyReply,
@@ -119,30 +69,49 @@ async function runCall(
   const cancellation = new Cancellation();
   // Fires after every reply as well; cancelling a call that has ended does nothing.
   reply.raw.once('close', () => cancellation.cancel());
-  const key = request.headers['idempotency-key'];
-  if (Array.isArray(key)) {
-    throw new HostError('CALLER_INPUT_INVALID', 'Header "idempotency-key" stands twice');
-  }
+  const idempotencyKey = readKey(request);
   return host.call(refOf(params), params.handler, {
     input: body?.input,
     ...(body?.deadlineMs === undefined ? {} : { deadlineMs: body.deadlineMs }),
     ...(body?.dryRun === undefined ? {} : { dryRun: body.dryRun }),
-    ...(key === undefined ? {} : { idempotencyKey: key }),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     cancellation,
     actor: actorOf(request),
   });
 }
 
-/** `resultText` is JSON already, checked by the broker. */
-function sendOutcome(
+/** Node joins a header that stands twice with ", ": such a key is simply another key. */
+function readKey({ headers }: FastifyRequest<CallRoute>): string | undefined {
+  const key = headers['idempotency-key'];
+  if (key === undefined) return undefined;
+  const { minLength, maxLength } = IDEMPOTENCY_KEY;
+  if (typeof key === 'string' && key.length >= minLength && key.length <= maxLength) return key;
+  throw new HostError(
+    'CALLER_INPUT_INVALID',
+    `Header "idempotency-key" must be ${minLength} to ${maxLength} characters long`,
+    {
+      remedy: 'Send a random id, such as a UUID, or leave the header away',
+      details: { field: 'idempotency-key', limit: maxLength, observed: key.length },
+    },
+  );
+}
+
+/** Sends an outcome; `resultText` is JSON already, checked by the broker. */
+export function sendOutcome(
+  request: FastifyRequest,
   reply: FastifyReply,
   { callId, resultText, receipt }: CallOutcome,
 ): FastifyReply {
   const text = `{"callId":"${callId}","result":${resultText},"receipt":${JSON.stringify(receipt)}}`;
   // Straight to the socket: what a reply goes through otherwise costs as much as the call itself.
   reply.hijack();
-  const bytes = Buffer.byteLength(text);
-  reply.raw.writeHead(200, [...JSON_HEADERS, 'content-length', String(bytes)]);
+  reply.raw.writeHead(200, [
+    ...JSON_HEADERS,
+    'x-request-id',
+    request.id,
+    'content-length',
+    String(Buffer.byteLength(text)),
+  ]);
   reply.raw.end(text);
   return reply;
 }

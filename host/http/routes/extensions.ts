@@ -1,119 +1,162 @@
 // Routes over extensions: the seed's four, byte for byte, and the view, install, remove and roll back.
 
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 import { parseCategory } from '../../catalog/catalog.ts';
 import { HostError } from '../../errors.ts';
 import type { ExtensionHost, ExtensionRef } from '../../lifecycle/host.ts';
 import { LIMITS } from '../../limits.ts';
+import { json, NOTHING, ref } from '../answers.ts';
+import type { AuditTrail } from '../audit.ts';
 import { actorOf, MAY } from '../auth.ts';
-import type { Audited } from '../auth.ts';
-import { CATEGORY_PARAMS, EXTENSION_PARAMS } from '../schemas.ts';
+import { CATEGORY_PARAMS, EXTENSION_PARAMS, ROLLBACK_BODY } from '../schemas.ts';
+import { CATEGORY_LIST, CONFIG_FIELDS, EXTENSION_LISTS, METADATA } from '../seed.ts';
 
 const tags = ['extensions'];
+const ONE = '/extensions/:category/:name';
 
 /** Adds the routes. */
-export function extensionRoutes(app: FastifyInstance, host: ExtensionHost, audited: Audited): void {
+export function extensionRoutes(
+  app: FastifyInstance,
+  host: ExtensionHost,
+  audit: AuditTrail,
+): void {
+  seedRoutes(app, host);
+  app.get<{ Params: ExtensionRef }>(
+    ONE,
+    {
+      config: { may: MAY.read },
+      schema: {
+        tags,
+        summary: 'State, versions, capabilities, instances',
+        params: EXTENSION_PARAMS,
+        response: { 200: json('The extension', ref('Extension')) },
+      },
+    },
+    ({ params }) => host.extension(params),
+  );
+  installRoute(app, host, audit);
+  changeRoutes(app, host, audit);
+}
+
+function seedRoutes(app: FastifyInstance, host: ExtensionHost): void {
   const read = { config: { may: MAY.read } };
-  app.get('/extensions', { ...read, schema: { tags, summary: 'All extensions by category' } }, () =>
-    host.list(),
+  app.get(
+    '/extensions',
+    { ...read, schema: { tags, summary: 'All extensions by category', response: EXTENSION_LISTS } },
+    () => host.list(),
   );
   app.get<{ Params: { category: string } }>(
     '/extensions/:category',
     {
       ...read,
-      schema: { tags, summary: 'The extensions of one category', params: CATEGORY_PARAMS },
+      schema: {
+        tags,
+        summary: 'The extensions of one category',
+        params: CATEGORY_PARAMS,
+        response: CATEGORY_LIST,
+      },
     },
     async ({ params }) => {
       const category = parseCategory(params.category);
       return { [category]: (await host.list())[category] };
     },
   );
+  const params = EXTENSION_PARAMS;
   app.get<{ Params: ExtensionRef }>(
-    '/extensions/:category/:name/metadata',
-    { ...read, schema: { tags, summary: 'What an extension is', params: EXTENSION_PARAMS } },
+    `${ONE}/metadata`,
+    { ...read, schema: { tags, summary: 'What an extension is', params, response: METADATA } },
     ({ params }) => host.metadata(params),
   );
   app.get<{ Params: ExtensionRef }>(
-    '/extensions/:category/:name/config',
+    `${ONE}/config`,
     {
       ...read,
-      schema: { tags, summary: 'The fields of its config form', params: EXTENSION_PARAMS },
+      schema: { tags, summary: 'The fields of its config form', params, response: CONFIG_FIELDS },
     },
     ({ params }) => host.configFields(params),
   );
-  app.get<{ Params: ExtensionRef }>(
-    '/extensions/:category/:name',
-    {
-      ...read,
-      schema: {
-        tags,
-        summary: 'State, versions, capabilities, instances',
-        params: EXTENSION_PARAMS,
-      },
-    },
-    ({ params }) => host.extension(params),
-  );
-  changeRoutes(app, host, audited);
 }
 
-function changeRoutes(app: FastifyInstance, host: ExtensionHost, audited: Audited): void {
+function installRoute(app: FastifyInstance, host: ExtensionHost, audit: AuditTrail): void {
   app.post(
     '/extensions',
     {
-      config: { may: MAY.administer },
-      bodyLimit: LIMITS.archiveBytes,
+      config: { may: MAY.administer, action: 'extension.install' },
       schema: {
         tags,
-        summary: 'Install or update an extension from a .tgz (multipart, field "archive")',
+        summary: 'Install or update an extension from a .tgz',
+        description: `Listed afterwards, not enabled. At most ${LIMITS.archiveBytes} bytes.`,
         consumes: ['multipart/form-data'],
+        response: { 201: json('What was installed', ref('Extension')) },
       },
     },
     async (request, reply) => {
-      const file = request.isMultipart() ? await request.file() : undefined;
-      if (file === undefined) {
-        throw new HostError('CALLER_INPUT_INVALID', 'The request carries no file', {
-          remedy: 'Send multipart/form-data with one file: curl -F archive=@extension.tgz …',
-          details: { field: 'archive' },
-        });
-      }
-      const view = await host.install(await file.toBuffer(), actorOf(request));
-      audited(request, 'extension.install', `${view.category}/${view.name}`);
+      const view = await host.install(await readArchiveField(request), actorOf(request));
+      audit.done(request, `${view.category}/${view.name}`, { version: view.version });
       return reply.code(201).send(view);
     },
   );
+}
+
+/** The bytes of the one file of a multipart body. @throws {HostError} `CALLER_INPUT_INVALID` */
+async function readArchiveField(request: FastifyRequest): Promise<Buffer> {
+  const invalid = (message: string, cause?: unknown): HostError =>
+    new HostError('CALLER_INPUT_INVALID', message, {
+      remedy: 'Send multipart/form-data with one file: curl -F archive=@extension.tgz …',
+      details: { field: 'archive' },
+      cause,
+    });
+  if (!request.isMultipart()) throw invalid('The request carries no file');
+  try {
+    const file = await request.file();
+    if (file === undefined) throw invalid('The request carries no file');
+    if (file.fieldname !== 'archive') {
+      throw invalid(`The file is in field "${file.fieldname.slice(0, 100)}", not in "archive"`);
+    }
+    return await file.toBuffer();
+  } catch (error) {
+    const { code = '' } = error as { code?: string };
+    if (error instanceof HostError || code.startsWith('FST_')) throw error;
+    // What is left is the parser's: a boundary that is missing, a part that breaks off.
+    throw invalid('The body is not valid multipart/form-data', error);
+  }
+}
+
+function changeRoutes(app: FastifyInstance, host: ExtensionHost, audit: AuditTrail): void {
   app.delete<{ Params: ExtensionRef }>(
-    '/extensions/:category/:name',
+    ONE,
     {
-      config: { may: MAY.administer },
-      schema: { tags, summary: 'Remove an installed extension', params: EXTENSION_PARAMS },
+      config: { may: MAY.administer, action: 'extension.remove' },
+      schema: {
+        tags,
+        summary: 'Remove an installed extension and what its instances stored',
+        params: EXTENSION_PARAMS,
+        response: { 204: NOTHING },
+      },
     },
     async (request, reply) => {
       await host.remove(request.params, actorOf(request));
-      audited(request, 'extension.remove', subject(request.params));
+      audit.done(request, subject(request.params));
       return reply.code(204).send();
     },
   );
   app.post<{ Params: ExtensionRef; Body: { generation: string } }>(
-    '/extensions/:category/:name/rollback',
+    `${ONE}/rollback`,
     {
-      config: { may: MAY.administer },
+      config: { may: MAY.administer, action: 'extension.rollback' },
       schema: {
         tags,
         summary: 'Run an older generation, or the newest again',
         params: EXTENSION_PARAMS,
-        body: {
-          type: 'object',
-          required: ['generation'],
-          additionalProperties: false,
-          properties: { generation: { type: 'string', pattern: '^[0-9a-f]{64}$' } },
-        },
+        body: ROLLBACK_BODY,
+        response: { 200: json('The extension', ref('Extension')) },
       },
     },
     async (request) => {
       const { params, body } = request;
       const view = await host.rollback(params, body.generation, actorOf(request));
-      audited(request, 'extension.rollback', subject(params), { generation: body.generation });
+      audit.done(request, subject(params), { generation: body.generation });
       return view;
     },
   );

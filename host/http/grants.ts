@@ -1,0 +1,58 @@
+// The JSON schema of grants: what an admin may send with `enable`, and what a view shows.
+
+/** A text of 1 to `maxLength` characters; `more` adds to its schema. */
+export function text(maxLength: number, more: object = {}): object {
+  return { type: 'string', minLength: 1, maxLength, ...more };
+}
+
+/** Grants an admin gives; what is left out is given as the manifest asks. */
+export const GRANTS = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    fetch: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['hosts'],
+      properties: { hosts: { type: 'array', maxItems: 50, items: text(260) } },
+    },
+    lan: {
+      type: 'array',
+      maxItems: 20,
+      description: 'Private ranges that this instance may reach: only an admin can add these',
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['cidr', 'reason'],
+        properties: {
+          cidr: text(50, { pattern: '^[0-9a-fA-F.:]+/\\d{1,3}$' }),
+          reason: text(500),
+          http: { type: 'boolean', description: 'Plain http is allowed towards this range' },
+          ports: {
+            type: 'array',
+            maxItems: 50,
+            items: { type: 'integer', minimum: 1, maximum: 65_535 },
+          },
+        },
+      },
+    },
+    storage: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['quotaBytes'],
+      properties: { quotaBytes: { type: 'integer', minimum: 1 } },
+    },
+    events: { type: 'array', maxItems: 200, items: text(100) },
+    webhook: { type: 'boolean' },
+    schedule: {
+      type: 'array',
+      maxItems: 20,
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['name', 'cron'],
+        properties: { name: text(64), cron: text(100) },
+      },
+    },
+  },
+} as const;

@@ -1,0 +1,205 @@
+// JSON schemas of what goes out, for /openapi.json: nothing is checked or serialised by them at run time,
+// tests hold real replies against them.
+
+import { STATUS_BY_CODE } from './problems.ts';
+import { ROLES } from './auth.ts';
+import { GRANTS } from './grants.ts';
+import { list, object } from './answers.ts';
+
+const string = { type: 'string' } as const;
+const boolean = { type: 'boolean' } as const;
+const time = { type: 'string', format: 'date-time', description: 'ISO 8601 UTC' } as const;
+const anything = { type: 'object', additionalProperties: true } as const;
+
+const PROBLEM = {
+  $id: 'Problem',
+  description: 'RFC 9457 problem details. "code" is stable and starts with who must act.',
+  ...object(
+    {
+      type: string,
+      title: string,
+      status: { type: 'integer' },
+      detail: string,
+      code: { type: 'string', enum: Object.keys(STATUS_BY_CODE) },
+      remedy: { type: 'string', description: 'What to do about it' },
+      callId: string,
+      details: anything,
+    },
+    ['remedy', 'callId', 'details'],
+  ),
+};
+
+const FAILURE = {
+  $id: 'Failure',
+  description: 'What went wrong, outside of a reply of its own',
+  ...object({ code: string, message: string, remedy: string, details: anything }, [
+    'remedy',
+    'details',
+  ]),
+};
+
+const GRANTS_GIVEN = { $id: 'Grants', description: 'Asked for, or given', ...GRANTS };
+
+const RECEIPT = {
+  $id: 'Receipt',
+  description: 'What a call cost',
+  ...object({
+    wallMs: { type: 'number' },
+    queueMs: { type: 'number' },
+    cpuMs: { type: 'number' },
+    heapPeakBytes: { type: 'integer' },
+    generation: string,
+    capabilities: {
+      type: 'object',
+      additionalProperties: object({
+        calls: { type: 'integer' },
+        bytesOut: { type: 'integer' },
+        bytesIn: { type: 'integer' },
+        denied: { type: 'integer' },
+      }),
+    },
+  }),
+};
+
+const INSTANCE = {
+  $id: 'Instance',
+  description: 'An extension with one config and the grants of an admin',
+  ...object({
+    instance: string,
+    state: {
+      type: 'string',
+      enum: [
+        'disabled',
+        'starting',
+        'running',
+        'idle',
+        'failed',
+        'quarantined',
+        'waiting-for-grant',
+      ],
+    },
+    enabled: boolean,
+    trusted: boolean,
+    generation: { type: ['string', 'null'] },
+    grants: { oneOf: [{ $ref: 'Grants#' }, { type: 'null' }] },
+    missingGrants: { $ref: 'Grants#' },
+    config: { ...anything, description: 'Secrets read "********"' },
+    configVersion: { type: 'integer' },
+    lastError: { oneOf: [{ $ref: 'Failure#' }, { type: 'null' }] },
+    callsRunning: { type: 'integer' },
+  }),
+};
+
+const EXTENSION = {
+  $id: 'Extension',
+  ...object(
+    {
+      category: string,
+      name: string,
+      displayName: string,
+      description: string,
+      author: string,
+      version: string,
+      type: string,
+      shipped: boolean,
+      state: { type: 'string', enum: ['ready', 'broken', 'enabled'] },
+      requested: { $ref: 'Grants#' },
+      reason: string,
+      handlers: list(string),
+      actions: list(string),
+      pages: list(string),
+      generations: list(object({ generation: string, version: string, at: time })),
+      problems: list(
+        object(
+          {
+            file: string,
+            line: { type: 'integer', description: 'From 1; 0 when there is no place' },
+            column: { type: 'integer' },
+            message: string,
+            lineText: string,
+            remedy: string,
+          },
+          ['lineText', 'remedy'],
+        ),
+      ),
+      instances: list({ $ref: 'Instance#' }),
+    },
+    ['reason'],
+  ),
+};
+
+const CALL = {
+  $id: 'Call',
+  description: 'What is kept of a call; input, result and requests only when one is asked for',
+  ...object(
+    {
+      callId: string,
+      instance: { type: 'string', description: 'category/name/instance' },
+      handler: string,
+      actor: string,
+      startedAt: time,
+      state: { type: 'string', enum: ['running', 'done', 'failed'] },
+      error: { $ref: 'Failure#' },
+      receipt: { $ref: 'Receipt#' },
+      input: {},
+      result: {},
+      requests: list({}),
+      replayOf: string,
+    },
+    ['error', 'receipt', 'input', 'result', 'requests', 'replayOf'],
+  ),
+};
+
+const OUTCOME = {
+  $id: 'Outcome',
+  ...object({
+    callId: string,
+    result: { description: "The handler's own JSON" },
+    receipt: { $ref: 'Receipt#' },
+  }),
+};
+
+const TOKEN = {
+  $id: 'Token',
+  ...object({
+    id: string,
+    name: string,
+    role: { type: 'string', enum: ROLES },
+    createdAt: time,
+    expiresAt: { type: ['string', 'null'], description: 'ISO 8601 UTC; null: never' },
+  }),
+};
+
+const AUDIT_ENTRY = {
+  $id: 'AuditEntry',
+  ...object(
+    {
+      id: { type: 'integer' },
+      at: time,
+      actor: { type: 'string', description: 'Id of a token, or an address that had none' },
+      role: string,
+      action: string,
+      subject: string,
+      outcome: {
+        type: 'string',
+        description: 'done, unauthenticated, forbidden, rate-limited, or the code of a failure',
+      },
+      details: anything,
+    },
+    ['details'],
+  ),
+};
+
+/** Added to the server, so that routes and OpenAPI refer to them by name. */
+export const SHARED_REPLIES = [
+  PROBLEM,
+  FAILURE,
+  GRANTS_GIVEN,
+  RECEIPT,
+  INSTANCE,
+  EXTENSION,
+  CALL,
+  OUTCOME,
+  TOKEN,
+  AUDIT_ENTRY,
+] as const;

@@ -155,7 +155,9 @@ function networkFailure(error: unknown, what: string): unknown {
 function wrongAddress({ status, headers, text }: RemoteReply, what: string): unknown {
   const isPage = (status === 404 || status === 410) && /^\s*</.test(text);
   if (!isPage && (status < 300 || status > 399)) return undefined;
-  const found = isPage ? 'an HTML page' : `a redirect to "${headers.get('location') ?? ''}"`;
+  // Its host alone: the rest of a Location may repeat what was sent.
+  const to = URL.parse(headers.get('location') ?? '')?.host ?? 'another path';
+  const found = isPage ? 'an HTML page' : `a redirect to ${to}`;
   return fail('invalid_response', `${what} answered ${status} with ${found}`, {
     remedy: 'Check the address and port in the configuration: the API is not there',
   });

@@ -64,6 +64,11 @@ export const LIMITS = {
   /** A response body up to this many bytes travels inside the reply. */
   inlineBodyBytes: 64 * KIB,
 
+  /** MiB of writable memory a child may map; V8 reserves about 2 GiB before it runs. The RSS look is closer. */
+  childDataMiB: 8_192,
+  /** Files a cell and a builder may have open: Node itself has about 25, a build opens many at a time. */
+  cellFiles: 256,
+  builderFiles: 4_096,
   /** Milliseconds between two looks at a busy cell (RSS, CPU, silence). */
   watchMs: 50,
   /** Milliseconds a cell may stay silent past the CPU limit of a turn before it is killed. */

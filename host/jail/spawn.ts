@@ -4,6 +4,10 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 
+import { readKernelPowers } from './kernel.ts';
+import type { KernelPowers } from './kernel.ts';
+import { createPlan } from './plan.ts';
+
 /** The folder that holds host, sdk, plugins and node_modules. */
 export const APP_FOLDER = join(import.meta.dirname, '..', '..');
 
@@ -23,12 +27,30 @@ const CODE = ['host', 'sdk', 'node_modules', 'package.json'];
 /** isolated-vm's loader looks here to tell two C libraries apart. */
 const SYSTEM = ['/etc/alpine-release'];
 
+const LAUNCHER = join(import.meta.dirname, 'launch.cjs');
+
 /**
- * Starts a child under Node's permission model, with an empty environment and fd 3 as its only pipe.
+ * Starts a child inside the walls that this machine has, with an empty environment and fd 3 as its only
+ * pipe. Node's permission model is the innermost wall, and the only one where there is no other.
  *
  * Native addons stay allowed: isolated-vm is one. stdout and stderr are pipes that the parent reads.
  */
-export function spawnChild({ main, read, mayStartProcesses }: ChildSpec): ChildProcess {
+export function spawnChild(
+  spec: ChildSpec,
+  kernel: KernelPowers = readKernelPowers(),
+): ChildProcess {
+  const [program = process.execPath, ...args] = decideCommand(spec, kernel);
+  return spawn(program, args, {
+    cwd: APP_FOLDER,
+    env: {},
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+  });
+}
+
+function decideCommand(
+  { main, read, mayStartProcesses }: ChildSpec,
+  kernel: KernelPowers,
+): readonly string[] {
   const readable = [...CODE.map((name) => join(APP_FOLDER, name)), ...SYSTEM, ...read];
   const flags = [
     '--permission',
@@ -39,10 +61,13 @@ export function spawnChild({ main, read, mayStartProcesses }: ChildSpec): ChildP
     '--no-warnings',
     // A cell's own heap holds frames only; guests have heaps of their own.
     '--max-old-space-size=256',
+    // The machine's own configuration lies outside of what a child may read.
+    '--openssl-config=/dev/null',
   ];
-  return spawn(process.execPath, [...flags, main], {
-    cwd: APP_FOLDER,
-    env: {},
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-  });
+  const command = [process.execPath, ...flags, main];
+  // esbuild finds node_modules by listing the folder that holds it.
+  const list = mayStartProcesses ? [APP_FOLDER] : [];
+  const plan = createPlan(kernel, { read: readable, list, mayStartProcesses, command });
+  if (plan === undefined) return command;
+  return [process.execPath, '--no-warnings', LAUNCHER, JSON.stringify(plan)];
 }

@@ -7,6 +7,7 @@ import { UsageError } from './usage.ts';
 import type { Command } from './usage.ts';
 import { check } from './check.ts';
 import { dev } from './dev.ts';
+import { doctor } from './doctor.ts';
 import { create } from './new.ts';
 import { pack } from './pack.ts';
 import { call, install, logs, replay } from './remote.ts';
@@ -24,6 +25,7 @@ const COMMANDS: readonly Command[] = [
   call,
   logs,
   replay,
+  doctor,
 ];
 
 const [name = 'help', ...args] = process.argv.slice(2);

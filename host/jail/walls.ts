@@ -1,0 +1,84 @@
+// Which walls hold on this machine: starts a child confined as a cell is and lets it try every denied
+// action. Says what it saw, nothing else: a wall that is absent is called absent.
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { HostError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { spawnChild } from './spawn.ts';
+
+/** One thing that a cell must not be able to do. */
+export type Wall = {
+  readonly promise: string;
+  readonly held: boolean;
+  /** What holds it here, or what is missing. */
+  readonly layer: string;
+};
+
+/** Tried in this order; the layer that refuses it when it is refused. */
+const LAYERS: Readonly<Record<string, string>> = {
+  'read a file of the system': 'permission model',
+  'read the environment of the host': 'permission model',
+  'read the data folder of the host': 'permission model',
+  'write a file': 'permission model',
+  'open a database': 'permission model',
+  'start a process': 'permission model',
+  'find a secret in its own environment': 'empty environment',
+  'connect over TCP': 'permission model',
+  'send over UDP': 'permission model',
+  'signal the host': 'none: needs the OS jail',
+};
+
+/** Tries every denied action from inside. @throws {HostError} `HOST_INTERNAL` when the child says nothing */
+export async function probeWalls(): Promise<Wall[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'cofferdam-walls-'));
+  const server = createServer((socket) => socket.destroy());
+  try {
+    await writeFile(join(folder, 'canary'), 'x');
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const results = await ask({ port, hostPid: process.pid, folder });
+    return Object.entries(LAYERS).map(([promise, layer]) => {
+      const held = results[promise] === false;
+      return { promise, held, layer: held ? layer : 'none' };
+    });
+  } finally {
+    server.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function ask(target: object): Promise<Readonly<Record<string, unknown>>> {
+  const child = spawnChild({
+    main: join(import.meta.dirname, 'probe.ts'),
+    read: [],
+    mayStartProcesses: false,
+  });
+  const pipe = child.stdio[3] as Socket;
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const timer = setTimeout(() => child.kill('SIGKILL'), LIMITS.cellStartMs);
+    pipe.on('data', (bytes: Buffer) => {
+      text += bytes.toString();
+    });
+    // Its end is reported by `exit`, with what it has said until then.
+    pipe.on('error', () => undefined);
+    pipe.write(`${JSON.stringify(target)}\n`);
+    child.once('exit', () => {
+      clearTimeout(timer);
+      try {
+        resolve(JSON.parse(text) as Record<string, unknown>);
+      } catch (error) {
+        reject(
+          new HostError('HOST_INTERNAL', 'The probe of the walls ended without an answer', {
+            cause: error,
+          }),
+        );
+      }
+    });
+  });
+}

@@ -11,6 +11,7 @@ import type { Platform, PlatformScript } from './build.ts';
 import { SCRIPT_OPTIONS } from './bundle.ts';
 
 const GUEST = join(dirname(import.meta.dirname), 'guest');
+const MODULES = join(dirname(dirname(import.meta.dirname)), 'node_modules');
 
 /** zod carries error texts in fifty languages; only English is ever used here: 380 KB less. */
 const englishOnly: Plugin = {
@@ -43,6 +44,8 @@ async function compile(entry: string, filename: string): Promise<PlatformScript>
     minifyWhitespace: true,
     minifySyntax: true,
     mainFields: ['module', 'main'],
+    // The jail lets nobody list the folders above, where esbuild would look for node_modules.
+    nodePaths: [MODULES],
     plugins: [englishOnly],
   });
   const code = outputFiles[0]?.text.trimEnd() ?? '';

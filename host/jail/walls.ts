@@ -19,18 +19,18 @@ export type Wall = {
   readonly layer: string;
 };
 
-/** Tried in this order; the layer that refuses it when it is refused. */
+/** Tried in this order; what refuses it when it is refused. */
 const LAYERS: Readonly<Record<string, string>> = {
-  'read a file of the system': 'permission model',
-  'read the environment of the host': 'permission model',
-  'read the data folder of the host': 'permission model',
-  'write a file': 'permission model',
-  'open a database': 'permission model',
-  'start a process': 'permission model',
+  'read a file of the system': 'Landlock, permission model',
+  'read the environment of the host': 'Landlock, permission model',
+  'read the data folder of the host': 'Landlock, permission model',
+  'write a file': 'Landlock, permission model',
+  'open a database': 'Landlock',
+  'start a process': 'Landlock, permission model',
   'find a secret in its own environment': 'empty environment',
-  'connect over TCP': 'permission model',
-  'send over UDP': 'permission model',
-  'signal the host': 'none: needs the OS jail',
+  'connect over TCP': 'seccomp, Landlock, permission model',
+  'send over UDP': 'seccomp, permission model',
+  'signal the host': 'Landlock',
 };
 
 /** Tries every denied action from inside. @throws {HostError} `HOST_INTERNAL` when the child says nothing */

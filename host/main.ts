@@ -12,9 +12,11 @@ import { BUILDER_MAIN, createBuilder } from './build/builder.ts';
 import { packPlatform } from './build/messages.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { CELL_MAIN } from './cells/cell.ts';
-import { Supervisor } from './cells/supervisor.ts';
+import { Supervisor, UNTRUSTED_CELL } from './cells/supervisor.ts';
 import { closeHttp, createHttpServer } from './http/server.ts';
 import { APP_FOLDER, spawnChild } from './jail/spawn.ts';
+import { createWallCheck } from './jail/walls.ts';
+import type { WallCheck } from './jail/walls.ts';
 import { createEndow } from './lifecycle/endow.ts';
 import { createEvictor } from './lifecycle/evict.ts';
 import { createExtensionHost } from './lifecycle/extension-host.ts';
@@ -126,7 +128,11 @@ export async function runHost(
 }
 
 type Publish = (change: Omit<StateChange, 'at'>) => void;
-type Children = { readonly builder: Builder; readonly supervisor: Supervisor };
+type Children = {
+  readonly builder: Builder;
+  readonly supervisor: Supervisor;
+  readonly walls: WallCheck;
+};
 
 /** The clock of the host. */
 const nowMs = (): number => Date.now();
@@ -145,8 +151,12 @@ function startChildren(settings: Settings, publish: Publish): Children {
     modulesFor: (folder) =>
       folder.startsWith(SHIPPED_ROOT) ? [join(APP_FOLDER, 'node_modules')] : [],
   });
+  const walls = createWallCheck();
   let platform: Promise<Buffer> | undefined;
   const supervisor = new Supervisor({
+    admit: async (key) => {
+      if (key.startsWith(UNTRUSTED_CELL) && !settings.allowUnjailed) await walls.assertHeld();
+    },
     spawnCell: () => spawnChild({ main: CELL_MAIN, read: [], mayStartProcesses: false }),
     platform: () => (platform ??= builder.buildPlatform().then(packPlatform)),
     nowMs,
@@ -154,7 +164,7 @@ function startChildren(settings: Settings, publish: Publish): Children {
       publish({ type: `cell.${type}`, subject: String(pid), data: { ...end } }),
   });
   supervisor.warm();
-  return { builder, supervisor };
+  return { builder, supervisor, walls };
 }
 
 /** Everything the running host is made of. */
@@ -218,10 +228,28 @@ function createParts(
     nowMs,
     isDraining: () => state.draining,
     publish,
-    readiness: async () => ({
-      ready: !state.draining,
-      checks: { store: 'sqlite', cells: supervisor.pids.length },
-    }),
+    readiness: () => readiness(settings, given),
+  };
+}
+
+/** What `/readyz` shows. */
+async function readiness(
+  { allowUnjailed }: Settings,
+  {
+    state,
+    children,
+  }: { readonly state: { readonly draining: boolean }; readonly children: Children },
+): ReturnType<HostParts['readiness']> {
+  const { supervisor, walls } = children;
+  return {
+    ready: !state.draining,
+    checks: {
+      store: 'sqlite',
+      cells: supervisor.pids.length,
+      // Promises of the OS jail that this machine does not keep.
+      wallsNotHeld: await walls.open(),
+      unjailedAllowed: allowUnjailed,
+    },
   };
 }
 

@@ -16,8 +16,13 @@ export type SupervisorPowers = {
   /** The platform payload for `Cell.greet`. */
   readonly platform: () => Promise<Buffer>;
   readonly nowMs: () => number;
+  /** Throws when code of that key may not run on this machine. */
+  readonly admit?: (key: string) => Promise<void>;
   readonly onCell: (event: { type: 'started' | 'killed'; pid: number; end?: CellEnd }) => void;
 };
+
+/** Keys of cells that run what nobody trusts: `own:<category>/<name>`. */
+export const UNTRUSTED_CELL = 'own:';
 
 /** The key of the cell that trusted extensions share; any other key is a cell of its own. */
 export const TRUSTED_CELL = 'trusted';
@@ -56,6 +61,7 @@ export class Supervisor {
    */
   async acquire(key: string): Promise<Cell> {
     if (this.#stopped) throw new HostError('HOST_DRAINING', 'The host is shutting down');
+    await this.#powers.admit?.(key);
     const known = this.#byKey.get(key);
     if (known !== undefined) {
       const cell = await known.catch(() => undefined);

@@ -82,3 +82,39 @@ function ask(target: object): Promise<Readonly<Record<string, unknown>>> {
     });
   });
 }
+
+/** What this machine's walls allow: tried once, when it is first asked. */
+export type WallCheck = {
+  /** Promises that do not hold; empty when all do. */
+  open(): Promise<readonly string[]>;
+  /** @throws {HostError} `HOST_UNJAILED` naming the promises that do not hold */
+  assertHeld(): Promise<void>;
+};
+
+/** Tries the walls of this machine at most once. */
+export function createWallCheck(probe: () => Promise<readonly Wall[]> = probeWalls): WallCheck {
+  let tried: Promise<readonly string[]> | undefined;
+  const open = (): Promise<readonly string[]> => {
+    tried ??= probe().then((walls) =>
+      walls.filter(({ held }) => !held).map(({ promise }) => promise),
+    );
+    return tried;
+  };
+  return {
+    open,
+    async assertHeld() {
+      const promises = await open();
+      if (promises.length === 0) return;
+      const list = promises.join(', ');
+      throw new HostError(
+        'HOST_UNJAILED',
+        `Untrusted code is not run on this machine: a cell could ${list}`,
+        {
+          remedy:
+            'Run "npx cofferdam doctor" to see what is missing, or set COFFERDAM_ALLOW_UNJAILED=1 to run it all the same',
+          details: { notHeld: promises },
+        },
+      );
+    },
+  };
+}

@@ -6,7 +6,7 @@ import { Runner } from '../broker/runner.ts';
 import type { RunnerEvents, RunOutcome, RunRequest } from '../broker/runner.ts';
 import type { CapabilityTable } from '../capabilities/capability.ts';
 import type { Cell } from '../cells/cell.ts';
-import { TRUSTED_CELL } from '../cells/supervisor.ts';
+import { TRUSTED_CELL, UNTRUSTED_CELL } from '../cells/supervisor.ts';
 import type { Supervisor } from '../cells/supervisor.ts';
 import { HostError } from '../errors.ts';
 import type { ErrorData } from '../errors.ts';
@@ -190,7 +190,8 @@ export class Instance {
 
   /** A cell for this instance: trusted ones share one until they misbehave. */
   #cellKey(): string {
-    return this.#trusted && !this.#struck ? TRUSTED_CELL : `own:${this.#extension}`;
+    if (this.#trusted) return this.#struck ? `aside:${this.#extension}` : TRUSTED_CELL;
+    return UNTRUSTED_CELL + this.#extension;
   }
 
   async #open(compiled: Compiled): Promise<Hot> {

@@ -2,7 +2,7 @@
 
 import { Runner } from '../broker/runner.ts';
 import type { Bundle } from '../build/build.ts';
-import { TRUSTED_CELL } from '../cells/supervisor.ts';
+import { TRUSTED_CELL, UNTRUSTED_CELL } from '../cells/supervisor.ts';
 import type { Supervisor } from '../cells/supervisor.ts';
 import { HostError } from '../errors.ts';
 import type { Manifest } from '../../sdk/manifest.ts';
@@ -56,7 +56,7 @@ export class Probe {
     { bundle, manifest }: Pick<Compiled, 'bundle' | 'manifest'>,
     ask: (runner: Runner) => Promise<T>,
   ): Promise<T> {
-    const key = subject.trusted ? TRUSTED_CELL : `own:${subject.extension}`;
+    const key = subject.trusted ? TRUSTED_CELL : UNTRUSTED_CELL + subject.extension;
     const cell = await this.#supervisor.acquire(key);
     const { cpuMs, memoryMiB } = decideLimits(manifest);
     const runner = new Runner({

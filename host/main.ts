@@ -153,12 +153,19 @@ function startChildren(settings: Settings, publish: Publish): Children {
   });
   const walls = createWallCheck();
   let platform: Promise<Buffer> | undefined;
+  let program = '';
+  const buildPlatform = async (): Promise<Buffer> => {
+    const built = await builder.buildPlatform();
+    program = built.cell;
+    return packPlatform(built);
+  };
   const supervisor = new Supervisor({
     admit: async (key) => {
       if (key.startsWith(UNTRUSTED_CELL) && !settings.allowUnjailed) await walls.assertHeld();
     },
-    spawnCell: () => spawnChild({ main: CELL_MAIN, read: [], mayStartProcesses: false }),
-    platform: () => (platform ??= builder.buildPlatform().then(packPlatform)),
+    // A cell starts after its platform has been built, so the program is there.
+    spawnCell: () => spawnChild({ main: CELL_MAIN, program, read: [], mayStartProcesses: false }),
+    platform: () => (platform ??= buildPlatform()),
     nowMs,
     onCell: ({ type, pid, end }) =>
       publish({ type: `cell.${type}`, subject: String(pid), data: { ...end } }),

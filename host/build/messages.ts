@@ -47,16 +47,20 @@ export function unpackResult(payload: Buffer): BuildResult {
 }
 
 /** Packs the platform; the same payload greets a cell. */
-export function packPlatform({ platform, schema }: Platform): Buffer {
-  return packBlocks([platform.code, platform.cachedData, schema.code, schema.cachedData]);
+export function packPlatform({ platform, schema, cell }: Platform): Buffer {
+  return packBlocks([platform.code, platform.cachedData, schema.code, schema.cachedData, cell]);
 }
 
 /** Undoes `packPlatform`. */
 export function unpackPlatform(payload: Buffer): Platform {
-  const [code, cache, schemaCode, schemaCache] = unpackBlocks(payload);
+  const [code, cache, schemaCode, schemaCache, cell] = unpackBlocks(payload);
   const script = (text: Buffer | undefined, data: Buffer | undefined): Platform['platform'] => ({
     code: String(text),
     cachedData: Buffer.from(data ?? []),
   });
-  return { platform: script(code, cache), schema: script(schemaCode, schemaCache) };
+  return {
+    platform: script(code, cache),
+    schema: script(schemaCode, schemaCache),
+    cell: String(cell ?? ''),
+  };
 }

@@ -10,6 +10,7 @@ import type { Plugin } from 'esbuild';
 import type { Platform, PlatformScript } from './build.ts';
 import { SCRIPT_OPTIONS } from './bundle.ts';
 
+const CELL_MAIN = join(dirname(import.meta.dirname), 'sandbox', 'main.ts');
 const GUEST = join(dirname(import.meta.dirname), 'guest');
 const MODULES = join(dirname(dirname(import.meta.dirname)), 'node_modules');
 
@@ -24,13 +25,31 @@ const englishOnly: Plugin = {
   },
 };
 
-/** Builds the platform script and the schema script. */
+/** Builds the platform script, the schema script and the program of a cell. */
 export async function buildPlatform(): Promise<Platform> {
-  const [platform, schema] = await Promise.all([
+  const [platform, schema, cell] = await Promise.all([
     compile('main.ts', 'cofferdam:platform'),
     compile('schema.ts', 'cofferdam:schema'),
+    bundleCell(),
   ]);
-  return { platform, schema };
+  return { platform, schema, cell };
+}
+
+async function bundleCell(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [CELL_MAIN],
+    outfile: 'cell.cjs',
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'cjs',
+    // isolated-vm is a native addon: the cell loads it from node_modules.
+    packages: 'external',
+    minifyWhitespace: true,
+    minifySyntax: true,
+    logLevel: 'silent',
+  });
+  return outputFiles[0]?.text.trimEnd() ?? '';
 }
 
 async function compile(entry: string, filename: string): Promise<PlatformScript> {

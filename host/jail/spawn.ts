@@ -15,6 +15,8 @@ export const APP_FOLDER = join(import.meta.dirname, '..', '..');
 export type ChildSpec = {
   /** Its entry file */
   readonly main: string;
+  /** Its code as one CommonJS text, when it need not be loaded from `main` file by file */
+  readonly program?: string;
   /** Files and folders it may read besides the product's own code. */
   readonly read: readonly string[];
   /** The builder starts esbuild; a cell starts nothing. */
@@ -48,7 +50,7 @@ export function spawnChild(
 }
 
 function decideCommand(
-  { main, read, mayStartProcesses }: ChildSpec,
+  { main, program = '', read, mayStartProcesses }: ChildSpec,
   kernel: KernelPowers,
 ): readonly string[] {
   const readable = [...CODE.map((name) => join(APP_FOLDER, name)), ...SYSTEM, ...read];
@@ -64,7 +66,8 @@ function decideCommand(
     // The machine's own configuration lies outside of what a child may read.
     '--openssl-config=/dev/null',
   ];
-  const command = [process.execPath, ...flags, main];
+  const code = program === '' ? [main] : ['--input-type=commonjs', '--eval', program];
+  const command = [process.execPath, ...flags, ...code];
   // esbuild finds node_modules by listing the folder that holds it.
   const list = mayStartProcesses ? [APP_FOLDER] : [];
   const plan = createPlan(kernel, { read: readable, list, mayStartProcesses, command });

@@ -25,10 +25,19 @@ export type Storage = {
     prefix: string,
     options?: { after?: string; limit?: number },
   ): Promise<{ key: string; value: T }[]>;
-  /** Writes only when the stored value equals `expected` (`null`: only when absent). */
-  compareAndSet(key: string, expected: Json, value: Json): Promise<boolean>;
-  /** Adds to an integer (absent = 0) and returns the sum. */
-  increment(key: string, by?: number): Promise<number>;
+  /**
+   * Writes only when the stored value equals `expected` (`null`: only when absent).
+   *
+   * What is written lives as `options.ttlMs` says, for ever without it.
+   */
+  compareAndSet(
+    key: string,
+    expected: Json,
+    value: Json,
+    options?: { ttlMs?: number },
+  ): Promise<boolean>;
+  /** Adds to an integer (absent = 0) and returns the sum, which lives as `options.ttlMs` says. */
+  increment(key: string, by?: number, options?: { ttlMs?: number }): Promise<number>;
 };
 
 /** What is known of the call that runs. */

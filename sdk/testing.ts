@@ -72,6 +72,11 @@ function createLog(logs: LogEntry[]): Log {
 /** Storage over a map, with the semantics that the SDK documents. */
 export function createStorage(values: Map<string, Json>, now: () => number): Storage {
   const expiries = new Map<string, number>();
+  const write = (key: string, value: Json, options?: { ttlMs?: number }): void => {
+    values.set(key, structuredClone(value));
+    if (options?.ttlMs === undefined) expiries.delete(key);
+    else expiries.set(key, now() + options.ttlMs);
+  };
   const read = (key: string): Json => {
     if ((expiries.get(key) ?? Infinity) <= now()) values.delete(key);
     return values.get(key) ?? null;
@@ -82,9 +87,7 @@ export function createStorage(values: Map<string, Json>, now: () => number): Sto
       return structuredClone(read(key)) as T | null;
     },
     async set(key, value, options) {
-      values.set(key, structuredClone(value));
-      if (options?.ttlMs === undefined) expiries.delete(key);
-      else expiries.set(key, now() + options.ttlMs);
+      write(key, value, options);
     },
     async delete(key) {
       return values.delete(key);
@@ -100,14 +103,14 @@ export function createStorage(values: Map<string, Json>, now: () => number): Sto
         .slice(0, options?.limit ?? 100)
         .map((key) => ({ key, value: structuredClone(read(key)) as T }));
     },
-    async compareAndSet(key, expected, value) {
+    async compareAndSet(key, expected, value, options) {
       if (JSON.stringify(read(key)) !== JSON.stringify(expected)) return false;
-      values.set(key, structuredClone(value));
+      write(key, value, options);
       return true;
     },
-    async increment(key, by = 1) {
+    async increment(key, by = 1, options) {
       const sum = Number(read(key) ?? 0) + by;
-      values.set(key, sum);
+      write(key, sum, options);
       return sum;
     },
   };

@@ -9,14 +9,10 @@ import type { Store } from '../store/store.ts';
 import type { Capability } from './capability.ts';
 
 const key = z.string().min(1).max(LIMITS.storageKeyChars);
+const ttlMs = z.int().min(1).max(LIMITS.storageTtlMs).optional();
 const request = z.discriminatedUnion('op', [
   z.object({ op: z.literal('get'), key }),
-  z.object({
-    op: z.literal('set'),
-    key,
-    value: z.json(),
-    ttlMs: z.int().min(1).max(LIMITS.storageTtlMs).optional(),
-  }),
+  z.object({ op: z.literal('set'), key, value: z.json(), ttlMs }),
   z.object({ op: z.literal('delete'), key }),
   z.object({
     op: z.literal('list'),
@@ -24,8 +20,8 @@ const request = z.discriminatedUnion('op', [
     after: z.string().max(LIMITS.storageKeyChars).default(''),
     limit: z.int().min(1).max(LIMITS.storageListMax).default(100),
   }),
-  z.object({ op: z.literal('compareAndSet'), key, expected: z.json(), value: z.json() }),
-  z.object({ op: z.literal('increment'), key, by: z.int().default(1) }),
+  z.object({ op: z.literal('compareAndSet'), key, expected: z.json(), value: z.json(), ttlMs }),
+  z.object({ op: z.literal('increment'), key, by: z.int().default(1), ttlMs }),
 ]);
 
 type Powers = {
@@ -43,8 +39,14 @@ export function createStorage({ store, instance, quotaBytes, nowMs }: Powers): C
       remedy: `Delete what is not needed, or ask for more than ${quotaBytes} bytes in manifest.json`,
       details: { quotaBytes },
     });
-  const update = async (name: string, change: (current: unknown) => unknown): Promise<boolean> => {
-    const done = await store.updateValue(instance, name, { nowMs: nowMs(), quotaBytes, change });
+  const expiry = (ttl: number | undefined): number | null =>
+    ttl === undefined ? null : nowMs() + ttl;
+  const update = async (
+    asked: { readonly key: string; readonly ttlMs?: number | undefined },
+    change: (current: unknown) => unknown,
+  ): Promise<boolean> => {
+    const bounds = { nowMs: nowMs(), quotaBytes, expiresMs: expiry(asked.ttlMs) };
+    const done = await store.updateValue(instance, asked.key, { ...bounds, change });
     if (done === 'over-quota') throw overQuota();
     return done === 'changed';
   };
@@ -55,9 +57,10 @@ export function createStorage({ store, instance, quotaBytes, nowMs }: Powers): C
       case 'get':
         return { value: await store.value(instance, asked.key, nowMs()) };
       case 'set': {
-        const expiresMs = asked.ttlMs === undefined ? null : nowMs() + asked.ttlMs;
+        const expiresMs = expiry(asked.ttlMs);
         const entry = { key: asked.key, value: bounded(asked.value), expiresMs };
-        if (!(await store.putValue(instance, entry, quotaBytes))) throw overQuota();
+        const bounds = { nowMs: nowMs(), quotaBytes };
+        if (!(await store.putValue(instance, entry, bounds))) throw overQuota();
         return { value: null };
       }
       case 'delete':
@@ -71,11 +74,11 @@ export function createStorage({ store, instance, quotaBytes, nowMs }: Powers): C
         const next = bounded(value);
         const same = (current: unknown): unknown =>
           canonical(current) === canonical(expected) ? next : undefined;
-        return { value: await update(asked.key, same) };
+        return { value: await update(asked, same) };
       }
       case 'increment': {
         let sum = 0;
-        await update(asked.key, (current) => {
+        await update(asked, (current) => {
           sum = addInteger(asked.key, current, asked.by);
           return sum;
         });

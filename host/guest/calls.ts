@@ -162,9 +162,10 @@ function createStorage(id: number): Record<string, unknown> {
     set: (key: string, value: unknown, options?: object) => ask('set', { key, value, ...options }),
     delete: (key: string) => ask('delete', { key }),
     list: (prefix: string, options?: object) => ask('list', { prefix, ...options }),
-    compareAndSet: (key: string, expected: unknown, value: unknown) =>
-      ask('compareAndSet', { key, expected, value }),
-    increment: (key: string, by?: number) => ask('increment', { key, by: by ?? 1 }),
+    compareAndSet: (key: string, expected: unknown, value: unknown, options?: object) =>
+      ask('compareAndSet', { key, expected, value, ...options }),
+    increment: (key: string, by?: number, options?: object) =>
+      ask('increment', { key, by: by ?? 1, ...options }),
   };
 }
 

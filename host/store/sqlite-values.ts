@@ -4,7 +4,13 @@ import type { Sql } from './sql.ts';
 import type { Store } from './store.ts';
 
 type Values = Pick<Store, 'value' | 'putValue' | 'removeValue' | 'values' | 'updateValue'>;
-type Put = { key: string; text: string; expiresMs: number | null; quotaBytes: number };
+type Put = {
+  key: string;
+  text: string;
+  expiresMs: number | null;
+  nowMs: number;
+  quotaBytes: number;
+};
 
 /** The storage part of the store. */
 export function createValues(sql: Sql): Values {
@@ -17,13 +23,17 @@ export function createValues(sql: Sql): Values {
     );
     return row === undefined ? null : JSON.parse(String(row['value']));
   };
-  const put = (run: Run, instance: string, { key, text, expiresMs, quotaBytes }: Put): boolean => {
+  const put = (run: Run, instance: string, entry: Put): boolean => {
+    const { key, text, expiresMs, nowMs, quotaBytes } = entry;
     const bytes = Buffer.byteLength(key) + Buffer.byteLength(text);
     const row = sql.get(
-      'SELECT coalesce(sum(bytes), 0) AS bytes FROM stored WHERE instance = ? AND key <> ?',
-      instance,
-      key,
+      `SELECT coalesce(sum(bytes) FILTER (WHERE expires_ms IS NULL OR expires_ms > ?), 0) AS bytes,
+       count(*) FILTER (WHERE expires_ms <= ?) AS expired FROM stored WHERE instance = ? AND key <> ?`,
+      ...[nowMs, nowMs, instance, key],
     );
+    if (Number(row?.['expired'] ?? 0) > 0) {
+      run('DELETE FROM stored WHERE instance = ? AND expires_ms <= ?', instance, nowMs);
+    }
     if (Number(row?.['bytes'] ?? 0) + bytes > quotaBytes) return false;
     run(
       'INSERT OR REPLACE INTO stored (instance, key, value, bytes, expires_ms) VALUES (?, ?, ?, ?, ?)',
@@ -33,10 +43,10 @@ export function createValues(sql: Sql): Values {
   };
   return {
     value: async (instance, key, nowMs) => read(instance, key, nowMs),
-    putValue: (instance, { key, value, expiresMs }, quotaBytes) =>
+    putValue: (instance, { key, value, expiresMs }, bounds) =>
       sql.write((run) => {
         const text = JSON.stringify(value);
-        return put(run, instance, { key, text, expiresMs, quotaBytes });
+        return put(run, instance, { key, text, expiresMs, ...bounds });
       }),
     removeValue: (instance, key) =>
       sql.write(
@@ -53,14 +63,12 @@ export function createValues(sql: Sql): Values {
         value: JSON.parse(String(row['value'])) as unknown,
       }));
     },
-    updateValue: (instance, key, { nowMs, quotaBytes, change }) =>
+    updateValue: (instance, key, { change, ...bounds }) =>
       sql.write((run) => {
-        const changed = change(read(instance, key, nowMs));
+        const changed = change(read(instance, key, bounds.nowMs));
         if (changed === undefined) return 'unchanged';
         const text = JSON.stringify(changed);
-        return put(run, instance, { key, text, expiresMs: null, quotaBytes })
-          ? 'changed'
-          : 'over-quota';
+        return put(run, instance, { key, text, ...bounds }) ? 'changed' : 'over-quota';
       }),
   };
 }

@@ -117,11 +117,11 @@ export type Store = {
   endOperation(row: Pick<OperationRow, 'instance' | 'key' | 'state' | 'outcome'>): Promise<void>;
 
   value(instance: string, key: string, nowMs: number): Promise<unknown>;
-  /** @returns false when the instance's values would be over `quotaBytes` */
+  /** @returns false when the instance's values would be over `quotaBytes`; expired ones do not count */
   putValue(
     instance: string,
     entry: StoredValue & { readonly expiresMs: number | null },
-    quotaBytes: number,
+    bounds: { nowMs: number; quotaBytes: number },
   ): Promise<boolean>;
   removeValue(instance: string, key: string): Promise<boolean>;
   values(
@@ -132,7 +132,13 @@ export type Store = {
   updateValue(
     instance: string,
     key: string,
-    options: { nowMs: number; quotaBytes: number; change: (current: unknown) => unknown },
+    options: {
+      nowMs: number;
+      quotaBytes: number;
+      /** Of the changed value; null: never */
+      expiresMs: number | null;
+      change: (current: unknown) => unknown;
+    },
   ): Promise<'changed' | 'unchanged' | 'over-quota'>;
 
   [Symbol.asyncDispose](): Promise<void>;

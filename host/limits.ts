@@ -112,6 +112,10 @@ export const LIMITS = {
   storageTtlMs: 315_360_000_000,
   /** Generations kept per extension for a rollback. */
   keptGenerations: 5,
+  /** Config versions kept per instance: what an admin may want back, a few KB each. */
+  keptConfigVersions: 100,
+  /** Milliseconds to wait for a change of the same instance by another host: its hooks may take wallMsMax. */
+  storeLockWaitMs: 150_000,
   /** Characters of a call's input and result kept in its record; longer ones are left out. */
   recordedChars: 64 * KIB,
   /** Characters of state handed from one generation to the next. */

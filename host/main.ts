@@ -33,7 +33,7 @@ import { CallRecords } from './lifecycle/records.ts';
 import { reloadFolder } from './lifecycle/reload.ts';
 import { watchFolders } from './lifecycle/watch.ts';
 import type { Settings } from './settings.ts';
-import { openSqliteStore } from './store/sqlite.ts';
+import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { createTokens, ensureAdminToken } from './store/tokens.ts';
 import { createVault } from './store/vault.ts';
@@ -74,7 +74,7 @@ export async function runHost(
 ): Promise<RunningHost> {
   // A folder that is not there when the builder starts is one that it may never read.
   mkdirSync(rootsOf(settings).installed, { recursive: true, mode: 0o700 });
-  const store = openSqliteStore(join(settings.dataDir, 'cofferdam.db'));
+  const store = await openStore(settings);
   const tokens = createTokens(store, nowMs);
   const adminToken = await ensureAdminToken(store, settings.adminToken, nowMs);
   const changes = new Feed<StateChange>();

@@ -2,7 +2,15 @@
 
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
 
-import type { AuditRow, GenerationRow, InstanceRow, OperationRow, TokenRow } from './store.ts';
+import type {
+  ArchiveRow,
+  AuditRow,
+  ConfigVersion,
+  GenerationRow,
+  InstanceRow,
+  OperationRow,
+  TokenRow,
+} from './store.ts';
 
 /** One row as SQLite gives it. */
 export type Row = Record<string, SQLOutputValue>;
@@ -54,6 +62,25 @@ export function generationOf(row: Row): GenerationRow {
     manifest: json(row['manifest']),
     description: json(row['description']),
     bundle: row['bundle'] as Uint8Array,
+  };
+}
+
+export function archiveOf(row: Row): ArchiveRow {
+  return {
+    category: text(row['category']) as ArchiveRow['category'],
+    name: text(row['name']),
+    sha256: text(row['sha256']),
+    at: text(row['at']),
+    archive: row['archive'] as Uint8Array,
+  };
+}
+
+export function configVersionOf(row: Row): ConfigVersion {
+  return {
+    version: Number(row['version']),
+    config: json(row['config']) as ConfigVersion['config'],
+    actor: text(row['actor']),
+    at: text(row['at']),
   };
 }
 

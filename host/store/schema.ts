@@ -39,4 +39,11 @@ export const STEPS: readonly string[] = [
     expires_ms INTEGER, PRIMARY KEY (instance, key)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE archives (
+    category TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, at TEXT NOT NULL,
+    archive BLOB NOT NULL, PRIMARY KEY (category, name)
+  ) STRICT;
+  CREATE TABLE marks (name TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -53,10 +53,13 @@ export function createValues(sql: Sql): Values {
         (run) => run('DELETE FROM stored WHERE instance = ? AND key = ?', instance, key) > 0,
       ),
     async values(instance, { prefix, after, limit, nowMs }) {
+      const start = Buffer.from(prefix);
       const rows = sql.all(
+        // Compared as bytes: substr of a text ends at a null character.
         `SELECT key, value FROM stored WHERE instance = ? AND key >= ? AND key > ?
-         AND substr(key, 1, ?) = ? AND (expires_ms IS NULL OR expires_ms > ?) ORDER BY key LIMIT ?`,
-        ...[instance, prefix, after, Array.from(prefix).length, prefix, nowMs, limit],
+         AND substr(CAST(key AS BLOB), 1, ?) = ? AND (expires_ms IS NULL OR expires_ms > ?)
+         ORDER BY key LIMIT ?`,
+        ...[instance, prefix, after, start.length, start, nowMs, limit],
       );
       return rows.map((row) => ({
         key: String(row['key']),

@@ -1,11 +1,13 @@
 // The Store over node:sqlite: one file, WAL, every commit on disk before its promise resolves.
 // Writes of one tick share a commit.
 
-import { auditOf, generationOf, instanceOf, instanceValues, operationOf, tokenOf } from './rows.ts';
+import { LIMITS } from '../limits.ts';
+import { archiveOf, configVersionOf, generationOf, instanceOf, instanceValues } from './rows.ts';
 import { createSql, openDatabase } from './sql.ts';
 import type { Sql } from './sql.ts';
-import type { Store } from './store.ts';
+import { createAccess, createOperations } from './sqlite-access.ts';
 import { createValues } from './sqlite-values.ts';
+import type { Store } from './store.ts';
 
 const INSTANCE_KEY = 'category = ? AND name = ? AND instance = ?';
 
@@ -18,12 +20,41 @@ export function openSqliteStore(path: string): Store {
   const database = openDatabase(path);
   const sql = createSql(database);
   return {
+    driver: 'sqlite',
+    ping: async () => void sql.get('SELECT 1'),
+    // One file has one host: nobody else changes it, nobody has to wait.
+    listen: () => undefined,
+    exclusive: (_key, work) => work(),
+    ...createInstances(sql),
+    ...createGenerations(sql),
+    ...createArchives(sql),
+    ...createAccess(sql),
+    ...createOperations(sql),
+    ...createValues(sql),
+    async [Symbol.asyncDispose]() {
+      if (!database.isOpen) return;
+      await sql.write(() => undefined);
+      database.close();
+    },
+  };
+}
+
+const PUT_INSTANCE = `INSERT OR REPLACE INTO instances
+  (category, name, instance, enabled, trusted, pinned, config, config_version, grants, asked, installed_version)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+type InstanceRecords = Pick<
+  Store,
+  'instances' | 'instance' | 'putInstance' | 'putConfig' | 'configHistory' | 'removeInstance'
+>;
+
+function createInstances(sql: Sql): InstanceRecords {
+  return {
     async instances(filter = {}) {
       const rows = sql.all(
         `SELECT * FROM instances WHERE (? IS NULL OR category = ?) AND (? IS NULL OR name = ?)
-         ORDER BY category, name, instance`,
-        ...twice(filter.category),
-        ...twice(filter.name),
+         AND (? IS NULL OR instance = ?) ORDER BY category, name, instance`,
+        ...[filter.category, filter.name, filter.instance].flatMap(twice),
       );
       return rows.map(instanceOf);
     },
@@ -39,13 +70,24 @@ export function openSqliteStore(path: string): Store {
     putInstance: (row) => sql.write((run) => void run(PUT_INSTANCE, ...instanceValues(row))),
     putConfig: (row, actor, at) =>
       sql.write((run) => {
+        const key = [row.category, row.name, row.instance] as const;
         run(PUT_INSTANCE, ...instanceValues(row));
         run(
           'INSERT OR REPLACE INTO config_history VALUES (?, ?, ?, ?, ?, ?, ?)',
-          ...[row.category, row.name, row.instance, row.configVersion],
-          ...[JSON.stringify(row.config), actor, at],
+          ...[...key, row.configVersion, JSON.stringify(row.config), actor, at],
+        );
+        run(
+          `DELETE FROM config_history WHERE ${INSTANCE_KEY} AND version <= ?`,
+          ...[...key, row.configVersion - LIMITS.keptConfigVersions],
         );
       }),
+    async configHistory({ category, name, instance }) {
+      const rows = sql.all(
+        `SELECT * FROM config_history WHERE ${INSTANCE_KEY} ORDER BY version DESC LIMIT ?`,
+        ...[category, name, instance, LIMITS.keptConfigVersions],
+      );
+      return rows.map(configVersionOf);
+    },
     removeInstance: ({ category, name, instance }) =>
       sql.write((run) => {
         run(`DELETE FROM instances WHERE ${INSTANCE_KEY}`, category, name, instance);
@@ -54,20 +96,8 @@ export function openSqliteStore(path: string): Store {
         run('DELETE FROM stored WHERE instance = ?', id);
         run('DELETE FROM operations WHERE instance = ?', id);
       }),
-    ...createGenerations(sql),
-    ...createAccess(sql),
-    ...createOperations(sql),
-    ...createValues(sql),
-    async [Symbol.asyncDispose]() {
-      await sql.write(() => undefined);
-      database.close();
-    },
   };
 }
-
-const PUT_INSTANCE = `INSERT OR REPLACE INTO instances
-  (category, name, instance, enabled, trusted, pinned, config, config_version, grants, asked, installed_version)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 type Generations = Pick<
   Store,
@@ -125,74 +155,40 @@ function createGenerations(sql: Sql): Generations {
   };
 }
 
-type Access = Pick<
-  Store,
-  'tokens' | 'tokenByHash' | 'putToken' | 'removeToken' | 'addAudit' | 'audit'
->;
+type Archives = Pick<Store, 'archives' | 'archive' | 'putArchive' | 'removeArchive' | 'keepMark'>;
 
-function createAccess(sql: Sql): Access {
+function createArchives(sql: Sql): Archives {
   return {
-    tokens: async () => sql.all('SELECT * FROM tokens ORDER BY created_at').map(tokenOf),
-    async tokenByHash(hash) {
-      const row = sql.get('SELECT * FROM tokens WHERE hash = ?', hash);
-      return row === undefined ? undefined : tokenOf(row);
-    },
-    putToken: ({ id, name, role, hash, createdAt, expiresAt }) =>
-      sql.write(
-        (run) =>
-          void run(
-            'INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?, ?, ?)',
-            ...[id, name, role, hash, createdAt, expiresAt],
-          ),
-      ),
-    removeToken: (id) => sql.write((run) => run('DELETE FROM tokens WHERE id = ?', id) > 0),
-    addAudit: ({ at, actor, role, action, subject, outcome, details }) =>
-      sql.write(
-        (run) =>
-          void run(
-            `INSERT INTO audit (at, actor, role, action, subject, outcome, details)
-             VALUES (?, ?, ?, ?, ?, ?, ?)`,
-            ...[at, actor, role, action, subject, outcome],
-            details === undefined ? null : JSON.stringify(details),
-          ),
-      ),
-    async audit({ limit, before = Number.MAX_SAFE_INTEGER }) {
+    async archives() {
       const rows = sql.all(
-        'SELECT * FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?',
-        before,
-        limit,
+        `SELECT category, name, sha256, at, x'' AS archive FROM archives ORDER BY category, name`,
       );
-      return { entries: rows.map(auditOf) };
+      return rows.map((row) => {
+        const { archive: _left, ...rest } = archiveOf(row);
+        return rest;
+      });
     },
-  };
-}
-
-function createOperations(sql: Sql): Pick<Store, 'startOperation' | 'endOperation'> {
-  return {
-    startOperation: (row) =>
-      sql.write((run) => {
-        const { instance, key } = row;
-        const added = run(
-          'INSERT OR IGNORE INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-          ...[instance, key, row.callId, row.handler, row.inputHash, row.startedAt],
-          ...[row.state, row.outcome],
-        );
-        if (added > 0) return undefined;
-        const known = sql.get(
-          'SELECT * FROM operations WHERE instance = ? AND key = ?',
-          instance,
-          key,
-        );
-        return known === undefined ? undefined : operationOf(known);
-      }),
-    endOperation: ({ instance, key, state, outcome }) =>
+    async archive(category, name) {
+      const row = sql.get('SELECT * FROM archives WHERE category = ? AND name = ?', category, name);
+      return row === undefined ? undefined : archiveOf(row);
+    },
+    putArchive: ({ category, name, sha256, at, archive }) =>
       sql.write(
         (run) =>
           void run(
-            'UPDATE operations SET state = ?, outcome = ? WHERE instance = ? AND key = ?',
-            ...[state, outcome, instance, key],
+            'INSERT OR REPLACE INTO archives (category, name, sha256, at, archive) VALUES (?, ?, ?, ?, ?)',
+            ...[category, name, sha256, at, archive],
           ),
       ),
+    removeArchive: (category, name) =>
+      sql.write(
+        (run) => void run('DELETE FROM archives WHERE category = ? AND name = ?', category, name),
+      ),
+    keepMark: (name, text) =>
+      sql.write((run) => {
+        run('INSERT OR IGNORE INTO marks (name, text) VALUES (?, ?)', name, text);
+        return String(sql.get('SELECT text FROM marks WHERE name = ?', name)?.['text'] ?? '');
+      }),
   };
 }
 

@@ -40,6 +40,25 @@ export type GenerationRow = {
   readonly bundle: Uint8Array;
 };
 
+/** An extension that was uploaded: what a host without its folder makes the folder from. */
+export type ArchiveRow = {
+  readonly category: Category;
+  readonly name: string;
+  /** SHA-256 of the archive, hex */
+  readonly sha256: string;
+  readonly at: string;
+  /** The .tgz as it came */
+  readonly archive: Uint8Array;
+};
+
+/** One version of an instance's config as it was set. */
+export type ConfigVersion = {
+  readonly version: number;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly actor: string;
+  readonly at: string;
+};
+
 /** A bearer token; only its hash is kept. */
 export type TokenRow = {
   readonly id: string;
@@ -80,14 +99,35 @@ export type OperationRow = {
 /** One stored value of an instance's key-value storage. */
 export type StoredValue = { readonly key: string; readonly value: unknown };
 
+/** What another host on the same store has changed; `all`: anything, notices may have been missed. */
+export type StoreNotice =
+  | ({ readonly kind: 'instance' } & InstanceKey)
+  | { readonly kind: 'extension'; readonly category: Category; readonly name: string }
+  | { readonly kind: 'tokens' }
+  | { readonly kind: 'all' };
+
 /** Everything the host keeps. Writes are durable when their promise resolves. */
 export type Store = {
+  readonly driver: 'sqlite' | 'postgres';
+  /** @throws {HostError} `HOST_STORE_FAILED` when the store does not answer */
+  ping(): Promise<void>;
+  /** Tells what other hosts change from now on; a store with one host has nothing to tell. */
+  listen(listener: (notice: StoreNotice) => void): void;
+  /**
+   * Runs `work` while no other host runs anything under the same key. Within one host the caller queues.
+   *
+   * @throws {HostError} `HOST_OVERLOADED` when another host keeps the key for `LIMITS.storeLockWaitMs`
+   */
+  exclusive<T>(key: string, work: () => Promise<T>): Promise<T>;
+
   instances(filter?: Partial<InstanceKey>): Promise<InstanceRow[]>;
   instance(key: InstanceKey): Promise<InstanceRow | undefined>;
   putInstance(row: InstanceRow): Promise<void>;
   /** Puts a row with a new config version and keeps the one before it. */
   putConfig(row: InstanceRow, actor: string, at: string): Promise<void>;
-  /** Removes an instance with its stored values and operations. */
+  /** Newest first, at most `LIMITS.keptConfigVersions`. */
+  configHistory(key: InstanceKey): Promise<ConfigVersion[]>;
+  /** Removes an instance with its config history, stored values and operations. */
   removeInstance(key: InstanceKey): Promise<void>;
 
   generations(category: Category, name: string): Promise<Omit<GenerationRow, 'bundle'>[]>;
@@ -100,6 +140,15 @@ export type Store = {
   putGeneration(row: GenerationRow, keep: number): Promise<void>;
   removeGenerations(category: Category, name: string): Promise<void>;
 
+  archives(): Promise<Omit<ArchiveRow, 'archive'>[]>;
+  archive(category: Category, name: string): Promise<ArchiveRow | undefined>;
+  putArchive(row: ArchiveRow): Promise<void>;
+  removeArchive(category: Category, name: string): Promise<void>;
+
+  /** Keeps one small text under a name unless there is one. @returns The one that stands */
+  keepMark(name: string, text: string): Promise<string>;
+
+  /** In order of their making. */
   tokens(): Promise<TokenRow[]>;
   tokenByHash(hash: string): Promise<TokenRow | undefined>;
   putToken(row: TokenRow): Promise<void>;
@@ -124,6 +173,7 @@ export type Store = {
     bounds: { nowMs: number; quotaBytes: number },
   ): Promise<boolean>;
   removeValue(instance: string, key: string): Promise<boolean>;
+  /** In the order of the keys' UTF-8 bytes, which is that of code points. */
   values(
     instance: string,
     options: { prefix: string; after: string; limit: number; nowMs: number },

@@ -4,7 +4,6 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Script } from 'node:vm';
 
 import { build, context } from 'esbuild';
 import type {
@@ -17,6 +16,7 @@ import type {
 
 import { LIMITS } from '../limits.ts';
 import type { BuildResult, Bundle, BundlePart, Problem } from './build.ts';
+import { compileCache } from './code-cache.ts';
 import { confineOwn, confinePackages, NPM, OWN, PLATFORM_REQUIRE } from './confine.ts';
 import type { ConfinedBuild } from './confine.ts';
 import { Packages } from './packages.ts';
@@ -168,12 +168,11 @@ export async function buildScript(options: BuildOptions & { plugins: Plugin[] })
 
 /** A part with the code cache of our own compile. Compiles only: nothing of it runs here. */
 export function createPart(role: BundlePart['role'], code: string, sourceMap?: string): BundlePart {
-  const script = new Script(code, { filename: `${role}.js` });
   return {
     role,
     hash: sha256(code),
     code,
-    cachedData: script.createCachedData(),
+    cachedData: compileCache(code, `${role}.js`),
     ...(sourceMap === undefined ? {} : { sourceMap }),
   };
 }

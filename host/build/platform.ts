@@ -2,13 +2,13 @@
 // Runs in the builder process.
 
 import { dirname, join } from 'node:path';
-import { Script } from 'node:vm';
 
 import { build } from 'esbuild';
 import type { Plugin } from 'esbuild';
 
 import type { Platform, PlatformScript } from './build.ts';
 import { SCRIPT_OPTIONS } from './bundle.ts';
+import { runCache } from './code-cache.ts';
 
 const CELL_MAIN = join(dirname(import.meta.dirname), 'sandbox', 'main.ts');
 const GUEST = join(dirname(import.meta.dirname), 'guest');
@@ -68,5 +68,5 @@ async function compile(entry: string, filename: string): Promise<PlatformScript>
     plugins: [englishOnly],
   });
   const code = outputFiles[0]?.text.trimEnd() ?? '';
-  return { code, cachedData: new Script(code, { filename }).createCachedData() };
+  return { code, cachedData: runCache(code, { filename, boot: entry === 'main.ts' }) };
 }

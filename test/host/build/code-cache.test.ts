@@ -1,0 +1,60 @@
+// Code caches made by the real, jailed builder, and a process with the walls of a cell that takes them.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+
+import { BUILDER_MAIN, createBuilder } from '../../../host/build/builder.ts';
+import { CELL_MAIN } from '../../../host/cells/cell.ts';
+import { spawnChild } from '../../../host/jail/spawn.ts';
+
+/** Says for each script whether V8 took its cache. */
+const PROBE = `
+const ivm = require('isolated-vm');
+const { readFileSync } = require('node:fs');
+const isolate = new ivm.Isolate();
+const took = process.argv.slice(1).map((name) => {
+  const bytes = readFileSync(name + '.cache');
+  const copy = new ArrayBuffer(bytes.length);
+  new Uint8Array(copy).set(bytes);
+  const cachedData = new ivm.ExternalCopy(copy);
+  return !isolate.compileScriptSync(readFileSync(name + '.js', 'utf8'), { cachedData }).cachedDataRejected;
+});
+process.stdout.write(JSON.stringify(took));
+`;
+
+describe('code cache', { timeout: 60_000 }, () => {
+  let dir: string;
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'cofferdam-cache-'));
+    await mkdir(join(dir, 'extension'));
+    await writeFile(join(dir, 'extension/extension.ts'), 'export default { answer: 42 };\n');
+  });
+  after(() => rm(dir, { recursive: true }));
+
+  it('of platform, schema and extension is taken by the isolates of a cell', async () => {
+    await using builder = createBuilder({
+      spawnBuilder: () => spawnChild({ main: BUILDER_MAIN, read: [dir], mayStartProcesses: true }),
+      modulesFor: () => [],
+    });
+    const { platform, schema } = await builder.buildPlatform();
+    const result = await builder.build(join(dir, 'extension'));
+    assert.ok(result.ok);
+    const scripts = { platform, schema, own: result.bundle.parts[0] };
+    for (const [name, script] of Object.entries(scripts)) {
+      await writeFile(join(dir, `${name}.js`), script?.code ?? '');
+      await writeFile(join(dir, `${name}.cache`), script?.cachedData ?? '');
+    }
+    const names = Object.keys(scripts).map((name) => join(dir, name));
+    const program = `process.argv.push(...${JSON.stringify(names)});${PROBE}`;
+    const cell = spawnChild({ main: CELL_MAIN, program, read: [dir], mayStartProcesses: false });
+    let text = '';
+    cell.stdout?.on('data', (chunk) => (text += chunk));
+    cell.stderr?.on('data', (chunk) => (text += chunk));
+    await once(cell, 'close');
+    assert.equal(text, '[true,true,true]');
+  });
+});

@@ -12,6 +12,8 @@ export type RemoteRequest = {
   readonly json?: unknown;
   readonly form?: { readonly [name: string]: string | number | boolean | null | undefined };
   readonly body?: string;
+  /** Names the request in messages where all share one path; never with a secret in it. */
+  readonly label?: string;
   /** Statuses to return instead of failing, such as 404 for a look-up. */
   readonly accept?: readonly number[];
   readonly signal?: AbortSignal;
@@ -62,6 +64,8 @@ const REMEDIES: { readonly [code in FailureCode]?: string } = {
  *
  * @param options.name The vendor's name, for messages
  * @param options.explain Reads the vendor's own words (and a finer code) out of an error body
+ * @param options.isLoginPage Whether a reply below 400 is how this vendor answers credentials that it
+ *   does not know: its login page, a redirect to that, nothing at all. It becomes `unauthorized`
  */
 export function createRemote(options: {
   readonly name: string;
@@ -71,11 +75,12 @@ export function createRemote(options: {
   readonly explain?: (
     reply: RemoteReply,
   ) => { code?: FailureCode; message?: string; remedy?: string } | undefined;
+  readonly isLoginPage?: (reply: RemoteReply) => boolean;
 }): Remote {
   const base = options.baseUrl.replace(/\/+$/, '');
   return {
     async request(method, path, request = {}) {
-      const what = `${options.name}: ${method} ${path}`;
+      const what = `${options.name}: ${request.label ?? `${method} ${path}`}`;
       const url = base + path + encodeQuery(request.query);
       const response = await send(options, { url, method, what }, request);
       const text = await readText(response, what);
@@ -86,6 +91,8 @@ export function createRemote(options: {
         text,
         json: parseJson(text),
       };
+      if (response.status < 400 && options.isLoginPage?.(reply) === true)
+        throw refused(reply, what);
       if (!response.ok && !(request.accept ?? []).includes(response.status)) {
         throw wrongAddress(reply, what) ?? explainFailure(reply, what, options.explain);
       }
@@ -148,6 +155,12 @@ function networkFailure(error: unknown, what: string): unknown {
   return fail('unavailable', `${what} failed: ${message ?? 'no connection'}`, {
     remedy: REMEDIES.unavailable ?? '',
     cause: error,
+  });
+}
+
+function refused({ status }: RemoteReply, what: string): unknown {
+  return fail('unauthorized', `${what} answered ${status} with a login page, or with nothing`, {
+    ...(REMEDIES.unauthorized === undefined ? {} : { remedy: REMEDIES.unauthorized }),
   });
 }
 

@@ -48,6 +48,8 @@ export type ServerVendor = {
   /** Real values of all secrets, and whether a request has them where the manifest says. */
   readonly secrets: readonly string[];
   readonly hasCredentials: (request: Vendor['requests'][number]) => boolean;
+  /** Parameters of the address that hold the credentials, where the vendor takes them nowhere else. */
+  readonly credentialParameters?: readonly string[];
   readonly patterns: {
     /** The first request of `testConnection` */
     readonly probe: RegExp;

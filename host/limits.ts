@@ -114,6 +114,24 @@ export const LIMITS = {
   keptGenerations: 5,
   /** Config versions kept per instance: what an admin may want back, a few KB each. */
   keptConfigVersions: 100,
+  /** PostgreSQL: connections of one host's pool; a server takes 100 by default, so several hosts fit. */
+  storeConnections: 10,
+  /** Milliseconds to get a connection, of one statement, of a migration, and of an idle connection kept. */
+  storeConnectMs: 5_000,
+  storeStatementMs: 15_000,
+  storeMigrationMs: 600_000,
+  storeIdleConnectionMs: 30_000,
+  /** Rows that one batched statement writes; more of the same tick wait for the next one. */
+  storeBatchRows: 500,
+  /** Writes of one kind that may wait for a batch; over it the caller gets HOST_OVERLOADED. */
+  storeBatchBacklog: 20_000,
+  /** Milliseconds between two looks whether the connection for notices lives, and of pauses to make it anew. */
+  storeSessionLookMs: 5_000,
+  storeReconnectMs: 50,
+  storeReconnectMsMax: 2_000,
+  /** Milliseconds between two tries for a key that another host holds, from and up to. */
+  storeLockTryMs: 10,
+  storeLockTryMsMax: 200,
   /** Milliseconds to wait for a change of the same instance by another host: its hooks may take wallMsMax. */
   storeLockWaitMs: 150_000,
   /** Characters of a call's input and result kept in its record; longer ones are left out. */

@@ -242,16 +242,22 @@ function createParts(
 /** What `/readyz` shows. */
 async function readiness(
   { allowUnjailed }: Settings,
-  {
-    state,
-    children,
-  }: { readonly state: { readonly draining: boolean }; readonly children: Children },
+  given: {
+    readonly state: { readonly draining: boolean };
+    readonly children: Children;
+    readonly store: Store;
+  },
 ): ReturnType<HostParts['readiness']> {
-  const { supervisor, walls } = children;
+  const { supervisor, walls } = given.children;
+  const answers = await given.store.ping().then(
+    () => true,
+    () => false,
+  );
   return {
-    ready: !state.draining,
+    ready: !given.state.draining && answers,
     checks: {
-      store: 'sqlite',
+      store: given.store.driver,
+      storeAnswers: answers,
       cells: supervisor.pids.length,
       // Promises of the OS jail that this machine does not keep.
       wallsNotHeld: await walls.open(),

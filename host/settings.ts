@@ -53,6 +53,10 @@ const schema = z.strictObject({
   DATABASE_URL: z
     .string()
     .regex(/^postgres(?:ql)?:\/\//, 'must start with postgres://')
+    .refine(
+      (url) => URL.canParse(url),
+      'must be a URL: postgres://user:password@host:5432/database, special characters as %-escapes',
+    )
     .optional(),
   MASTER_KEY: z
     .base64('must be 32 bytes in base64: make one with "openssl rand -base64 32"')
@@ -87,11 +91,6 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
   const parsed = schema.safeParse(given);
   if (!parsed.success) throw new SettingsError(explain(parsed.error));
   const { data } = parsed;
-  if (data.DATABASE_URL !== undefined) {
-    throw new SettingsError(
-      `${PREFIX}DATABASE_URL is set, but this version keeps its state in SQLite only: unset it`,
-    );
-  }
   if ((data.PANEL_URL === undefined) !== (data.PANEL_SECRET === undefined)) {
     const missing = data.PANEL_URL === undefined ? 'PANEL_URL' : 'PANEL_SECRET';
     throw new SettingsError(

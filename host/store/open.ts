@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { openPostgresStore } from './postgres.ts';
 import { openSqliteStore } from './sqlite.ts';
 import type { Store } from './store.ts';
 
@@ -19,7 +20,8 @@ export function databaseFile(dataDir: string): string {
 }
 
 /** Opens the store that a location names. @throws {HostError} `HOST_STORE_FAILED` */
-export async function openStore({ dataDir }: StoreLocation): Promise<Store> {
+export async function openStore({ dataDir, databaseUrl }: StoreLocation): Promise<Store> {
+  if (databaseUrl !== undefined) return openPostgresStore(databaseUrl);
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   return openSqliteStore(databaseFile(dataDir));
 }

@@ -1,6 +1,6 @@
 // Rows of the SQLite driver ↔ the store's own types. Pure.
 
-import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
+import type { SQLOutputValue } from 'node:sqlite';
 
 import type {
   ArchiveRow,
@@ -40,7 +40,7 @@ export function instanceOf(row: Row): InstanceRow {
 }
 
 /** In the order of the columns. */
-export function instanceValues(row: InstanceRow): SQLInputValue[] {
+export function instanceValues(row: InstanceRow): (string | number | null)[] {
   const { grants, asked, trusted } = row;
   return [
     ...[row.category, row.name, row.instance, row.enabled ? 1 : 0],

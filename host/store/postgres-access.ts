@@ -1,0 +1,126 @@
+// Tokens, the audit and calls with an idempotency key in PostgreSQL. What every call writes leaves in
+// batches: one statement, one trip, one commit for all of a tick.
+
+import { createBatch } from './postgres-batch.ts';
+import { isConnectionLoss } from './postgres-errors.ts';
+import type { PgSql } from './postgres-sql.ts';
+import { auditOf, operationOf, tokenOf } from './rows.ts';
+import type { AuditRow, OperationRow, Store } from './store.ts';
+
+type Access = Pick<
+  Store,
+  'tokens' | 'tokenByHash' | 'putToken' | 'removeToken' | 'addAudit' | 'audit'
+>;
+
+/** A statement that failed wrote nothing; after a lost connection nobody knows. */
+const wroteNothing = (error: unknown): boolean =>
+  !isConnectionLoss(error instanceof Error ? (error.cause ?? error) : error);
+
+/** Who may come in, and who did what. */
+export function createPgAccess(sql: PgSql): Access {
+  const addLines = createBatch<AuditRow, undefined>(async (lines) => {
+    await sql.write(
+      `INSERT INTO cofferdam.audit (at, actor, role, action, subject, outcome, details)
+       SELECT at, actor, role, action, subject, outcome, details
+       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+         WITH ORDINALITY AS line (at, actor, role, action, subject, outcome, details, place)
+       ORDER BY place`,
+      lines.map(({ at }) => at),
+      lines.map(({ actor }) => actor),
+      lines.map(({ role }) => role),
+      lines.map(({ action }) => action),
+      lines.map(({ subject }) => subject),
+      lines.map(({ outcome }) => outcome),
+      lines.map(({ details }) => (details === undefined ? null : JSON.stringify(details))),
+    );
+    return lines.map(() => undefined);
+  }, wroteNothing);
+  return {
+    tokens: async () =>
+      (await sql.read('SELECT * FROM cofferdam.tokens ORDER BY created_at, id')).map(tokenOf),
+    async tokenByHash(hash) {
+      const [row] = await sql.read('SELECT * FROM cofferdam.tokens WHERE hash = $1', hash);
+      return row === undefined ? undefined : tokenOf(row);
+    },
+    async putToken({ id, name, role, hash, createdAt, expiresAt }) {
+      await sql.write(
+        `INSERT INTO cofferdam.tokens (id, name, role, hash, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET
+           name = excluded.name, role = excluded.role, hash = excluded.hash,
+           created_at = excluded.created_at, expires_at = excluded.expires_at`,
+        ...[id, name, role, hash, createdAt, expiresAt],
+      );
+    },
+    async removeToken(id) {
+      const rows = await sql.write('DELETE FROM cofferdam.tokens WHERE id = $1 RETURNING id', id);
+      return rows.length > 0;
+    },
+    addAudit: (row) => addLines(row),
+    async audit({ limit, before = Number.MAX_SAFE_INTEGER }) {
+      const text = 'SELECT * FROM cofferdam.audit WHERE id < $1 ORDER BY id DESC LIMIT $2';
+      const rows = await sql.read(text, before, limit);
+      return { entries: rows.map(auditOf) };
+    },
+  };
+}
+
+type OperationEnd = Parameters<Store['endOperation']>[0];
+
+/** Calls by (instance, key). */
+export function createPgOperations(sql: PgSql): Pick<Store, 'startOperation' | 'endOperation'> {
+  const start = createBatch<OperationRow, OperationRow | undefined>(
+    (rows) => startOperations(sql, rows),
+    wroteNothing,
+  );
+  const end = createBatch<OperationEnd, undefined>(async (ends) => {
+    await sql.write(
+      `UPDATE cofferdam.operations AS operation SET state = ended.state, outcome = ended.outcome
+       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+         AS ended (instance, key, state, outcome)
+       WHERE operation.instance = ended.instance AND operation.key = ended.key`,
+      ends.map(({ instance }) => instance),
+      ends.map(({ key }) => key),
+      ends.map(({ state }) => state),
+      ends.map(({ outcome }) => outcome),
+    );
+    return ends.map(() => undefined);
+  }, wroteNothing);
+  return { startOperation: start, endOperation: end };
+}
+
+/** Of rows with the same (instance, key) the first one in is new; every other is told which that was. */
+async function startOperations(
+  sql: PgSql,
+  rows: readonly OperationRow[],
+): Promise<(OperationRow | undefined)[]> {
+  const added = await sql.write(
+    `INSERT INTO cofferdam.operations
+       (instance, key, call_id, handler, input_hash, started_at, state, outcome)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+       $7::text[], $8::text[])
+     ON CONFLICT (instance, key) DO NOTHING RETURNING call_id`,
+    rows.map(({ instance }) => instance),
+    rows.map(({ key }) => key),
+    rows.map(({ callId }) => callId),
+    rows.map(({ handler }) => handler),
+    rows.map(({ inputHash }) => inputHash),
+    rows.map(({ startedAt }) => startedAt),
+    rows.map(({ state }) => state),
+    rows.map(({ outcome }) => outcome),
+  );
+  const fresh = new Set(added.map((row) => row['call_id']));
+  const others = rows.filter(({ callId }) => !fresh.has(callId));
+  if (others.length === 0) return rows.map(() => undefined);
+  const known = await sql.read(
+    `SELECT operation.* FROM unnest($1::text[], $2::text[]) AS asked (instance, key)
+     JOIN cofferdam.operations AS operation USING (instance, key)`,
+    others.map(({ instance }) => instance),
+    others.map(({ key }) => key),
+  );
+  const byKey = new Map(known.map(operationOf).map((row) => [keyOf(row), row]));
+  return rows.map((row) => (fresh.has(row.callId) ? undefined : byKey.get(keyOf(row))));
+}
+
+function keyOf({ instance, key }: Pick<OperationRow, 'instance' | 'key'>): string {
+  return JSON.stringify([instance, key]);
+}

@@ -1,0 +1,163 @@
+// Instances, generations and archives in PostgreSQL.
+
+import { LIMITS } from '../limits.ts';
+import type { PgSql } from './postgres-sql.ts';
+import { archiveOf, configVersionOf, generationOf, instanceOf, instanceValues } from './rows.ts';
+import type { Store } from './store.ts';
+
+type InstanceRecords = Pick<
+  Store,
+  'instances' | 'instance' | 'putInstance' | 'putConfig' | 'configHistory' | 'removeInstance'
+>;
+
+const PUT_INSTANCE = `INSERT INTO cofferdam.instances
+  (category, name, instance, enabled, trusted, pinned, config, config_version, grants, asked, installed_version)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+  ON CONFLICT (category, name, instance) DO UPDATE SET
+    enabled = excluded.enabled, trusted = excluded.trusted, pinned = excluded.pinned,
+    config = excluded.config, config_version = excluded.config_version, grants = excluded.grants,
+    asked = excluded.asked, installed_version = excluded.installed_version`;
+
+const KEY = 'category = $1 AND name = $2 AND instance = $3';
+
+/** Instances and their config history. */
+export function createPgInstances(sql: PgSql): InstanceRecords {
+  return {
+    async instances({ category = null, name = null, instance = null } = {}) {
+      const rows = await sql.read(
+        `SELECT * FROM cofferdam.instances WHERE ($1::text IS NULL OR category = $1)
+         AND ($2::text IS NULL OR name = $2) AND ($3::text IS NULL OR instance = $3)
+         ORDER BY category, name, instance`,
+        ...[category, name, instance],
+      );
+      return rows.map(instanceOf);
+    },
+    async instance({ category, name, instance }) {
+      const text = `SELECT * FROM cofferdam.instances WHERE ${KEY}`;
+      const [row] = await sql.read(text, category, name, instance);
+      return row === undefined ? undefined : instanceOf(row);
+    },
+    putInstance: async (row) => void (await sql.write(PUT_INSTANCE, ...instanceValues(row))),
+    async putConfig(row, actor, at) {
+      await sql.write(
+        `WITH put AS (${PUT_INSTANCE}), dropped AS (
+           DELETE FROM cofferdam.config_history WHERE ${KEY} AND version <= $8::bigint - $14::bigint
+         )
+         INSERT INTO cofferdam.config_history (category, name, instance, version, config, actor, at)
+         VALUES ($1, $2, $3, $8, $7, $12, $13)
+         ON CONFLICT (category, name, instance, version) DO UPDATE SET
+           config = excluded.config, actor = excluded.actor, at = excluded.at`,
+        ...[...instanceValues(row), actor, at, LIMITS.keptConfigVersions],
+      );
+    },
+    async configHistory({ category, name, instance }) {
+      const rows = await sql.read(
+        `SELECT * FROM cofferdam.config_history WHERE ${KEY} ORDER BY version DESC LIMIT $4`,
+        ...[category, name, instance, LIMITS.keptConfigVersions],
+      );
+      return rows.map(configVersionOf);
+    },
+    async removeInstance({ category, name, instance }) {
+      await sql.write(
+        `WITH history AS (DELETE FROM cofferdam.config_history WHERE ${KEY}),
+           stored AS (DELETE FROM cofferdam.stored WHERE instance = $4),
+           operations AS (DELETE FROM cofferdam.operations WHERE instance = $4)
+         DELETE FROM cofferdam.instances WHERE ${KEY}`,
+        ...[category, name, instance, `${category}/${name}/${instance}`],
+      );
+    },
+  };
+}
+
+type Generations = Pick<
+  Store,
+  'generations' | 'generation' | 'putGeneration' | 'removeGenerations'
+>;
+
+/** Compiled generations by content. */
+export function createPgGenerations(sql: PgSql): Generations {
+  return {
+    async generations(category, name) {
+      const rows = await sql.read(
+        `SELECT category, name, generation, version, at, manifest, description, ''::bytea AS bundle
+         FROM cofferdam.generations WHERE category = $1 AND name = $2 ORDER BY seq DESC`,
+        ...[category, name],
+      );
+      return rows.map(generationOf);
+    },
+    async generation(category, name, generation) {
+      const [row] = await sql.read(
+        'SELECT * FROM cofferdam.generations WHERE category = $1 AND name = $2 AND generation = $3',
+        ...[category, name, generation],
+      );
+      return row === undefined ? undefined : generationOf(row);
+    },
+    async putGeneration(row, keep) {
+      const { category, name, generation, version, at } = row;
+      await sql.write(
+        `WITH dropped AS (
+           DELETE FROM cofferdam.generations WHERE seq IN (
+             SELECT seq FROM cofferdam.generations
+             WHERE category = $1 AND name = $2 AND generation <> $3 ORDER BY seq DESC OFFSET $9 - 1)
+         )
+         INSERT INTO cofferdam.generations
+           (category, name, generation, version, at, manifest, description, bundle)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (category, name, generation) DO UPDATE SET
+           seq = nextval(pg_get_serial_sequence('cofferdam.generations', 'seq')),
+           version = excluded.version, at = excluded.at, manifest = excluded.manifest,
+           description = excluded.description, bundle = excluded.bundle`,
+        ...[category, name, generation, version, at],
+        ...[JSON.stringify(row.manifest), JSON.stringify(row.description), row.bundle, keep],
+      );
+    },
+    async removeGenerations(category, name) {
+      const text = 'DELETE FROM cofferdam.generations WHERE category = $1 AND name = $2';
+      await sql.write(text, category, name);
+    },
+  };
+}
+
+type Archives = Pick<Store, 'archives' | 'archive' | 'putArchive' | 'removeArchive' | 'keepMark'>;
+
+/** Uploaded extensions, and marks. */
+export function createPgArchives(sql: PgSql): Archives {
+  return {
+    async archives() {
+      const rows = await sql.read(
+        `SELECT category, name, sha256, at, ''::bytea AS archive FROM cofferdam.archives
+         ORDER BY category, name`,
+      );
+      return rows.map((row) => {
+        const { archive: _left, ...rest } = archiveOf(row);
+        return rest;
+      });
+    },
+    async archive(category, name) {
+      const text = 'SELECT * FROM cofferdam.archives WHERE category = $1 AND name = $2';
+      const [row] = await sql.read(text, category, name);
+      return row === undefined ? undefined : archiveOf(row);
+    },
+    async putArchive({ category, name, sha256, at, archive }) {
+      await sql.write(
+        `INSERT INTO cofferdam.archives (category, name, sha256, at, archive)
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (category, name) DO UPDATE SET
+           sha256 = excluded.sha256, at = excluded.at, archive = excluded.archive`,
+        ...[category, name, sha256, at, archive],
+      );
+    },
+    async removeArchive(category, name) {
+      const text = 'DELETE FROM cofferdam.archives WHERE category = $1 AND name = $2';
+      await sql.write(text, category, name);
+    },
+    async keepMark(name, text) {
+      // The no-op update makes the standing row come back, also one that another host puts just now.
+      const [row] = await sql.write(
+        `INSERT INTO cofferdam.marks (name, text) VALUES ($1, $2)
+         ON CONFLICT (name) DO UPDATE SET text = marks.text RETURNING text`,
+        ...[name, text],
+      );
+      return String(row?.['text'] ?? '');
+    },
+  };
+}

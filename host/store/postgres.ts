@@ -1,0 +1,42 @@
+// The Store over PostgreSQL: any number of hosts share one, each commit is on the server's disk before
+// its promise resolves.
+
+import { randomUUID } from 'node:crypto';
+
+import { createPgAccess, createPgOperations } from './postgres-access.ts';
+import { createPgArchives, createPgGenerations, createPgInstances } from './postgres-records.ts';
+import { PostgresSession } from './postgres-session.ts';
+import { openPostgres } from './postgres-sql.ts';
+import { createPgValues } from './postgres-values.ts';
+import type { Store } from './store.ts';
+
+/**
+ * Connects, and makes or renews the tables.
+ *
+ * @param url `postgres://user:password@host:port/database?…`
+ * @throws {HostError} `HOST_STORE_FAILED` that says what to do; it never holds the password
+ */
+export async function openPostgresStore(url: string): Promise<Store> {
+  const self = `cofferdam ${randomUUID()}`;
+  const sql = await openPostgres(url, self);
+  const session = new PostgresSession({ config: sql.config, place: sql.place, self });
+  let isClosed = false;
+  return {
+    driver: 'postgres',
+    ping: async () => void (await sql.read('SELECT 1')),
+    listen: (listener) => session.listen(listener),
+    exclusive: (key, work) => session.exclusive(key, work),
+    ...createPgInstances(sql),
+    ...createPgGenerations(sql),
+    ...createPgArchives(sql),
+    ...createPgAccess(sql),
+    ...createPgOperations(sql),
+    ...createPgValues(sql),
+    async [Symbol.asyncDispose]() {
+      if (isClosed) return;
+      isClosed = true;
+      await session.close();
+      await sql.close();
+    },
+  };
+}

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+
+import { Client } from 'pg';
+
+import { openPostgresStore } from '../../../host/store/postgres.ts';
+import type { Store } from '../../../host/store/store.ts';
+import { storeContract } from '../../contract/store.ts';
+import type { OpenedStore } from '../../contract/store-subject.ts';
+import { postgresMissing, startPostgres } from '../../helpers/postgres.ts';
+import type { TestPostgres } from '../../helpers/postgres.ts';
+
+const skip = postgresMissing() ?? false;
+
+describe('PostgreSQL', { skip, timeout: 300_000 }, () => {
+  let postgres: TestPostgres;
+  before(async () => {
+    postgres = await startPostgres();
+  });
+  after(() => postgres[Symbol.asyncDispose]());
+
+  async function openDatabase(): Promise<OpenedStore> {
+    const url = await postgres.createDatabase();
+    const stores = [await openPostgresStore(url)];
+    const [store] = stores;
+    assert.ok(store !== undefined);
+    return {
+      store,
+      location: url,
+      async again() {
+        const next = await openPostgresStore(url);
+        stores.push(next);
+        return next;
+      },
+      async [Symbol.asyncDispose]() {
+        for (const each of stores) await each[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  storeContract({ driver: 'postgres', open: openDatabase });
+
+  it('makes its tables once when many hosts start at the same time', async () => {
+    const url = await postgres.createDatabase();
+    const stores = await Promise.all(Array.from({ length: 6 }, () => openPostgresStore(url)));
+    for (const store of stores) {
+      await store.ping();
+      await store[Symbol.asyncDispose]();
+    }
+  });
+
+  it('refuses a database that a newer version wrote', async () => {
+    await using opened = await openDatabase();
+    const client = new Client({ connectionString: opened.location });
+    await client.connect();
+    await client.query('UPDATE cofferdam.schema_version SET version = 1000');
+    await client.end();
+    await assert.rejects(openPostgresStore(opened.location), {
+      code: 'HOST_STORE_FAILED',
+      message: /newer version/,
+      remedy: 'Start that version, or restore a backup',
+    });
+  });
+
+  it('says what to do when it cannot get in, and never the password', async () => {
+    const { url } = postgres;
+    const named = (change: (url: URL) => void): string => {
+      const parsed = new URL(url);
+      change(parsed);
+      return parsed.href;
+    };
+    await postgres.query(`CREATE ROLE guest LOGIN PASSWORD 'guest-password'`);
+    const guest = named((parsed) => {
+      parsed.username = 'guest';
+      parsed.password = 'guest-password';
+      parsed.pathname = '/template1';
+    });
+    const cases = [
+      [named((parsed) => (parsed.password = 'wrong-word')), /^Correct the password of "admin"/],
+      [named((parsed) => (parsed.pathname = '/missing')), /^Make it with: createdb missing/],
+      [named((parsed) => (parsed.port = '1')), /^Start PostgreSQL there/],
+      [named((parsed) => (parsed.hostname = 'no-such-host.invalid')), /^Correct the host name/],
+      [guest, /^Give the right: GRANT CREATE ON DATABASE "template1" TO "guest"/],
+      ['postgres://admin:se%cret@127.0.0.1:port/x', /^Write postgres:\/\/user:password@host/],
+    ] as const;
+    for (const [wrong, remedy] of cases) {
+      const error = await openPostgresStore(wrong).then(
+        () => assert.fail(wrong),
+        (thrown: unknown) => thrown as { code: string; remedy: string; message: string },
+      );
+      assert.equal(error.code, 'HOST_STORE_FAILED', wrong);
+      assert.match(error.remedy, remedy);
+      const shown = JSON.stringify([error, error.message, error.remedy]);
+      for (const secret of ['wrong-word', 'pa%ss', 'pa%25ss', 'guest-password', 'se%cret']) {
+        assert.ok(!shown.includes(secret), shown);
+      }
+    }
+  });
+});
+
+describe('a PostgreSQL that goes away', { skip, timeout: 120_000 }, () => {
+  let postgres: TestPostgres;
+  let store: Store;
+  before(async () => {
+    postgres = await startPostgres();
+    store = await openPostgresStore(await postgres.createDatabase());
+  });
+  after(async () => {
+    await store[Symbol.asyncDispose]();
+    await postgres[Symbol.asyncDispose]();
+  });
+
+  it('fails clearly while it is gone and works again when it is back', async () => {
+    const entry = { key: 'k', value: 1, expiresMs: null };
+    const options = { nowMs: 0, quotaBytes: 1_000 };
+    await store.putValue('others/echo/default', entry, options);
+    await postgres.kill();
+    await assert.rejects(store.ping(), { code: 'HOST_STORE_FAILED' });
+    await assert.rejects(store.putValue('others/echo/default', entry, options), {
+      code: 'HOST_STORE_FAILED',
+    });
+    await assert.rejects(
+      store.exclusive('k', async () => undefined),
+      {
+        code: 'HOST_STORE_FAILED',
+      },
+    );
+    await postgres.restart();
+    assert.equal(await store.value('others/echo/default', 'k', 0), 1);
+    assert.equal(await store.exclusive('k', async () => 'done'), 'done');
+  });
+});

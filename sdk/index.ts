@@ -14,6 +14,7 @@ export type {
   PayResult,
   WebhookResult,
 } from './gateway.ts';
+export { instanceName, makeMark, readMark } from './marks.ts';
 export { currencyExponent, formatMinor, isMoney, money, parseMinor } from './money.ts';
 export type { Money } from './money.ts';
 export { defineOther } from './other.ts';
@@ -23,3 +24,13 @@ export type { Remote, RemoteReply, RemoteRequest } from './remote.ts';
 export { secret, z } from './schema.ts';
 export { defineServer } from './server.ts';
 export type { LoginUrl, RemoteService, ServerHandlers, ServerResult, Usage } from './server.ts';
+export { forgetStarted, listStarted, readStarted, rememberStarted } from './started.ts';
+export type { Started } from './started.ts';
+export {
+  checkPart,
+  digestKey,
+  operationKey,
+  pathId,
+  readAmount,
+  readShape,
+} from './vendor-values.ts';

@@ -2,7 +2,17 @@
 
 export { ExtensionFailure, fail, FAILURE_CODES, isFailure } from '../../sdk/errors.ts';
 export { defineGateway } from '../../sdk/gateway.ts';
+export { instanceName, makeMark, readMark } from '../../sdk/marks.ts';
 export { currencyExponent, formatMinor, isMoney, money, parseMinor } from '../../sdk/money.ts';
 export { defineOther } from '../../sdk/other.ts';
 export { createRemote } from '../../sdk/remote.ts';
 export { defineServer } from '../../sdk/server.ts';
+export { forgetStarted, listStarted, readStarted, rememberStarted } from '../../sdk/started.ts';
+export {
+  checkPart,
+  digestKey,
+  operationKey,
+  pathId,
+  readAmount,
+  readShape,
+} from '../../sdk/vendor-values.ts';

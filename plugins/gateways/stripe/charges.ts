@@ -1,6 +1,6 @@
 // Money moved without the customer at the screen: charging a stored method, capture, void, refund.
 
-import { fail } from 'cofferdam/sdk';
+import { checkPart, fail } from 'cofferdam/sdk';
 import type {
   BillingAgreement,
   Fact,
@@ -73,7 +73,9 @@ export async function capture(
   ctx: StripeContext,
 ): Promise<MoneyResult> {
   const id = await findIntent(stripe, input.transaction.externalId);
-  const { amount } = toStripeAmount(checkAmount(input.amount ?? input.transaction.amount, input));
+  const { amount } = toStripeAmount(
+    checkPart(input.amount ?? input.transaction.amount, input.transaction),
+  );
   const intent = await changeIntent(stripe, id, 'succeeded', (intentId) =>
     ask(
       `Cannot capture payment "${intentId}"`,
@@ -114,7 +116,7 @@ export async function refund(
   ctx: StripeContext,
 ): Promise<MoneyResult> {
   const { transaction, reason } = input;
-  const { amount } = toStripeAmount(checkAmount(input.amount, input));
+  const { amount } = toStripeAmount(checkPart(input.amount, transaction));
   const known = REFUND_REASONS.find((one) => one === reason);
   const said = known === undefined && reason ? { reason: reason.slice(0, 500) } : {};
   const refunded = await ask(
@@ -198,20 +200,6 @@ async function changeIntent(
     if (intent.status !== wanted) throw error;
     return intent;
   }
-}
-
-function checkAmount(amount: Money, { transaction }: { readonly transaction: Transaction }): Money {
-  const { amount: whole } = transaction;
-  if (amount.currency !== whole.currency) {
-    throw fail(
-      'invalid_input',
-      `The payment is in ${whole.currency}, the amount asked for in ${amount.currency}`,
-    );
-  }
-  if (amount.amountMinor <= 0 || amount.amountMinor > whole.amountMinor) {
-    throw fail('invalid_input', 'The amount must be above zero and at most that of the payment');
-  }
-  return amount;
 }
 
 function reportEarlier(invoice: Invoice, facts: readonly Fact[]): MoneyResult {

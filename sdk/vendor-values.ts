@@ -1,0 +1,75 @@
+// What a vendor sent, checked on arrival, and what a vendor is sent: ids in paths, keys of repeats.
+
+import type { Call } from './capabilities.ts';
+import type { Transaction } from './domain.ts';
+import { fail } from './errors.ts';
+import { parseMinor } from './money.ts';
+import type { Money } from './money.ts';
+import type { z } from './schema.ts';
+
+/**
+ * Reads a value that a vendor sent.
+ *
+ * @param what Reads like "The answer to GET /v2/payments"
+ * @throws `invalid_response` naming the field that is missing or wrong, never its value
+ */
+export function readShape<T>(shape: z.ZodType<T>, value: unknown, what: string): T {
+  const parsed = shape.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field = issue?.path.map(String).join('.') ?? '';
+  const place = field === '' ? 'is not what it should be' : `has no usable "${field}"`;
+  throw fail('invalid_response', `${what} ${place}: ${issue?.message ?? 'not understood'}`);
+}
+
+/** Reads a decimal amount that a vendor reports. @throws `invalid_response` when it is not exact */
+export function readAmount(text: string, currency: string, vendor: string): Money {
+  try {
+    return parseMinor(text, currency);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const said = `${vendor} reported "${text.slice(0, 40)}" "${currency.slice(0, 10)}"`;
+    throw fail('invalid_response', `${said}: it is no exact amount of a known currency`, {
+      cause: error,
+    });
+  }
+}
+
+/** An id as a part of a path. @throws `invalid_input` for text that could be more than one part */
+export function pathId(id: string, vendor: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/.test(id)) return id;
+  throw fail('invalid_input', `Cannot ask ${vendor} about an id with characters that no id has`, {
+    remedy: 'Use the externalId that this extension reported',
+  });
+}
+
+/**
+ * A key for one step of an operation, the same on every try: 32 characters `[0-9a-f]`.
+ * A digest, because vendors take short keys only and operation ids may be longer.
+ *
+ * @param step What this request does within the operation: `order`, `refund`
+ */
+export async function operationKey(call: Call, step: string): Promise<string> {
+  return await digestKey(`${call.operationId}:${step}`);
+}
+
+/** A key for a request that may be made once whoever asks: 32 characters `[0-9a-f]`. */
+export async function digestKey(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+  const half = [...new Uint8Array(digest).subarray(0, 16)];
+  return half.map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** A part of a payment, to capture or to give back. @throws `invalid_input` when it is no part */
+export function checkPart(amount: Money, { amount: whole }: Pick<Transaction, 'amount'>): Money {
+  if (amount.currency !== whole.currency) {
+    throw fail(
+      'invalid_input',
+      `The payment is in ${whole.currency}, the amount asked for in ${amount.currency}`,
+    );
+  }
+  if (amount.amountMinor <= 0 || amount.amountMinor > whole.amountMinor) {
+    throw fail('invalid_input', 'The amount must be above zero and at most that of the payment');
+  }
+  return amount;
+}

@@ -1,0 +1,135 @@
+// What the SDK gives to gateways: marks, memories of what was started, keys, values of vendors.
+
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+
+import {
+  checkPart,
+  forgetStarted,
+  listStarted,
+  makeMark,
+  operationKey,
+  pathId,
+  readAmount,
+  readMark,
+  readShape,
+  readStarted,
+  rememberStarted,
+  z,
+} from 'cofferdam/sdk';
+import type { Started } from 'cofferdam/sdk';
+
+import { createStorage, createTestContext } from '../helpers/context.ts';
+
+const options = { timeout: 5_000 };
+const storage = () => createStorage(new Map(), Date.now);
+const started = (id: string, operation: string): Started => ({
+  id,
+  operation,
+  mode: 'order',
+  amountMinor: 1,
+  currency: 'EUR',
+  atMs: 0,
+});
+
+it('reads its own mark, and that of no other instance', options, async () => {
+  const [mine, theirs] = [storage(), storage()];
+  const mark = await makeMark(mine, 'inv.1', 127);
+  assert.match(mark, /^[0-9a-f]{12}\.inv\.1$/);
+  assert.equal(await readMark(mine, mark), 'inv.1');
+  for (const other of [await makeMark(theirs, 'inv.1', 127), 'inv.1', '', null, undefined]) {
+    assert.equal(await readMark(mine, other), undefined);
+  }
+});
+
+it('gives two calls at once one name', options, async () => {
+  const shared = storage();
+  const [a, b] = await Promise.all([makeMark(shared, '1', 20), makeMark(shared, '1', 20)]);
+  assert.equal(a, b);
+});
+
+it('marks ids at its limit and refuses those over it', options, async () => {
+  assert.equal((await makeMark(storage(), 'x'.repeat(7), 20)).length, 20);
+  for (const id of ['x'.repeat(8), '', 'a\nb']) {
+    await assert.rejects(makeMark(storage(), id, 20), { name: 'ExtensionFailure' });
+  }
+});
+
+it('remembers one of two that are started at once, and its repeat', options, async () => {
+  const shared = storage();
+  const remember = (one: Started) =>
+    rememberStarted(shared, '42', { started: one, replaces: null });
+  assert.equal(await remember(started('a', 'op-1')), true);
+  assert.equal(await remember(started('b', 'op-2')), false);
+  assert.equal(await remember(started('a', 'op-1')), true);
+  assert.equal((await readStarted(shared, '42'))?.id, 'a');
+  assert.deepEqual(await listStarted(shared, 10), [
+    { invoiceId: '42', started: started('a', 'op-1') },
+  ]);
+});
+
+it('forgets only what is still remembered', options, async () => {
+  const shared = storage();
+  await rememberStarted(shared, '42', { started: started('a', 'op-1'), replaces: null });
+  await forgetStarted(shared, '42', { id: 'b' });
+  await forgetStarted(shared, '42', { operation: 'op-2' });
+  assert.equal((await readStarted(shared, '42'))?.id, 'a');
+  await forgetStarted(shared, '42', { id: 'a' });
+  assert.equal(await readStarted(shared, '42'), null);
+});
+
+it('makes the same short key on every try of one step', options, async () => {
+  const keyOf = (operationId: string, step: string) => {
+    const { call } = createTestContext({ config: {}, fetch, call: { operationId } });
+    return operationKey(call, step);
+  };
+  assert.match(await keyOf('op', 'refund'), /^[0-9a-f]{32}$/);
+  assert.equal(await keyOf('op', 'refund'), await keyOf('op', 'refund'));
+  const others = [await keyOf('op', 'capture'), await keyOf('op2', 'refund')];
+  assert.ok(!others.includes(await keyOf('op', 'refund')));
+});
+
+it('names the field that a vendor got wrong, never its value', options, () => {
+  const shape = z.object({ amount: z.object({ value: z.string() }) });
+  assert.deepEqual(readShape(shape, { amount: { value: '1', more: 1 } }, 'x'), {
+    amount: { value: '1' },
+  });
+  assert.throws(
+    () => readShape(shape, { amount: { value: 4711 } }, 'The answer'),
+    (error: Error) => /no usable "amount.value"/.test(error.message) && !/4711/.test(error.message),
+  );
+});
+
+it('reads exact amounts and refuses all others', options, () => {
+  assert.deepEqual(readAmount('1.234', 'KWD', 'V'), { amountMinor: 1234, currency: 'KWD' });
+  for (const [text, currency] of [
+    ['1.001', 'EUR'],
+    ['1e3', 'EUR'],
+    ['0x10', 'EUR'],
+    ['', 'EUR'],
+    ['1', 'XXX'],
+  ] as const) {
+    assert.throws(() => readAmount(text, currency, 'V'), { name: 'ExtensionFailure' });
+  }
+});
+
+it('lets no id leave its place in a path', options, () => {
+  assert.equal(pathId('tr_7UhSN1zuXS', 'V'), 'tr_7UhSN1zuXS');
+  for (const id of ['../x', 'a/b', 'a?b', 'a#b', '.', '', 'a%2fb', 'x'.repeat(101)]) {
+    assert.throws(() => pathId(id, 'V'), { name: 'ExtensionFailure' });
+  }
+});
+
+it('takes a part at its limits and refuses what is over them', options, () => {
+  const whole = { amount: { amountMinor: 100, currency: 'EUR' } };
+  for (const amountMinor of [1, 100]) {
+    assert.equal(checkPart({ amountMinor, currency: 'EUR' }, whole).amountMinor, amountMinor);
+  }
+  for (const amount of [
+    { amountMinor: 0, currency: 'EUR' },
+    { amountMinor: 101, currency: 'EUR' },
+    { amountMinor: 1, currency: 'USD' },
+  ]) {
+    assert.throws(() => checkPart(amount, whole), { name: 'ExtensionFailure' });
+  }
+});

@@ -1,0 +1,206 @@
+// PayPal's REST API over the host's fetch: access tokens, repeatable requests, errors as failures.
+// The client secret goes into the token request only; every other request carries the token.
+
+import { createRemote, digestKey, isFailure, operationKey, readShape, z } from 'cofferdam/sdk';
+import type { FailureCode, RemoteReply, RemoteRequest } from 'cofferdam/sdk';
+
+import type { PayPalContext } from './config.ts';
+import * as shapes from './shapes.ts';
+
+const BASE_URLS = {
+  live: 'https://api-m.paypal.com',
+  sandbox: 'https://api-m.sandbox.paypal.com',
+} as const;
+
+/** Milliseconds that a token is given up before it expires, so that none dies under way. */
+const TOKEN_MARGIN_MS = 60_000;
+
+const REMEDIES: { readonly [code in FailureCode]?: string } = {
+  unauthorized: 'Enter client id and secret of an app of the chosen environment (live or sandbox)',
+  forbidden: 'Turn on the features of the app that the README of this extension lists',
+  declined: 'Ask the customer for another payment method',
+  unsupported: 'Offer another payment method for this currency or country',
+};
+
+// Issues and names that say more than their status.
+// https://developer.paypal.com/api/rest/reference/orders/v2/errors/
+const BY_ISSUE: ReadonlyMap<string, FailureCode> = new Map([
+  ['invalid_client', 'unauthorized'],
+  ['AUTHENTICATION_FAILURE', 'unauthorized'],
+  ['INVALID_RESOURCE_ID', 'not_found'],
+  ['RESOURCE_NOT_FOUND', 'not_found'],
+  ['RATE_LIMIT_REACHED', 'rate_limited'],
+  ['PREVIOUS_REQUEST_IN_PROGRESS', 'locked'],
+  ['INSTRUMENT_DECLINED', 'declined'],
+  ['CARD_EXPIRED', 'declined'],
+  ['PAYER_CANNOT_PAY', 'declined'],
+  ['PAYER_ACCOUNT_RESTRICTED', 'declined'],
+  ['PAYER_ACCOUNT_LOCKED_OR_CLOSED', 'declined'],
+  ['TRANSACTION_REFUSED', 'declined'],
+  ['TRANSACTION_BLOCKED_BY_PAYEE', 'declined'],
+  ['REDIRECT_PAYER_FOR_ALTERNATE_FUNDING', 'declined'],
+  ['ORDER_ALREADY_CAPTURED', 'conflict'],
+  ['ORDER_ALREADY_AUTHORIZED', 'conflict'],
+  ['ORDER_NOT_APPROVED', 'conflict'],
+  ['DUPLICATE_INVOICE_ID', 'conflict'],
+  ['CAPTURE_FULLY_REFUNDED', 'conflict'],
+  ['AUTHORIZATION_ALREADY_CAPTURED', 'conflict'],
+  ['AUTHORIZATION_VOIDED', 'conflict'],
+  ['PREVIOUSLY_VOIDED', 'conflict'],
+  ['PREVIOUSLY_CAPTURED', 'conflict'],
+  ['SUBSCRIPTION_STATUS_INVALID', 'conflict'],
+  ['CURRENCY_NOT_SUPPORTED', 'unsupported'],
+  ['PAYEE_BLOCKED_TRANSACTION', 'forbidden'],
+  ['PERMISSION_DENIED', 'forbidden'],
+]);
+
+const errorBody = z.object({
+  name: z.string().optional(),
+  message: z.string().optional(),
+  error: z.string().optional(),
+  error_description: z.string().optional(),
+  debug_id: z.string().optional(),
+  details: z
+    .array(
+      z.object({
+        issue: z.string().optional(),
+        description: z.string().optional(),
+        field: z.string().optional(),
+      }),
+    )
+    .optional(),
+});
+
+/**
+ * One request. PayPal answers a repeat with the first outcome instead of a second effect: `step` names
+ * what it does within the operation, `once` something that may happen once whatever the operation.
+ */
+export type PayPalRequest = Pick<RemoteRequest, 'query' | 'json' | 'body' | 'accept'> & {
+  readonly step?: string;
+  readonly once?: string;
+};
+
+/** The API of one account, for the length of one call. */
+export type PayPal = {
+  /** Sends a request; the reply is one that PayPal meant as success, or a status of `accept`. */
+  send(method: string, path: string, request?: PayPalRequest): Promise<RemoteReply>;
+  /** Sends a request and reads the object that comes back. */
+  ask<T>(
+    shape: z.ZodType<T>,
+    at: readonly [method: string, path: string],
+    request?: PayPalRequest,
+  ): Promise<T>;
+  /** Reads an object; undefined when there is none. */
+  find<T>(shape: z.ZodType<T>, path: string): Promise<T | undefined>;
+};
+
+/** Makes the client of one call. */
+export function createPayPal(ctx: PayPalContext): PayPal {
+  const baseUrl = BASE_URLS[ctx.config.environment];
+  const remote = createRemote({ name: 'PayPal', fetch: ctx.fetch, baseUrl, explain });
+  const { signal } = ctx.call;
+
+  const requestToken = async (): Promise<string> => {
+    const credentials = btoa(`${ctx.config.clientId}:${ctx.config.clientSecret}`);
+    const reply = await remote.request('POST', '/v1/oauth2/token', {
+      form: { grant_type: 'client_credentials' },
+      headers: { authorization: `Basic ${credentials}` },
+      signal,
+    });
+    const { access_token, expires_in } = readShape(
+      shapes.token,
+      reply.json,
+      "PayPal's access token",
+    );
+    const ttlMs = expires_in * 1_000 - TOKEN_MARGIN_MS;
+    if (ttlMs > 0) await ctx.storage.set(tokenKey(ctx), access_token, { ttlMs });
+    return access_token;
+  };
+
+  const send: PayPal['send'] = async (method, path, { step, once, ...request } = {}) => {
+    const key =
+      step !== undefined
+        ? await operationKey(ctx.call, step)
+        : once !== undefined
+          ? await digestKey(once)
+          : undefined;
+    const id = key === undefined ? {} : { 'paypal-request-id': key };
+    const whole = method === 'GET' ? {} : { prefer: 'return=representation' };
+    const type = request.body === undefined ? {} : { 'content-type': 'application/json' };
+    const withToken = (token: string): Promise<RemoteReply> => {
+      const headers = { authorization: `Bearer ${token}`, ...id, ...whole, ...type };
+      return remote.request(method, path, { ...request, headers, signal });
+    };
+    const cached = await ctx.storage.get<string>(tokenKey(ctx));
+    if (cached === null) return await withToken(await requestToken());
+    try {
+      return await withToken(cached);
+    } catch (error) {
+      // PayPal may end a token early, as when the secret is renewed: one new one is worth a try.
+      if (!isFailure(error, 'unauthorized')) throw error;
+      await ctx.storage.delete(tokenKey(ctx));
+      return await withToken(await requestToken());
+    }
+  };
+
+  const ask: PayPal['ask'] = async (shape, [method, path], request) => {
+    const { json } = await send(method, path, request);
+    return readShape(shape, json, `PayPal's answer to ${method} ${path}`);
+  };
+  return {
+    send,
+    ask,
+    async find(shape, path) {
+      const reply = await send('GET', path, { accept: [404] });
+      if (reply.status === 404) return undefined;
+      return readShape(shape, reply.json, `PayPal's answer to GET ${path}`);
+    },
+  };
+}
+
+/** Forgets the access token, so that the next request proves that the credentials work. */
+export async function forgetToken(ctx: PayPalContext): Promise<void> {
+  await ctx.storage.delete(tokenKey(ctx));
+}
+
+/** The address of a link by its relation; the first relation that there is wins. */
+export function linkOf(
+  { links }: { readonly links: shapes.Links },
+  ...relations: readonly string[]
+): string | undefined {
+  return relations
+    .map((relation) => links.find(({ rel }) => rel === relation)?.href)
+    .find((href) => href !== undefined);
+}
+
+function tokenKey({ config }: PayPalContext): string {
+  return `token:${config.environment}:${config.clientId}`;
+}
+
+function explain(reply: RemoteReply): ReturnType<NonNullable<Explain>> {
+  const parsed = errorBody.safeParse(reply.json);
+  if (!parsed.success) return undefined;
+  const { name, message, error, error_description, details = [], debug_id } = parsed.data;
+  const [detail] = details;
+  const code = [...details.map(({ issue }) => issue), name, error]
+    .map((word) => BY_ISSUE.get(word ?? ''))
+    .find((known) => known !== undefined);
+  const words = [
+    detail?.issue ?? name ?? error,
+    detail?.description ?? message ?? error_description,
+    detail?.field && `field ${detail.field}`,
+    debug_id && `debug id ${debug_id}`,
+  ];
+  const remedy = code === undefined ? statusRemedy(reply.status) : REMEDIES[code];
+  return {
+    ...(code === undefined ? {} : { code }),
+    message: words.filter(Boolean).join(', '),
+    ...(remedy === undefined ? {} : { remedy }),
+  };
+}
+
+function statusRemedy(status: number): string | undefined {
+  return status === 401 ? REMEDIES.unauthorized : status === 403 ? REMEDIES.forbidden : undefined;
+}
+
+type Explain = Parameters<typeof createRemote>[0]['explain'];

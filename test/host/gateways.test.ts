@@ -1,0 +1,72 @@
+// The gateways in the real sandbox: real build, cell and egress, towards their vendors' fakes. That the
+// guest holds no secret is what only this can show; everything else is in test/plugins/gateways.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+
+import { invoiceOf, paymentOf } from '../contract/money.ts';
+import { startTestHost } from '../helpers/host.ts';
+import type { TestHost } from '../helpers/host.ts';
+import { CLIENT_ID, CLIENT_SECRET, startFakePayPal } from '../vendors/paypal/fake.ts';
+import type { FakePayPal } from '../vendors/paypal/fake.ts';
+
+describe('gateways in the sandbox', { timeout: 60_000 }, () => {
+  let host: TestHost;
+  let paypal: FakePayPal;
+
+  before(async () => {
+    paypal = await startFakePayPal();
+    const ports: Record<string, number> = { 'api-m.sandbox.paypal.com': paypal.port };
+    host = await startTestHost(
+      {},
+      {
+        shipped: true,
+        egress: {
+          // A public address that nothing is sent to: the detour below takes the connection.
+          resolve: async () => ['93.184.215.14'],
+          detour: ({ hostname }) => ({
+            address: '127.0.0.1',
+            port: ports[hostname] ?? 1,
+            plain: true,
+          }),
+        },
+      },
+    );
+  });
+  after(async () => {
+    await host[Symbol.asyncDispose]();
+    await paypal[Symbol.asyncDispose]();
+  });
+
+  const result = async (extension: string, handler: string, input: unknown): Promise<any> => {
+    const { status, body } = await host.call(extension, handler, input);
+    assert.equal(status, 200, JSON.stringify(body));
+    return body.result;
+  };
+
+  it('takes a PayPal payment with a secret the guest never holds', async () => {
+    await host.enable('gateways/paypal', {
+      environment: 'sandbox',
+      clientId: CLIENT_ID,
+      clientSecret: CLIENT_SECRET,
+      webhookId: 'WH1',
+    });
+    const page = await result('gateways/paypal', 'pay', paymentOf(invoiceOf(1999)));
+    assert.equal(page.kind, 'redirect');
+    const approved = paypal.approve(page.externalId);
+    const event = paypal.event('CHECKOUT.ORDER.APPROVED', approved, 'WH1');
+    const { facts } = await result('gateways/paypal', 'webhook', event);
+    assert.deepEqual(
+      [facts[0].kind, facts[0].state, facts[0].amountMinor, facts[0].invoiceId],
+      ['payment', 'succeeded', 1999, '42'],
+    );
+    const forged = { ...event, body: event.body.replace('"42"', '"43"').concat(' ') };
+    const refused = await host.call('gateways/paypal', 'webhook', forged);
+    assert.equal(refused.body.details.failure.code, 'unauthorized');
+    const [first, ...others] = paypal.requests;
+    const basic = `Basic ${btoa(`${CLIENT_ID}:${CLIENT_SECRET}`)}`;
+    assert.equal(first?.headers['authorization'], basic);
+    assert.ok(others.every(({ headers }) => headers['authorization']?.startsWith('Bearer A21AA-')));
+    assert.deepEqual(paypal.problems, []);
+  });
+});

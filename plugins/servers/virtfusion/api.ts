@@ -1,0 +1,212 @@
+// The API of VirtFusion as this extension uses it: replies parsed, refusals in VirtFusion's own words.
+// Source: docs.virtfusion.com/api (version 6) and the clients that the README names.
+
+import { createRemote, fail, isFailure, z } from 'cofferdam/sdk';
+import type { FailureCode, JsonObject, RemoteReply } from 'cofferdam/sdk';
+
+import { originOf } from './config.ts';
+import type { VirtFusionContext } from './config.ts';
+import {
+  groupShape,
+  listedShape,
+  loginShape,
+  ownServerShape,
+  packageShape,
+  serverShape,
+  sshKeyShape,
+  templatesShape,
+  trafficShape,
+  userShape,
+  vncShape,
+} from './shapes.ts';
+
+/** The most that VirtFusion gives at once. */
+const PAGE_SIZE = 200;
+/** 20 000 entries: beyond that a list says so instead of being cut. */
+const PAGES_MAX = 100;
+const MESSAGE_CHARS = 300;
+
+/** How VirtFusion knows a customer of the panel: by a number, or by a text where ids are no numbers. */
+export type Relation = { readonly id: string; readonly isText: boolean };
+
+/** The API of one control server. */
+export type VirtFusion = ReturnType<typeof connect>;
+
+type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+type Request = <T>(
+  method: string,
+  path: string,
+  options: { query?: Query; json?: JsonObject; shape: z.ZodType<T> },
+) => Promise<T>;
+
+/** Connects with the config of the instance; nothing is sent yet. */
+export function connect({ config, fetch, call }: VirtFusionContext) {
+  const remote = createRemote({
+    name: 'VirtFusion',
+    fetch,
+    baseUrl: `${originOf(config)}/api/v1`,
+    headers: { authorization: `Bearer ${config.apiToken}` },
+    explain,
+  });
+  const request: Request = async (method, path, { query, json, shape }) => {
+    const reply = await remote.request(method, path, {
+      ...(query === undefined ? {} : { query }),
+      ...(json === undefined ? {} : { json }),
+      signal: call.signal,
+    });
+    const parsed = shape.safeParse(reply.json ?? {});
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    throw fail(
+      'invalid_response',
+      `VirtFusion: ${method} ${path} answered without a usable "${issue?.path.join('.')}"`,
+    );
+  };
+  return {
+    connection: () => request('GET', '/connect', { shape: nothing }),
+    ...catalogOf(request),
+    ...peopleOf(request),
+    ...serversOf(request),
+    ...controlsOf(request),
+  };
+}
+
+const nothing = z.unknown();
+const dataOf = <T>(shape: z.ZodType<T>) => z.object({ data: shape }).transform(({ data }) => data);
+
+/** What went wrong: `message`, and each field of `errors` with its reasons. */
+function explain({ status, json }: RemoteReply): { code?: FailureCode; message?: string } {
+  const body = (json ?? {}) as { message?: unknown; msg?: unknown; errors?: unknown };
+  const fields = Object.entries(
+    typeof body.errors === 'object' && body.errors !== null ? body.errors : {},
+  ).map(
+    ([name, why]) => (/^\d+$/.test(name) ? '' : `${name}: `) + [why].flat().map(String).join(' '),
+  );
+  const words = [body.message ?? body.msg ?? '', ...fields]
+    .map(String)
+    .filter((each) => each !== '');
+  const message = words.join('; ').slice(0, MESSAGE_CHARS);
+  const code = codeOf(status, message);
+  return { ...(code === undefined ? {} : { code }), ...(message === '' ? {} : { message }) };
+}
+
+/** A refusal of the order itself, by its words; other statuses mean what they say. */
+function codeOf(status: number, message: string): FailureCode | undefined {
+  if (status !== 400 && status !== 409 && status !== 422) return undefined;
+  if (/has already been taken/i.test(message)) return 'conflict';
+  if (
+    /no (?:available |suitable )?hypervisor|not enough|insufficient|no free|no .*ipv4/i.test(
+      message,
+    )
+  )
+    return 'capacity';
+  if (/locked|in progress|running task|being (?:built|deleted)/i.test(message)) return 'locked';
+  return undefined;
+}
+
+/** Runs a look-up; undefined when VirtFusion says that the thing is not there. Other failures pass. */
+export async function orAbsent<T>(run: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await run();
+  } catch (error) {
+    if (isFailure(error, 'not_found')) return undefined;
+    throw error;
+  }
+}
+
+/** Reads a list to its last page; one without pages is its own last page. */
+async function readPages<T>(request: Request, path: string, item: z.ZodType<T>): Promise<T[]> {
+  const shape = z.object({ data: z.array(item), last_page: z.number().default(1) });
+  const found: T[] = [];
+  for (let page = 1; page <= PAGES_MAX; page += 1) {
+    const query = { results: PAGE_SIZE, page };
+    const { data, last_page } = await request('GET', path, { query, shape });
+    found.push(...data);
+    if (page >= last_page) return found;
+  }
+  throw fail('capacity', `VirtFusion: ${path} has more than ${PAGES_MAX * PAGE_SIZE} entries`);
+}
+
+/** What can be sold. */
+function catalogOf(request: Request) {
+  return {
+    packages: () => request('GET', '/packages', { shape: dataOf(z.array(packageShape)) }),
+    groups: () => readPages(request, '/compute/hypervisors/groups', groupShape),
+    templates: (packageId: number) =>
+      request('GET', `/media/templates/fromServerPackageSpec/${packageId}`, {
+        shape: dataOf(templatesShape),
+      }),
+  };
+}
+
+/** Customers and their keys. */
+function peopleOf(request: Request) {
+  const at = ({ id }: Relation): string => `/users/${encodeURIComponent(id)}`;
+  const query = ({ isText }: Relation): Query => (isText ? { relStr: true } : {});
+  return {
+    user: (relation: Relation) =>
+      orAbsent(() =>
+        request('GET', `${at(relation)}/byExtRelation`, {
+          query: query(relation),
+          shape: dataOf(userShape),
+        }),
+      ),
+    addUser: (json: JsonObject) => request('POST', '/users', { json, shape: dataOf(userShape) }),
+    login: (relation: Relation, serverId: number) =>
+      request('POST', `${at(relation)}/serverAuthenticationTokens/${serverId}`, {
+        query: query(relation),
+        shape: dataOf(loginShape),
+      }),
+    sshKeys: (userId: number) =>
+      request('GET', `/ssh_keys/user/${userId}`, { shape: dataOf(z.array(sshKeyShape)) }),
+    addSshKey: (json: JsonObject) =>
+      request('POST', '/ssh_keys', { json, shape: dataOf(sshKeyShape) }),
+  };
+}
+
+/** Orders for servers, and what there is of them. */
+function serversOf(request: Request) {
+  return {
+    server: (id: number) => request('GET', `/servers/${id}`, { shape: dataOf(serverShape) }),
+    servers: () => readPages(request, '/servers', listedShape),
+    serversOf: (userId: number) =>
+      request('GET', `/servers/user/${userId}`, { shape: dataOf(z.array(ownServerShape)) }),
+    addServer: (json: JsonObject) =>
+      request('POST', '/servers', { json, shape: dataOf(z.looseObject({ id: z.number() })) }),
+    /** Says whether `addServer` would succeed; makes nothing. */
+    tryServer: (json: JsonObject) =>
+      request('POST', '/servers', { query: { dryRun: true }, json, shape: nothing }),
+    build: (id: number, json: JsonObject) =>
+      request('POST', `/servers/${id}/build`, { json, shape: nothing }),
+    /** `delay` is in minutes: without it the server would live on for a while. */
+    remove: (id: number) =>
+      request('DELETE', `/servers/${id}`, { query: { delay: 0 }, shape: nothing }),
+    changePackage: (id: number, packageId: number, json: JsonObject) =>
+      request('PUT', `/servers/${id}/package/${packageId}`, { json, shape: nothing }),
+  };
+}
+
+/** What is done with one server. */
+function controlsOf(request: Request) {
+  return {
+    suspend: (id: number) => request('POST', `/servers/${id}/suspend`, { shape: nothing }),
+    unsuspend: (id: number) => request('POST', `/servers/${id}/unsuspend`, { shape: nothing }),
+    power: (id: number, verb: 'boot' | 'shutdown' | 'restart' | 'poweroff') =>
+      request('POST', `/servers/${id}/power/${verb}`, { shape: nothing }),
+    /** VirtFusion makes the password itself. */
+    resetPassword: async (id: number, user: 'root' | 'Administrator'): Promise<string> => {
+      const { expectedPassword } = await request('POST', `/servers/${id}/resetPassword`, {
+        json: { user, sendMail: false },
+        shape: dataOf(z.looseObject({ expectedPassword: z.string().min(1) })),
+      });
+      return expectedPassword;
+    },
+    traffic: (id: number) =>
+      request('GET', `/servers/${id}/traffic`, { shape: dataOf(trafficShape) }),
+    openVnc: (id: number) =>
+      request('POST', `/servers/${id}/vnc`, {
+        json: { action: 'enable' },
+        shape: dataOf(vncShape),
+      }),
+  };
+}

@@ -1,0 +1,120 @@
+// What an admin enters for one Plesk server, and the values of a product and of a checkout, parsed.
+
+import { fail, secret, z } from 'cofferdam/sdk';
+import type { Context, JsonObject } from 'cofferdam/sdk';
+
+/** The config form. */
+export const config = z.object({
+  host: z
+    .union([z.hostname(), z.ipv6()])
+    .meta({ label: 'Plesk host', description: 'Name of the server, such as plesk.example.com' }),
+  port: z.int().min(1).max(65_535).default(8443).meta({ label: 'Port' }),
+  apiKey: secret({
+    label: 'Secret key',
+    description: 'Made on the server, see the README; or a login and a password instead',
+    minLength: 8,
+  }).optional(),
+  login: z
+    .string()
+    .regex(/^[^\s:]{1,60}$/, 'must be a login name, without spaces and colons')
+    .optional()
+    .meta({ label: 'Login', description: 'Only without a secret key' }),
+  password: secret({ label: 'Password', description: 'Only without a secret key' }).optional(),
+  fingerprint: z
+    .string()
+    .regex(/^(?:[0-9A-Fa-f]{2}:?){32}$/, 'must be a SHA-256 fingerprint: 32 pairs of hex digits')
+    .optional()
+    .meta({
+      label: 'Certificate fingerprint',
+      description: 'SHA-256, for a certificate that no public authority signed; see the README',
+      tls: 'fingerprint',
+    }),
+  mark: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/, 'must be 1 to 32 of a-z, 0-9 and "-"')
+    .default('cofferdam')
+    .meta({
+      label: 'Mark',
+      description: 'Names this panel in Plesk; two panels on one server need two marks',
+    }),
+  adoptCustomers: z.boolean().default(false).meta({
+    label: 'Take over customers',
+    description:
+      'Use a customer that exists with exactly the same e-mail address. Only when the panel checks addresses: who has the address gets a login',
+  }),
+  removeCustomers: z.boolean().default(true).meta({
+    label: 'Remove empty customers',
+    description: 'Remove a customer that this extension made when their last site is gone',
+  }),
+});
+
+/** The parsed config; the secrets are placeholders. */
+export type Config = z.output<typeof config>;
+
+/** The context of every handler of this extension. */
+export type PleskContext = Context<Config>;
+
+/** The one header with the credentials. @throws {ExtensionFailure} `invalid_config` without any */
+export function credentialsOf({ apiKey, login, password }: Config): Record<string, string> {
+  if (apiKey !== undefined) return { 'x-api-key': apiKey };
+  if (login !== undefined && password !== undefined) {
+    return { authorization: `Basic ${btoa(`${login}:${password}`)}` };
+  }
+  throw fail('invalid_config', '"apiKey" has no value, nor have "login" and "password" both one', {
+    remedy: 'Enter a secret key of Plesk, or the login and the password of an administrator',
+  });
+}
+
+const settings = z.object({
+  plan: z.string().trim().min(1, 'has no value').max(255),
+  ip: z
+    .union([z.ipv4(), z.ipv6()])
+    .or(z.literal(''))
+    .optional()
+    .transform((value) => (value === '' ? undefined : value)),
+});
+
+/** A product's settings, parsed. */
+export type Settings = z.output<typeof settings>;
+
+/** @throws {ExtensionFailure} `invalid_input` that names the setting */
+export function parseSettings(values: JsonObject): Settings {
+  const given = Object.entries(values).filter(([, value]) => value !== null);
+  const parsed = settings.safeParse(Object.fromEntries(given));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw fail('invalid_input', `Product setting "${issue?.path.join('.')}": ${issue?.message}`, {
+    remedy: 'Choose a plan of Plesk in the settings of the product',
+  });
+}
+
+const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+const DOMAIN = new RegExp(`^(?=.{4,253}$)(?:${LABEL}\\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})$`);
+
+/**
+ * The domain of a checkout in lower case, international names in their ASCII form.
+ *
+ * No other value of the checkout is read: a customer can never change what the admin set.
+ *
+ * @returns The domain, or what is wrong with it
+ */
+export function readDomain({ domain }: JsonObject): { domain: string } | { problem: string } {
+  if (domain === undefined || domain === null || domain === '') return { problem: 'has no value' };
+  const wrong = { problem: 'must be a domain name such as example.com, with no scheme and path' };
+  if (typeof domain !== 'string' || domain.length > 253) return wrong;
+  const trimmed = domain.trim();
+  if (/[^\p{L}\p{M}\p{N}.-]/u.test(trimmed)) return wrong;
+  const ascii = URL.parse(`http://${trimmed}`)?.hostname.replace(/\.$/, '') ?? '';
+  if (!DOMAIN.test(ascii)) return wrong;
+  if (ascii.startsWith('www.')) return { problem: 'must be the name without "www."' };
+  return { domain: ascii };
+}
+
+/** @throws {ExtensionFailure} `invalid_input` that names the field */
+export function parseDomain(checkout: JsonObject): string {
+  const read = readDomain(checkout);
+  if ('domain' in read) return read.domain;
+  throw fail('invalid_input', `"domain" ${read.problem}`, {
+    remedy: 'Correct the domain of the order',
+  });
+}

@@ -1,8 +1,7 @@
 // Wires powers, listens, shuts down. The only reader of the environment, the clock and the arguments;
 // everything below gets what it needs handed in.
 
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Logger } from 'pino';
@@ -22,6 +21,7 @@ import { createEvictor } from './lifecycle/evict.ts';
 import { createExtensionHost } from './lifecycle/extension-host.ts';
 import { Extensions } from './lifecycle/extensions.ts';
 import { Feed } from './lifecycle/feed.ts';
+import { Follower } from './lifecycle/follow.ts';
 import type { LogLine, StateChange } from './lifecycle/host.ts';
 import { createInstaller } from './lifecycle/install.ts';
 import { Instances } from './lifecycle/instances.ts';
@@ -33,6 +33,7 @@ import { CallRecords } from './lifecycle/records.ts';
 import { reloadFolder } from './lifecycle/reload.ts';
 import { watchFolders } from './lifecycle/watch.ts';
 import type { Settings } from './settings.ts';
+import { openMasterKey } from './store/master-key.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { createTokens, ensureAdminToken } from './store/tokens.ts';
@@ -68,13 +69,33 @@ export const VERSION = readVersion();
  *
  * @throws {HostError} `HOST_STORE_FAILED` when the data folder is not usable
  */
-export async function runHost(
-  settings: Settings,
-  { log, egress = {}, onLine = () => undefined }: HostOptions,
-): Promise<RunningHost> {
+export async function runHost(settings: Settings, options: HostOptions): Promise<RunningHost> {
   // A folder that is not there when the builder starts is one that it may never read.
   mkdirSync(rootsOf(settings).installed, { recursive: true, mode: 0o700 });
   const store = await openStore(settings);
+  try {
+    const { masterKey: given, dataDir } = settings;
+    const masterKey = await openMasterKey(store, { given, dataDir });
+    return await startHost(
+      settings,
+      { egress: {}, onLine: () => undefined, ...options },
+      { store, masterKey },
+    );
+  } catch (error) {
+    await store[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** What a host keeps its state in. */
+type Keeping = { readonly store: Store; readonly masterKey: Buffer };
+
+async function startHost(
+  settings: Settings,
+  options: Required<HostOptions>,
+  { store, masterKey }: Keeping,
+): Promise<RunningHost> {
+  const { log } = options;
   const tokens = createTokens(store, nowMs);
   const adminToken = await ensureAdminToken(store, settings.adminToken, nowMs);
   const changes = new Feed<StateChange>();
@@ -86,10 +107,9 @@ export async function runHost(
   const state = { draining: false, own: [] as { address: string; port: number }[] };
   const children = startChildren(settings, publish);
   const parts = createParts(settings, {
-    log,
-    egress,
-    onLine,
+    ...options,
     store,
+    masterKey,
     changes,
     publish,
     state,
@@ -103,7 +123,10 @@ export async function runHost(
     ? watchFolders(parts.catalog.roots, (category, name) => reloadFolder(reloads, category, name))
     : undefined;
   await watch?.ready;
+  const follower = new Follower({ ...reloads, installer: parts.installer, tokens, log });
+  await follower.restoreExtensions();
   await openEnabled(reloads, log);
+  follower.start();
   const url = await http.listen({ port: settings.port, host: settings.host });
   for (const listener of http.addresses()) {
     if (typeof listener === 'object')
@@ -118,8 +141,9 @@ export async function runHost(
       state.draining = true;
       await watch?.close();
       evictor.stop();
+      await follower.stop();
       await closeHttp(http);
-      await Promise.allSettled(parts.instances.all().map(({ instance }) => instance.stop()));
+      await parts.instances.stop();
       await children.supervisor[Symbol.asyncDispose]();
       await children.builder[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
@@ -177,21 +201,21 @@ function startChildren(settings: Settings, publish: Publish): Children {
 /** Everything the running host is made of. */
 function createParts(
   settings: Settings,
-  given: Required<HostOptions> & {
-    readonly store: Store;
-    readonly changes: Feed<StateChange>;
-    readonly publish: Publish;
-    readonly state: {
-      readonly draining: boolean;
-      readonly own: { address: string; port: number }[];
-    };
-    readonly children: Children;
-  },
+  given: Required<HostOptions> &
+    Keeping & {
+      readonly changes: Feed<StateChange>;
+      readonly publish: Publish;
+      readonly state: {
+        readonly draining: boolean;
+        readonly own: { address: string; port: number }[];
+      };
+      readonly children: Children;
+    },
 ): HostParts {
   const { store, publish, state, log, egress, changes } = given;
   const { builder, supervisor } = given.children;
   const { roots, installed } = rootsOf(settings);
-  const vault = createVault(settings.masterKey ?? readMasterKey(settings.dataDir));
+  const vault = createVault(given.masterKey);
   const catalog = new Catalog(roots);
   const logs = new InstanceLogs(nowMs, (line) => {
     log.debug(line, 'extension log');
@@ -264,15 +288,6 @@ async function readiness(
       unjailedAllowed: allowUnjailed,
     },
   };
-}
-
-/** The key that seals secrets at rest: made once, readable by this user alone. */
-function readMasterKey(dataDir: string): Buffer {
-  const path = join(dataDir, 'master.key');
-  if (!existsSync(path)) {
-    writeFileSync(path, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
-  }
-  return Buffer.from(readFileSync(path, 'utf8').trim(), 'base64');
 }
 
 function readVersion(): string {

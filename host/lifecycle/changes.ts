@@ -90,6 +90,7 @@ export class InstanceChanges {
       const live = instances.live(id);
       if (live !== undefined) {
         await live.reload(compiled);
+        instances.setApplied(id, next);
         await this.#hook(live, 'onConfigChange', { input: maskConfig(row.config), actor });
       }
       return this.#view(subject);

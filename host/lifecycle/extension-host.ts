@@ -10,7 +10,7 @@ import type { ExtensionHost, ExtensionRef, ExtensionView, InstanceRef } from './
 import { Instances } from './instances.ts';
 import type { InstanceLogs } from './logs.ts';
 import type { HostParts } from './parts.ts';
-import { swapInstances } from './reload.ts';
+import { placeUpload } from './uploads.ts';
 import { idOf, typeOf, usable, viewOf } from './views.ts';
 
 /** Makes the running host. */
@@ -74,19 +74,24 @@ export function createExtensionHost(parts: HostParts): ExtensionHost {
 }
 
 async function install(parts: HostParts, archive: Buffer): Promise<ExtensionView> {
-  const entry = await parts.installer.install(archive);
-  try {
-    const compiled = await parts.extensions.compile(entry);
-    await swapInstances({ ...parts, onChange: parts.publish }, entry, compiled);
-  } catch (error) {
-    // One that does not build is listed with its problems, as one on disk is.
-    if (!(error instanceof HostError)) throw error;
-  }
-  parts.publish({ type: 'extension.added', subject: idOf(entry), data: {} });
-  return viewOf(parts, entry);
+  const upload = await parts.installer.read(archive);
+  const { category, name, sha256 } = upload;
+  return parts.store.exclusive(`extension ${category}/${name}`, async () => {
+    await parts.installer.assertFree(upload);
+    const at = new Date(parts.nowMs()).toISOString();
+    // Kept before it is unpacked: a host that ends in between unpacks it at its next start.
+    await parts.store.putArchive({ category, name, sha256, at, archive });
+    const entry = await placeUpload({ ...parts, onChange: parts.publish }, upload);
+    parts.publish({ type: 'extension.added', subject: idOf(entry), data: {} });
+    return viewOf(parts, entry);
+  });
 }
 
-async function remove(parts: HostParts, entry: CatalogEntry): Promise<void> {
+function remove(parts: HostParts, entry: CatalogEntry): Promise<void> {
+  return parts.store.exclusive(`extension ${idOf(entry)}`, () => removeNow(parts, entry));
+}
+
+async function removeNow(parts: HostParts, entry: CatalogEntry): Promise<void> {
   const { store, installer, extensions, catalog, publish } = parts;
   const { category, name } = entry;
   const rows = await store.instances({ category, name });
@@ -99,6 +104,7 @@ async function remove(parts: HostParts, entry: CatalogEntry): Promise<void> {
     );
   }
   await installer.remove(entry);
+  await store.removeArchive(category, name);
   for (const row of rows) await store.removeInstance(row);
   await store.removeGenerations(category, name);
   extensions.forget(entry);
@@ -117,11 +123,15 @@ async function rollback(
   const newest = extensions.peek(entry).compiled?.bundle.hash;
   const pinned = newest === generation ? null : generation;
   const { category, name } = entry;
-  for (const row of await store.instances({ category, name })) {
-    const id = Instances.id(entry, row.instance);
+  for (const { instance } of await store.instances({ category, name })) {
+    const id = Instances.id(entry, instance);
     await instances.exclusive(id, async () => {
+      // As it is now: it may have changed, or gone, while this waited for its turn.
+      const row = await store.instance({ category, name, instance });
+      if (row === undefined) return;
       await instances.live(id)?.reload(compiled);
       await store.putInstance({ ...row, pinned });
+      instances.setApplied(id, { ...row, pinned });
     });
   }
   return viewOf(parts, entry);

@@ -1,26 +1,46 @@
 // Puts an uploaded extension into its folder, or takes one away: whole or not at all.
 
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { readArchive } from '../catalog/archive.ts';
 import type { Catalog, CatalogEntry } from '../catalog/catalog.ts';
+import type { Category } from '../catalog/categories.ts';
 import { parseManifest } from '../catalog/manifest.ts';
 import { isExtensionName, nameKey } from '../catalog/names.ts';
 import { HostError } from '../errors.ts';
 
+/** An archive that can be installed: its files in memory, and the folder that they belong in. */
+export type Upload = {
+  readonly category: Category;
+  readonly name: string;
+  /** SHA-256 of the archive, hex */
+  readonly sha256: string;
+  readonly files: ReadonlyMap<string, Buffer>;
+};
+
 /** Installs and removes extension folders. */
 export type Installer = {
-  /** @throws {HostError} `CALLER_INPUT_INVALID`, `EXTENSION_MANIFEST_INVALID`, `CALLER_CONFLICT` */
-  install(archive: Buffer): Promise<CatalogEntry>;
+  /** @throws {HostError} `CALLER_INPUT_INVALID`, `EXTENSION_MANIFEST_INVALID` */
+  read(archive: Buffer): Promise<Upload>;
+  /** @throws {HostError} `CALLER_CONFLICT` when an extension of another root has the name */
+  assertFree(upload: Upload): Promise<void>;
+  /** Makes the folder anew. */
+  place(upload: Upload): Promise<CatalogEntry>;
+  /** The archive that the folder was made from; undefined when it was not made from one. */
+  digest(category: Category, name: string): Promise<string | undefined>;
   /** @throws {HostError} `CALLER_UNSUPPORTED` for a folder that was not installed here */
   remove(entry: CatalogEntry): Promise<void>;
 };
 
 /** @param root Where installed extensions live; one of the catalog's roots */
 export function createInstaller(root: string, catalog: Catalog): Installer {
+  // Names with a dot are no categories: the notes are never listed.
+  const noteOf = (category: Category, name: string): string =>
+    join(root, '.archives', `${category}.${name}`);
   return {
-    async install(archive) {
+    async read(archive) {
       const { top, files } = await readArchive(archive);
       const text = files.get('manifest.json')?.toString('utf8') ?? '';
       const category = /"category"\s*:\s*"(servers|gateways|others)"/.exec(text)?.[1] ?? 'others';
@@ -34,12 +54,26 @@ export function createInstaller(root: string, catalog: Catalog): Installer {
       }
       const { manifest } = parsed;
       const name = folderName(top, manifest.name);
-      await assertFree(catalog, manifest.category, { name, root });
-      const target = join(root, manifest.category, name);
-      await replaceFolder(root, target, files);
-      const entry = await catalog.refresh(manifest.category, name);
+      const sha256 = createHash('sha256').update(archive).digest('hex');
+      return { category: manifest.category, name, sha256, files };
+    },
+    assertFree: ({ category, name }) => assertFree(catalog, category, { name, root }),
+    async place({ category, name, sha256, files }) {
+      await replaceFolder(root, join(root, category, name), files);
+      const note = noteOf(category, name);
+      await mkdir(dirname(note), { recursive: true, mode: 0o700 });
+      await writeFile(note, sha256, { mode: 0o600 });
+      const entry = await catalog.refresh(category, name);
       if (entry !== undefined) return entry;
       throw new HostError('HOST_INTERNAL', 'The installed extension was not found afterwards');
+    },
+    async digest(category, name) {
+      try {
+        return await readFile(noteOf(category, name), 'utf8');
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+        throw error;
+      }
     },
     async remove(entry) {
       if (entry.root !== root) {
@@ -49,6 +83,7 @@ export function createInstaller(root: string, catalog: Catalog): Installer {
           { remedy: 'Delete its folder, or disable its instances' },
         );
       }
+      await rm(noteOf(entry.category, entry.name), { force: true });
       await mkdir(root, { recursive: true });
       const aside = await mkdtemp(join(root, '.removed-'));
       await rename(entry.folder, join(aside, 'old'));

@@ -7,6 +7,7 @@ import type { Supervisor } from '../cells/supervisor.ts';
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { InstanceRow, Store } from '../store/store.ts';
+import { createTurns } from '../store/turns.ts';
 import type { Compiled } from './compiled.ts';
 import { maskConfig } from './config.ts';
 import { missingGrants, requestedGrants } from './grants.ts';
@@ -26,14 +27,14 @@ export type InstancesPowers = {
   readonly isTrustedFolder: (entry: CatalogEntry) => boolean;
 };
 
-/** A row with what runs of it. */
-type Live = { readonly instance: Instance; readonly entry: CatalogEntry };
+/** What runs of a row, and the row as it was when that began. */
+type Live = { readonly instance: Instance; readonly entry: CatalogEntry; row: InstanceRow };
 
 /** The instances of this host. */
 export class Instances {
   readonly #powers: InstancesPowers;
   readonly #live = new Map<string, Live>();
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #retiring = new Set<Promise<void>>();
 
   constructor(powers: InstancesPowers) {
     this.#powers = powers;
@@ -49,23 +50,28 @@ export class Instances {
     return this.#live.get(id)?.instance;
   }
 
+  /** The row that the running object was last started or reloaded from. */
+  applied(id: string): InstanceRow | undefined {
+    return this.#live.get(id)?.row;
+  }
+
+  /** Notes that the running object now is as this row says. */
+  setApplied(id: string, row: InstanceRow): void {
+    const live = this.#live.get(id);
+    if (live !== undefined) live.row = row;
+  }
+
   /** Every running object with its extension. */
   all(): readonly Live[] {
     return [...this.#live.values()];
   }
 
-  /** Runs one change of an instance after those before it. */
+  /** Runs work on an instance of this host after the work before it. */
+  readonly inTurn = createTurns();
+
+  /** Runs one change of an instance after those before it, on whichever host they began. */
   exclusive<T>(id: string, work: () => Promise<T>): Promise<T> {
-    const turn = (this.#turns.get(id) ?? Promise.resolve()).then(work, work);
-    const settled = turn.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#turns.set(id, settled);
-    void settled.then(() => {
-      if (this.#turns.get(id) === settled) this.#turns.delete(id);
-    });
-    return turn;
+    return this.inTurn(id, () => this.#powers.store.exclusive(`instance ${id}`, work));
   }
 
   /** The row, or the one that `default` starts from. @throws {HostError} `CALLER_NOT_FOUND` */
@@ -88,7 +94,15 @@ export class Instances {
   }
 
   /** Makes an instance. @throws {HostError} `CALLER_INPUT_INVALID`, `CALLER_CONFLICT` */
-  async create(entry: CatalogEntry, instance: string): Promise<InstanceRow> {
+  create(entry: CatalogEntry, instance: string): Promise<InstanceRow> {
+    const { category, name } = entry;
+    // Of the whole extension: two hosts must not both make the last one that fits.
+    return this.#powers.store.exclusive(`instances of ${category}/${name}`, () =>
+      this.#create(entry, instance),
+    );
+  }
+
+  async #create(entry: CatalogEntry, instance: string): Promise<InstanceRow> {
     if (!isInstanceName(instance)) {
       throw new HostError(
         'CALLER_INPUT_INVALID',
@@ -122,7 +136,7 @@ export class Instances {
       current: () => this.row(entry, row.instance),
       onChange: this.#powers.onChange,
     });
-    this.#live.set(instance.id, { instance, entry });
+    this.#live.set(instance.id, { instance, entry, row });
     return instance;
   }
 
@@ -161,6 +175,21 @@ export class Instances {
     const live = this.#live.get(id);
     this.#live.delete(id);
     await live?.instance.stop();
+  }
+
+  /** Takes the running object out at once; its calls end in the background. */
+  retire(id: string): void {
+    const live = this.#live.get(id);
+    if (live === undefined) return;
+    this.#live.delete(id);
+    const ending = live.instance.stop().finally(() => this.#retiring.delete(ending));
+    this.#retiring.add(ending);
+  }
+
+  /** Stops everything, also what was retired before. */
+  async stop(): Promise<void> {
+    for (const id of this.#live.keys()) this.retire(id);
+    await Promise.allSettled(this.#retiring);
   }
 
   isTrusted(row: InstanceRow, entry: CatalogEntry): boolean {

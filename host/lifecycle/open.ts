@@ -11,7 +11,8 @@ import { missingGrants, requestedGrants } from './grants.ts';
 import type { StateChange } from './host.ts';
 import type { Instances } from './instances.ts';
 
-type OpenPowers = {
+/** What opening works on. */
+export type OpenPowers = {
   readonly catalog: Catalog;
   readonly extensions: Extensions;
   readonly instances: Instances;
@@ -37,9 +38,12 @@ export async function openEnabled(powers: OpenPowers, log: Logger): Promise<void
   }
 }
 
-/** The folder's own code when it builds and asks for no more than was granted, else what ran last. */
-async function lastGood(
-  { extensions, store }: OpenPowers,
+/**
+ * The generation that an enabled row is to run: what an admin pinned, else the folder's own code when
+ * it builds and asks for no more than was granted, else what ran last.
+ */
+export async function lastGood(
+  { extensions, store }: Pick<OpenPowers, 'extensions' | 'store'>,
   entry: Awaited<ReturnType<Catalog['find']>>,
   row: Awaited<ReturnType<Store['instances']>>[number],
 ): Promise<Compiled> {

@@ -69,7 +69,7 @@ export async function swapInstances(
       const data = { state: 'waiting-for-grant', missingGrants: missing };
       return onChange({ type: 'instance.state', subject: id, data });
     }
-    await instances.exclusive(id, () => instance.reload(compiled));
+    await instances.inTurn(id, () => instance.reload(compiled));
   });
   const ended = await Promise.allSettled(swaps);
   const failed = ended.find((swap) => swap.status === 'rejected');

@@ -18,6 +18,7 @@ const wroteNothing = (error: unknown): boolean =>
 
 /** Who may come in, and who did what. */
 export function createPgAccess(sql: PgSql): Access {
+  const batching = { mayRepeat: wroteNothing, track: sql.track };
   const addLines = createBatch<AuditRow, undefined>(async (lines) => {
     await sql.write(
       `INSERT INTO cofferdam.audit (at, actor, role, action, subject, outcome, details)
@@ -34,7 +35,7 @@ export function createPgAccess(sql: PgSql): Access {
       lines.map(({ details }) => (details === undefined ? null : JSON.stringify(details))),
     );
     return lines.map(() => undefined);
-  }, wroteNothing);
+  }, batching);
   return {
     tokens: async () =>
       (await sql.read('SELECT * FROM cofferdam.tokens ORDER BY created_at, id')).map(tokenOf),
@@ -68,9 +69,10 @@ type OperationEnd = Parameters<Store['endOperation']>[0];
 
 /** Calls by (instance, key). */
 export function createPgOperations(sql: PgSql): Pick<Store, 'startOperation' | 'endOperation'> {
+  const batching = { mayRepeat: wroteNothing, track: sql.track };
   const start = createBatch<OperationRow, OperationRow | undefined>(
     (rows) => startOperations(sql, rows),
-    wroteNothing,
+    batching,
   );
   const end = createBatch<OperationEnd, undefined>(async (ends) => {
     await sql.write(
@@ -84,7 +86,7 @@ export function createPgOperations(sql: PgSql): Pick<Store, 'startOperation' | '
       ends.map(({ outcome }) => outcome),
     );
     return ends.map(() => undefined);
-  }, wroteNothing);
+  }, batching);
   return { startOperation: start, endOperation: end };
 }
 

@@ -17,10 +17,17 @@ type Waiting<Item, Result> = {
  *
  * @param flush Writes all of the items or none
  * @param mayRepeat Whether a failure says that nothing was written
+ * @param track Told of every run, so that closing can wait for it
  */
 export function createBatch<Item, Result>(
   flush: (items: readonly Item[]) => Promise<readonly Result[]>,
-  mayRepeat: (error: unknown) => boolean,
+  {
+    mayRepeat,
+    track,
+  }: {
+    readonly mayRepeat: (error: unknown) => boolean;
+    readonly track: (work: Promise<void>) => void;
+  },
 ): (item: Item) => Promise<Result> {
   let waiting: Waiting<Item, Result>[] = [];
   let isRunning = false;
@@ -36,6 +43,7 @@ export function createBatch<Item, Result>(
     }
   };
   const run = async (): Promise<void> => {
+    await new Promise(setImmediate);
     while (waiting.length > 0) {
       const batch = waiting.slice(0, LIMITS.storeBatchRows);
       waiting = waiting.slice(LIMITS.storeBatchRows);
@@ -54,7 +62,7 @@ export function createBatch<Item, Result>(
       waiting.push({ item, resolve, reject });
       if (isRunning) return;
       isRunning = true;
-      setImmediate(() => void run());
+      track(run());
     });
   };
 }

@@ -28,6 +28,8 @@ export type PgSql = {
   readonly write: PgRun;
   /** Several statements that commit together or not at all. */
   transaction<T>(work: (run: PgRun) => Promise<T>): Promise<T>;
+  /** Work that closing waits for. */
+  track(work: Promise<void>): void;
   close(): Promise<void>;
 };
 
@@ -60,6 +62,7 @@ export async function openPostgres(url: string, applicationName: string): Promis
 }
 
 function createPgSql(pool: Pool, config: ClientConfig, place: PostgresPlace): PgSql {
+  const tracked = new Set<Promise<void>>();
   const names = new Map<string, string>();
   const nameOf = (text: string): string => {
     const known = names.get(text);
@@ -100,28 +103,44 @@ function createPgSql(pool: Pool, config: ClientConfig, place: PostgresPlace): Pg
       const client = await pool.connect().catch((error: unknown) => {
         throw fail(error, 'connect to');
       });
-      let isLost = true;
       try {
-        await client.query('BEGIN');
-        const value = await work(runOn(client));
-        await client.query('COMMIT');
-        isLost = false;
-        return value;
+        return await runTransaction(client, () => work(runOn(client)));
       } catch (error) {
-        if (!isFromPg(error) || !isConnectionLoss(error)) {
-          isLost = await client.query('ROLLBACK').then(
-            () => false,
-            () => true,
-          );
-        }
         // What the work itself throws, such as a change that refuses, is not the store's failure.
         throw isFromPg(error) ? fail(error, 'write to') : error;
-      } finally {
-        client.release(isLost);
       }
     },
-    close: () => pool.end(),
+    track(work) {
+      const ending = work.finally(() => tracked.delete(ending));
+      tracked.add(ending);
+    },
+    async close() {
+      while (tracked.size > 0) await Promise.allSettled(tracked);
+      await pool.end();
+    },
   };
+}
+
+/** Commits what `work` did, or undoes it; a connection in doubt does not go back to the pool. */
+async function runTransaction<T>(client: PoolClient, work: () => Promise<T>): Promise<T> {
+  let isLost = true;
+  try {
+    await client.query('BEGIN');
+    const value = await work();
+    await client.query('COMMIT');
+    isLost = false;
+    return value;
+  } catch (error) {
+    if (!isFromPg(error) || !isConnectionLoss(error)) {
+      isLost = await client.query('ROLLBACK').then(
+        () => false,
+        () => true,
+      );
+    }
+    throw error;
+  } finally {
+    client.release(isLost);
+  }
 }
 
 function configOf(url: string, applicationName: string): ClientConfig {

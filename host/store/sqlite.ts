@@ -8,6 +8,7 @@ import type { Sql } from './sql.ts';
 import { createAccess, createOperations } from './sqlite-access.ts';
 import { createValues } from './sqlite-values.ts';
 import type { Store } from './store.ts';
+import { createTurns } from './turns.ts';
 
 const INSTANCE_KEY = 'category = ? AND name = ? AND instance = ?';
 
@@ -22,9 +23,9 @@ export function openSqliteStore(path: string): Store {
   return {
     driver: 'sqlite',
     ping: async () => void sql.get('SELECT 1'),
-    // One file has one host: nobody else changes it, nobody has to wait.
+    // One file has one host: nobody else changes it.
     listen: () => undefined,
-    exclusive: (_key, work) => work(),
+    exclusive: createTurns(),
     ...createInstances(sql),
     ...createGenerations(sql),
     ...createArchives(sql),

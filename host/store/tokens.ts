@@ -20,6 +20,8 @@ export type Tokens = {
     expiresAt?: string | null;
   }): Promise<{ token: TokenView; secret: string }>;
   revoke(id: string): Promise<boolean>;
+  /** Drops what was found a moment ago: another host has changed tokens. */
+  forget(): void;
 };
 
 /**
@@ -73,6 +75,9 @@ export function createTokens(store: Store, nowMs: () => number): Tokens {
       knownUntilMs = 0;
       return removed;
     },
+    forget() {
+      knownUntilMs = 0;
+    },
   };
 }
 
@@ -85,7 +90,16 @@ const FIRST_TOKEN = 'tok_admin';
  * @param given COFFERDAM_ADMIN_TOKEN; it replaces the one of an earlier start
  * @returns A new secret to be shown once, or undefined when one is known already
  */
-export async function ensureAdminToken(
+export function ensureAdminToken(
+  store: Store,
+  given: string | undefined,
+  nowMs: () => number,
+): Promise<string | undefined> {
+  // Two hosts that start on an empty store must not both show a token.
+  return store.exclusive('admin token', () => putAdminToken(store, given, nowMs));
+}
+
+async function putAdminToken(
   store: Store,
   given: string | undefined,
   nowMs: () => number,

@@ -28,6 +28,19 @@ export function storeDurabilityClaims({ open }: StoreSubject): void {
     assert.deepEqual(await next.value('others/echo/main', 'k', 0), [1]);
   });
 
+  it('writes what was asked for before it was closed', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const line = { at: 'now', actor: 'a', role: 'r', action: 'x', outcome: 'done' };
+    const asked = Array.from({ length: 5 }, (_, at) =>
+      store.addAudit({ ...line, subject: String(at) }),
+    );
+    await store[Symbol.asyncDispose]();
+    await Promise.all(asked);
+    const { entries } = await (await opened.again()).audit({ limit: 10 });
+    assert.equal(entries.length, 5);
+  });
+
   it('has every write that was acknowledged before the process was killed', async () => {
     await using opened = await open();
     const child = spawn(process.execPath, [WRITER, opened.location], {

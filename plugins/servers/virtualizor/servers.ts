@@ -125,12 +125,15 @@ export async function advance(
   if (build !== undefined && standingOf(build) === 'failed') throw buildFailure(vpsid, build);
   if (build !== undefined && standingOf(build) === 'running') return pending(vpsid);
   const mark = await markOf(service.id);
-  if (MARK.test(notes)) return done(vpsid);
+  const isMarked = MARK.test(notes);
+  // A marked server with an open order: the reply that told its password may have been lost.
+  const isOpen = (await storage.get<Order>(orderKey(mark))) !== null;
+  if (isMarked && !isOpen) return done(vpsid);
   const isTold = service.properties['passwordTold'] === true;
   const password = isTold ? undefined : createPassword();
   const line = `Service ${service.id} (cofferdam-${mark})`;
   await api.manage(vpsid, {
-    notes: notes === '' ? line : `${notes}\n${line}`,
+    notes: isMarked ? notes : notes === '' ? line : `${notes}\n${line}`,
     rootpass: password,
   });
   await storage.delete(orderKey(mark));

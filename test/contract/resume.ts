@@ -1,0 +1,123 @@
+// What a server extension promises when the network fails it: whichever replies are lost on the way, the
+// vendor does its work all the same, the panel tries again, and it ends as if nothing had been lost.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { isFailure } from 'cofferdam/sdk';
+import type { JsonObject, ServerResult, Service } from 'cofferdam/sdk';
+
+import type { TestContext } from '../helpers/context.ts';
+import { handlersOf } from '../helpers/context.ts';
+import type { ServerSubject, ServerVendor } from './subject.ts';
+
+/** More requests than any vendor needs for one operation. */
+const REQUESTS_MAX = 60;
+const TRIES_MAX = 20;
+
+type Ended = { readonly service: Service; readonly told: JsonObject; readonly requests: number };
+
+/**
+ * Registers the claims; call it inside nothing, once per vendor.
+ *
+ * @param mustTell Names of `oneTime` that reach the panel whichever replies are lost
+ */
+export function claimResumption(vendor: ServerVendor, mustTell: readonly string[]): void {
+  describe(`${vendor.name}: lost replies`, { timeout: 120_000 }, () => {
+    it('creates one object, whichever two replies are lost', async () => {
+      await eachLoss(async (lost) => {
+        await using subject = await vendor.start();
+        const ended = await drive(vendor, subject, {
+          operation: 'create',
+          service: subject.service(),
+          lost,
+        });
+        const [object, ...others] = subject.objects();
+        assert.deepEqual([object?.state, others], ['active', []], `lost: ${lost.join(', ')}`);
+        for (const name of mustTell)
+          assert.equal(typeof ended.told[name], 'string', `${name}, lost: ${lost.join(', ')}`);
+        return ended.requests;
+      });
+    });
+
+    it('terminates that object and no other, whichever two replies are lost', async () => {
+      await eachLoss(async (lost) => {
+        await using subject = await vendor.start();
+        const make = (id: string) =>
+          drive(vendor, subject, { operation: 'create', service: subject.service(id), lost: [] });
+        const { service } = await make('mine');
+        await make('theirs');
+        const theirs = subject.objects()[1];
+        const ended = await drive(vendor, subject, { operation: 'terminate', service, lost });
+        assert.deepEqual(subject.objects(), [theirs], `lost: ${lost.join(', ')}`);
+        assert.deepEqual(ended.service.properties, {});
+        return ended.requests;
+      });
+    });
+  });
+}
+
+/** Loses each pair of replies once, and each single one; `run` says how many requests there were. */
+async function eachLoss(run: (lost: readonly number[]) => Promise<number>): Promise<void> {
+  for (let first = 1; first <= REQUESTS_MAX; first += 1) {
+    for (let second = first; second <= REQUESTS_MAX; second += 1) {
+      const requests = await run([first, second]);
+      if (requests < first) return;
+      if (requests < second) break;
+    }
+  }
+  assert.fail(`One operation took more than ${REQUESTS_MAX} requests`);
+}
+
+/** Runs an operation as the panel does: tries again after a failure that may pass, asks while it is pending. */
+async function drive(
+  vendor: ServerVendor,
+  subject: ServerSubject,
+  run: {
+    readonly operation: 'create' | 'terminate';
+    readonly service: Service;
+    readonly lost: readonly number[];
+  },
+): Promise<Ended> {
+  const handlers = handlersOf(vendor.definition);
+  let { service } = run;
+  let told: JsonObject = {};
+  let requests = 0;
+  let isPending = false;
+  const context = (): TestContext<any> => {
+    const steady = subject.context();
+    const losing: typeof fetch = async (...input) => {
+      requests += 1;
+      const isLost = run.lost.includes(requests);
+      const reply = await steady.fetch(...input);
+      if (!isLost) return reply;
+      await reply.body?.cancel();
+      throw new TypeError('The connection was closed before the reply arrived');
+    };
+    return { ...steady, fetch: losing };
+  };
+  for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+    let result: ServerResult;
+    try {
+      result = isPending
+        ? await handlers.reconcile({ operation: run.operation, service }, context())
+        : await handlers[run.operation](service, context());
+    } catch (error) {
+      assert.ok(isFailure(error) && error.failure.retriable, String(error));
+      continue;
+    }
+    assert.notEqual(result.status, 'failed');
+    service = { ...service, properties: keep(service.properties, result.properties ?? {}) };
+    if (result.status !== 'failed') told = { ...told, ...result.oneTime };
+    if (result.status === 'done') return { service, told, requests };
+    isPending = true;
+    subject.finishWork();
+  }
+  return assert.fail(`"${run.operation}" does not end, lost: ${run.lost.join(', ')}`);
+}
+
+/** Properties as the panel keeps them: null forgets a name. */
+function keep(before: JsonObject, change: JsonObject): JsonObject {
+  const all = Object.entries({ ...before, ...change }).filter(([, value]) => value !== null);
+  return Object.fromEntries(all);
+}

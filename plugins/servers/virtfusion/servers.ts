@@ -140,8 +140,8 @@ export async function advance(
   const order: Order = {
     before: [],
     isBuildOrdered: known?.isBuildOrdered ?? false,
-    // What nobody remembers, and is built, belongs to somebody who has a password.
-    isPasswordTold: known?.isPasswordTold ?? isBuilt,
+    // A server that nobody remembers belongs to somebody who has a password.
+    isPasswordTold: known?.isPasswordTold ?? true,
     serverId: id,
   };
   const { sendMail } = parseSettings(service.product.settings);

@@ -47,6 +47,14 @@ describe('customers of virtfusion', { timeout: 60_000 }, () => {
     assert.deepEqual([sent(/POST/).length, fake.users.size], [0, 0]);
   });
 
+  it('tells VirtFusion who the customer is, and to send no mail', async () => {
+    await create();
+    assert.deepEqual(
+      sent(/POST .*users$/).map(({ json }) => json),
+      [{ name: 'Ada Lovelace', email: 'ada@example.com', extRelationId: 7, sendMail: false }],
+    );
+  });
+
   it('says what to set when a user with that address has no relation', async () => {
     fake.addUser({ email: 'ada@example.com' });
     const { message, remedy, retriable } = await failureOf(

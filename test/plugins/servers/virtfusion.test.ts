@@ -79,6 +79,25 @@ describe('virtfusion', { timeout: 60_000 }, () => {
     assert.equal(sent(/\/build$/).length, 2);
   });
 
+  it('waits for a build that VirtFusion has taken but not begun', async () => {
+    const service = serviceOf();
+    const first = await extension.create(service, context());
+    const told = { ...service, properties: first.properties ?? {} };
+    fake.answerNext(/\/build$/, { status: 200, json: { data: {} } });
+    assert.equal((await reconcile(told)).status, 'pending');
+    assert.equal((await reconcile(told)).status, 'pending');
+    assert.equal(sent(/\/build$/).length, 1);
+  });
+
+  it('waits while VirtFusion works on the server', async () => {
+    const { service } = await create();
+    fake.queueLooks = 3;
+    await extension.actions['rebuild']?.run({ subject: service, values: { os: 32 } }, context());
+    assert.equal((await reconcile(service)).status, 'pending');
+    fake.finishQueue();
+    assert.equal((await reconcile(service)).status, 'done');
+  });
+
   it('reports a build that failed', async () => {
     fake.isBuildFailing = true;
     const service = serviceOf();
@@ -142,6 +161,22 @@ describe('virtfusion', { timeout: 60_000 }, () => {
     assert.deepEqual([mine.suspended, theirs.suspended], [true, false]);
     await extension.suspend(other.service, context());
     assert.equal(theirs.suspended, true);
+  });
+
+  it('knows the server by its order when the panel forgot it before it was built', async () => {
+    const first = await extension.create(serviceOf(), context());
+    assert.ok(first.status === 'pending');
+    fake.addServer({ ownerId: only().ownerId });
+    const again = await extension.create(serviceOf(), context());
+    assert.equal(again.status !== 'failed' && again.remoteId, first.remoteId);
+  });
+
+  it('knows the server by its mark when the storage is lost, and leaves its password', async () => {
+    await create();
+    const before = only().password;
+    storage.clear();
+    const { result, oneTime } = await create();
+    assert.deepEqual([result.status, oneTime, only().password], ['done', {}, before]);
   });
 
   it('touches no server that somebody else has under the stored id', async () => {

@@ -74,7 +74,7 @@ describe('replies of virtualizor', { timeout: 60_000 }, () => {
       ['No node has room', /No node has room/],
       [{ space: 'is too much' }, /space: is too much/],
       [{ 0: 'No node has room' }, /refused: No node has room/],
-      [[{ code: 5, msg: 'No node has room' }], /No node has room/],
+      [[{ code: 5, msg: 'No node has room' }], /refused: No node has room$/],
       [{ ips: ['none', 'left'] }, /ips: none; ips: left/],
       ['<b>No</b><br>node', /refused: No node$/],
     ];

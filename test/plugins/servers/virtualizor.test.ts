@@ -175,6 +175,15 @@ describe('virtualizor', { timeout: 60_000 }, () => {
     assert.deepEqual([...storage], []);
   });
 
+  it('forgets an unanswered order when the service ends', async () => {
+    fake.loseReply(/act=addvs/);
+    await failureOf(extension.create(serviceOf(), context()), ['unavailable', 'timeout']);
+    await extension.terminate(serviceOf(), context());
+    fake.finishTasks();
+    assert.equal((await extension.terminate(serviceOf(), context())).status, 'done');
+    assert.deepEqual([fake.vpses.size, storage.size], [0, 0]);
+  });
+
   it('uses the customer that another call made meanwhile', async () => {
     fake.beforeNext(/act=adduser/, () => void fake.addUser('ada@example.com'));
     await create();

@@ -24,7 +24,16 @@ export type { Remote, RemoteReply, RemoteRequest } from './remote.ts';
 export { secret, z } from './schema.ts';
 export { defineServer } from './server.ts';
 export type { LoginUrl, RemoteService, ServerHandlers, ServerResult, Usage } from './server.ts';
-export { forgetStarted, listStarted, readStarted, rememberStarted } from './started.ts';
+export {
+  forgetStarted,
+  isClaim,
+  isSameStart,
+  listStarted,
+  lockedInvoice,
+  readStarted,
+  rememberStarted,
+  startedNow,
+} from './started.ts';
 export type { Started } from './started.ts';
 export {
   checkPart,

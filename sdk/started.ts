@@ -1,10 +1,16 @@
 // What was started at a vendor for an invoice and is not settled yet: a payment page, a charge that
 // waits for the customer. Without it a second visit or a renewal could take the money twice.
 
-import type { Storage } from './capabilities.ts';
+import type { Call, Storage } from './capabilities.ts';
+import { fail } from './errors.ts';
+import type { ExtensionFailure } from './errors.ts';
+import type { Money } from './money.ts';
 
 /** How long it is kept: pages live for hours, a bank payment may take days to show. */
 const KEEP_MS = 14 * 24 * 60 * 60 * 1_000;
+
+/** How long a charge whose outcome is unknown holds up all other ways to pay the invoice. */
+const CHARGE_MS = 120_000;
 
 /** Something started for an invoice. */
 export type Started = {
@@ -19,6 +25,48 @@ export type Started = {
   /** Epoch milliseconds */
   readonly atMs: number;
 };
+
+/** What a call starts; with an empty `id` it claims the invoice before the vendor is asked. */
+export function startedNow(
+  call: Call,
+  about: { readonly id: string; readonly mode: string; readonly amount: Money },
+): Started {
+  const { id, mode, amount } = about;
+  const { amountMinor, currency } = amount;
+  return { id, operation: call.operationId, mode, amountMinor, currency, atMs: Date.now() };
+}
+
+/**
+ * Whether something is a claim that the vendor has not answered yet: there is nothing to look at.
+ *
+ * @throws `locked` while it is another operation's and young: its charge may have been made
+ */
+export function isClaim(started: Started, call: Call): boolean {
+  if (started.id !== '') return false;
+  const isOurs = started.operation === call.operationId;
+  if (isOurs || Date.now() - started.atMs > CHARGE_MS) return true;
+  throw lockedInvoice(5_000);
+}
+
+/** The failure of a call that another one has overtaken. */
+export function lockedInvoice(retryAfterMs = 1_000): ExtensionFailure {
+  return fail('locked', 'The invoice is being paid by another call', {
+    retryAfterMs,
+    remedy: 'Try again in a moment',
+  });
+}
+
+/** Whether it is of this mode and over this amount, so that its page may be shown again. */
+export function isSameStart(
+  started: Started,
+  want: { readonly amount: Money; readonly mode?: string },
+): boolean {
+  return (
+    started.mode === want.mode &&
+    started.amountMinor === want.amount.amountMinor &&
+    started.currency === want.amount.currency
+  );
+}
 
 /** What is remembered of an invoice; null when nothing is. */
 export async function readStarted(storage: Storage, invoiceId: string): Promise<Started | null> {

@@ -7,7 +7,16 @@ export { currencyExponent, formatMinor, isMoney, money, parseMinor } from '../..
 export { defineOther } from '../../sdk/other.ts';
 export { createRemote } from '../../sdk/remote.ts';
 export { defineServer } from '../../sdk/server.ts';
-export { forgetStarted, listStarted, readStarted, rememberStarted } from '../../sdk/started.ts';
+export {
+  forgetStarted,
+  isClaim,
+  isSameStart,
+  listStarted,
+  lockedInvoice,
+  readStarted,
+  rememberStarted,
+  startedNow,
+} from '../../sdk/started.ts';
 export {
   checkPart,
   digestKey,

@@ -1,6 +1,14 @@
 // Money moved without the customer at the screen: charging a stored method, capture, void, refund.
 
-import { checkPart, fail, forgetStarted, isFailure, pathId, rememberStarted } from 'cofferdam/sdk';
+import {
+  checkPart,
+  forgetStarted,
+  isFailure,
+  lockedInvoice,
+  pathId,
+  rememberStarted,
+  startedNow,
+} from 'cofferdam/sdk';
 import type {
   BillingAgreement,
   Fact,
@@ -15,7 +23,7 @@ import type { PayPal } from './api.ts';
 import type { PayPalContext } from './config.ts';
 import { toPayPal } from './currency.ts';
 import { authorizationFact, captureFact, refundFact } from './facts.ts';
-import { lookAtEarlier, markOf, readOrder, startedNow, takeOrder } from './orders.ts';
+import { lookAtEarlier, markOf, readOrder, takeOrder } from './orders.ts';
 import * as shapes from './shapes.ts';
 import type { Authorization, Order } from './shapes.ts';
 
@@ -37,12 +45,10 @@ export async function charge(
   const earlier = await lookAtEarlier(paypal, invoice.id, { amount }, ctx);
   if (earlier.kind === 'paid') return report(earlier.facts, invoice.id);
   // From here on an order that the customer still approves is not captured.
-  const claim = startedNow(ctx, { id: '', mode: 'charge', amount });
+  const claim = startedNow(ctx.call, { id: '', mode: 'charge', amount });
   const replaces = earlier.kind === 'none' ? earlier.replaces : null;
   if (!(await rememberStarted(ctx.storage, invoice.id, { started: claim, replaces }))) {
-    throw fail('locked', `Invoice "${invoice.id}" is being paid by another call`, {
-      retryAfterMs: 1_000,
-    });
+    throw lockedInvoice();
   }
   try {
     const order = await createChargeOrder(paypal, input, ctx);
@@ -184,7 +190,7 @@ async function followOrder(
   const url = linkOf(order, 'payer-action', 'approve');
   const waits = order.status === 'PAYER_ACTION_REQUIRED' && url !== undefined;
   // What waits for the customer is captured when PayPal says that it was approved, as on a page.
-  const started = startedNow(ctx, { id: order.id, mode: waits ? 'order' : 'charge', amount });
+  const started = startedNow(ctx.call, { id: order.id, mode: waits ? 'order' : 'charge', amount });
   await rememberStarted(ctx.storage, invoice.id, { started, replaces: null });
   if (waits) return { status: 'requires_action', externalId: order.id, url };
   const facts = await takeOrder(paypal, { ...order, intent: 'CAPTURE' }, invoice.id, ctx);

@@ -4,12 +4,16 @@
 import {
   fail,
   forgetStarted,
+  isClaim,
   isFailure,
+  isSameStart,
+  lockedInvoice,
   makeMark,
   pathId,
   readMark,
   readStarted,
   rememberStarted,
+  startedNow,
 } from 'cofferdam/sdk';
 import type { Fact, Money, Payment, PayResult, Started } from 'cofferdam/sdk';
 
@@ -24,8 +28,6 @@ import { lookAtSubscription, planSubscription, subscribe } from './subscriptions
 
 /** Characters of PayPal's `custom_id`. */
 const MARK_CHARS = 127;
-/** Milliseconds after which a charge that never came back no longer holds up other ways to pay. */
-const CHARGE_MS = 120_000;
 
 /** What has become of what was started: paid or being paid, still open, or nothing to mind. */
 export type Earlier =
@@ -52,17 +54,14 @@ export async function startPayment(
     rhythm === undefined
       ? await createOrder(paypal, payment, ctx)
       : await subscribe(paypal, { payment, rhythm, mark: await markOf(ctx, invoice.id) }, ctx);
-  const started = startedNow(ctx, { id: made.id, ...want });
+  const started = startedNow(ctx.call, { id: made.id, ...want });
   if (await rememberStarted(ctx.storage, invoice.id, { started, replaces: earlier.replaces })) {
     return answer({ kind: 'open', ...made });
   }
   // Two visits at once: the other one's page counts; ours is never shown, so nobody can approve it.
   const other = await lookAtEarlier(paypal, invoice.id, want, ctx);
   if (other.kind !== 'none') return answer(other);
-  throw fail('locked', `Invoice "${invoice.id}" is being paid by another call`, {
-    retryAfterMs: 1_000,
-    remedy: 'Try again in a moment',
-  });
+  throw lockedInvoice();
 }
 
 /**
@@ -78,19 +77,8 @@ export async function lookAtEarlier(
 ): Promise<Earlier> {
   const started = await readStarted(ctx.storage, invoiceId);
   const none: Earlier = { kind: 'none', replaces: started };
-  if (started === null) return none;
-  if (started.id === '') {
-    const isOurs = started.operation === ctx.call.operationId;
-    if (isOurs || Date.now() - started.atMs > CHARGE_MS) return none;
-    throw fail('locked', `Invoice "${invoiceId}" is being charged by another call`, {
-      retryAfterMs: 5_000,
-      remedy: 'Try again in a moment',
-    });
-  }
-  const isSame =
-    started.mode === want.mode &&
-    started.amountMinor === want.amount.amountMinor &&
-    started.currency === want.amount.currency;
+  if (started === null || isClaim(started, ctx.call)) return none;
+  const isSame = isSameStart(started, want);
   if (started.mode === 'subscription') {
     const found = await lookAtSubscription(paypal, started.id, invoiceId);
     return found.kind === 'none' || (found.kind === 'open' && !isSame) ? none : found;
@@ -171,15 +159,6 @@ export async function onApproved(
 /** The mark of an invoice, as long as `custom_id` takes. */
 export async function markOf(ctx: PayPalContext, invoiceId: string): Promise<string> {
   return await makeMark(ctx.storage, invoiceId, MARK_CHARS);
-}
-
-/** What this call remembers of something that it started. */
-export function startedNow(
-  ctx: PayPalContext,
-  about: { readonly id: string; readonly mode: string; readonly amount: Money },
-): Started {
-  const { id, mode, amount } = about;
-  return { id, operation: ctx.call.operationId, mode, ...amount, atMs: Date.now() };
 }
 
 function orderFacts({ purchase_units: units }: Order, invoiceId: string): readonly Fact[] {

@@ -7,16 +7,23 @@ import { after, before, describe, it } from 'node:test';
 import { invoiceOf, paymentOf } from '../contract/money.ts';
 import { startTestHost } from '../helpers/host.ts';
 import type { TestHost } from '../helpers/host.ts';
+import { API_KEY, startFakeMollie, webhookRequest } from '../vendors/mollie/fake.ts';
+import type { FakeMollie } from '../vendors/mollie/fake.ts';
 import { CLIENT_ID, CLIENT_SECRET, startFakePayPal } from '../vendors/paypal/fake.ts';
 import type { FakePayPal } from '../vendors/paypal/fake.ts';
 
 describe('gateways in the sandbox', { timeout: 60_000 }, () => {
   let host: TestHost;
   let paypal: FakePayPal;
+  let mollie: FakeMollie;
 
   before(async () => {
     paypal = await startFakePayPal();
-    const ports: Record<string, number> = { 'api-m.sandbox.paypal.com': paypal.port };
+    mollie = await startFakeMollie();
+    const ports: Record<string, number> = {
+      'api-m.sandbox.paypal.com': paypal.port,
+      'api.mollie.com': mollie.port,
+    };
     host = await startTestHost(
       {},
       {
@@ -36,6 +43,7 @@ describe('gateways in the sandbox', { timeout: 60_000 }, () => {
   after(async () => {
     await host[Symbol.asyncDispose]();
     await paypal[Symbol.asyncDispose]();
+    await mollie[Symbol.asyncDispose]();
   });
 
   const result = async (extension: string, handler: string, input: unknown): Promise<any> => {
@@ -68,5 +76,24 @@ describe('gateways in the sandbox', { timeout: 60_000 }, () => {
     assert.equal(first?.headers['authorization'], basic);
     assert.ok(others.every(({ headers }) => headers['authorization']?.startsWith('Bearer A21AA-')));
     assert.deepEqual(paypal.problems, []);
+  });
+
+  it('takes a Mollie payment with a key the guest never holds', async () => {
+    await host.enable('gateways/mollie', { apiKey: API_KEY });
+    const page = await result('gateways/mollie', 'pay', paymentOf(invoiceOf(500, 'JPY')));
+    mollie.pay(page.externalId);
+    const delivery = webhookRequest(`id=${page.externalId}`);
+    const { facts } = await result('gateways/mollie', 'webhook', delivery);
+    assert.deepEqual(
+      [facts[0].kind, facts[0].state, facts[0].amountMinor, facts[0].currency],
+      ['payment', 'succeeded', 500, 'JPY'],
+    );
+    const forged = webhookRequest('id=../customers');
+    const refused = await host.call('gateways/mollie', 'webhook', forged);
+    assert.equal(refused.body.details.failure.code, 'unauthorized');
+    assert.ok(
+      mollie.requests.every(({ headers }) => headers['authorization'] === `Bearer ${API_KEY}`),
+    );
+    assert.deepEqual(mollie.problems, []);
   });
 });

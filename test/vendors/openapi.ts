@@ -71,7 +71,6 @@ function createCheck(
     unicodeRegExp: false,
     logger: false,
   });
-  ajv.addSchema(spec, 'spec');
   const compiled = new Map<string, ValidateFunction>();
   const compile = (pointer: string): ValidateFunction => {
     const known = compiled.get(pointer) ?? ajv.compile({ $ref: `spec#${pointer}` });
@@ -85,6 +84,7 @@ function createCheck(
     }
     return schema ?? {};
   };
+  ajv.addSchema(dropReadOnly(spec, resolve), 'spec');
   const templates = Object.keys(spec.paths).map((template) => ({
     template,
     pattern: new RegExp(`^${prefix}${template.replaceAll(/\{[\w-]+\}/g, '[^/]+')}$`),
@@ -146,17 +146,37 @@ function checkQuery(
     logger: false,
   });
   for (const [name, value] of query) {
-    const parameter = known.get(name);
+    // Members of an object travel as `amount[value]`.
+    const [, whole = name, member] = /^(\w+)\[(\w+)\]$/.exec(name) ?? [];
+    const parameter = known.get(whole);
     if (parameter === undefined) {
       problems.push(`knows no parameter ${name}`);
       continue;
     }
-    const { type, enum: values, minimum, maximum, pattern } = resolve(parameter.schema);
+    const outer = resolve(parameter.schema);
+    const inner = (outer['properties'] as Schema | undefined)?.[member ?? ''];
+    if (member !== undefined && inner === undefined) problems.push(`knows no parameter ${name}`);
+    const own = member === undefined ? outer : resolve(inner);
+    const { type, enum: values, minimum, maximum, pattern } = own;
     const schema = dropAbsent({ type, enum: values, minimum, maximum, pattern });
     const ok = coercing.validate({ type: 'object', properties: { value: schema } }, { value });
     if (!ok) problems.push(`parameter ${name} ${coercing.errorsText()}`);
   }
   return problems;
+}
+
+/** What may only be read is required of answers, not of requests (OpenAPI 3, `readOnly`). */
+function dropReadOnly(value: unknown, resolve: (value: unknown) => Schema): Schema {
+  const copy = (each: unknown): unknown => {
+    if (Array.isArray(each)) return each.map(copy);
+    if (typeof each !== 'object' || each === null) return each;
+    const schema = Object.fromEntries(Object.entries(each).map(([name, one]) => [name, copy(one)]));
+    const { required, properties } = each as { required?: unknown; properties?: Schema };
+    if (!Array.isArray(required) || properties === undefined) return schema;
+    const isReadOnly = (name: string): boolean => resolve(properties[name])['readOnly'] === true;
+    return { ...schema, required: required.filter((name) => !isReadOnly(String(name))) };
+  };
+  return copy(value) as Schema;
 }
 
 /** Names that no alternative of the schema has: vendors drop them in silence, which hides a mistake. */
@@ -175,7 +195,8 @@ function findUnknown(
   const all = alternatives(given, resolve);
   const isOpen = all.some(
     ({ additionalProperties: more, properties }) =>
-      (typeof more === 'object' && more !== null) || (more === true && properties === undefined),
+      (typeof more === 'object' && more !== null) ||
+      (more === true && Object.keys(properties ?? {}).length === 0),
   );
   const named = all.filter(({ properties }) => properties !== undefined);
   if (named.length === 0 || isOpen) return [];

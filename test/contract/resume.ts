@@ -1,5 +1,5 @@
-// What a server extension promises when the network fails it: whichever replies are lost on the way, the
-// vendor does its work all the same, the panel tries again, and it ends as if nothing had been lost.
+// What a server extension promises when the network fails it: whichever replies are lost on the way, or
+// whichever request meets a rate limit, the panel tries again, and it ends as if nothing had happened.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -14,6 +14,7 @@ import type { ServerSubject, ServerVendor } from './subject.ts';
 /** More requests than any vendor needs for one operation. */
 const REQUESTS_MAX = 60;
 const TRIES_MAX = 20;
+const TOO_MANY = { status: 429, headers: { 'retry-after': '1' } };
 
 type Ended = { readonly service: Service; readonly told: JsonObject; readonly requests: number };
 
@@ -23,7 +24,7 @@ type Ended = { readonly service: Service; readonly told: JsonObject; readonly re
  * @param mustTell Names of `oneTime` that reach the panel whichever replies are lost
  */
 export function claimResumption(vendor: ServerVendor, mustTell: readonly string[]): void {
-  describe(`${vendor.name}: lost replies`, { timeout: 120_000 }, () => {
+  describe(`${vendor.name}: a network that fails`, { timeout: 120_000 }, () => {
     it('creates one object, whichever two replies are lost', async () => {
       await eachLoss(async (lost) => {
         await using subject = await vendor.start();
@@ -40,11 +41,23 @@ export function claimResumption(vendor: ServerVendor, mustTell: readonly string[
       });
     });
 
+    it('creates one object, whichever request meets a rate limit', async () => {
+      for (let limited = 1; limited <= REQUESTS_MAX; limited += 1) {
+        await using subject = await vendor.start();
+        const service = subject.service();
+        const ended = await drive(vendor, subject, { operation: 'create', service, limited });
+        assert.equal(subject.objects().length, 1, `limited: ${limited}`);
+        for (const name of mustTell) assert.equal(typeof ended.told[name], 'string', name);
+        if (ended.requests < limited) return;
+      }
+      assert.fail(`One operation took more than ${REQUESTS_MAX} requests`);
+    });
+
     it('terminates that object and no other, whichever two replies are lost', async () => {
       await eachLoss(async (lost) => {
         await using subject = await vendor.start();
         const make = (id: string) =>
-          drive(vendor, subject, { operation: 'create', service: subject.service(id), lost: [] });
+          drive(vendor, subject, { operation: 'create', service: subject.service(id) });
         const { service } = await make('mine');
         await make('theirs');
         const theirs = subject.objects()[1];
@@ -76,7 +89,10 @@ async function drive(
   run: {
     readonly operation: 'create' | 'terminate';
     readonly service: Service;
-    readonly lost: readonly number[];
+    /** Requests that do their work, and whose replies are lost */
+    readonly lost?: readonly number[];
+    /** The request that is refused because there were too many */
+    readonly limited?: number;
   },
 ): Promise<Ended> {
   const handlers = handlersOf(vendor.definition);
@@ -88,7 +104,8 @@ async function drive(
     const steady = subject.context();
     const losing: typeof fetch = async (...input) => {
       requests += 1;
-      const isLost = run.lost.includes(requests);
+      if (requests === run.limited) return Response.json({ message: 'Slow down' }, TOO_MANY);
+      const isLost = run.lost?.includes(requests) ?? false;
       const reply = await steady.fetch(...input);
       if (!isLost) return reply;
       await reply.body?.cancel();
@@ -113,7 +130,7 @@ async function drive(
     isPending = true;
     subject.finishWork();
   }
-  return assert.fail(`"${run.operation}" does not end, lost: ${run.lost.join(', ')}`);
+  return assert.fail(`"${run.operation}" does not end: ${JSON.stringify([run.lost, run.limited])}`);
 }
 
 /** Properties as the panel keeps them: null forgets a name. */

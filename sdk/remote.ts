@@ -17,6 +17,8 @@ export type RemoteRequest = {
   /** Statuses to return instead of failing, such as 404 for a look-up. */
   readonly accept?: readonly number[];
   readonly signal?: AbortSignal;
+  /** Takes text that is no JSON too, such as a form-encoded list; a web page it never takes. */
+  readonly plain?: boolean;
 };
 
 /** A reply that arrived whole. `json` is undefined when the body is empty. */
@@ -96,9 +98,10 @@ export function createRemote(options: {
       if (!response.ok && !(request.accept ?? []).includes(response.status)) {
         throw wrongAddress(reply, what) ?? explainFailure(reply, what, options.explain);
       }
-      if (response.ok && text !== '' && reply.json === undefined) {
-        const found =
-          /html/i.test(type) || /^\s*</.test(text) ? 'an HTML page' : 'text that is not JSON';
+      const isPage = /^\s*</.test(text);
+      const isTaken = request.plain === true && !isPage;
+      if (response.ok && text !== '' && reply.json === undefined && !isTaken) {
+        const found = isPage || /html/i.test(type) ? 'an HTML page' : 'text that is not JSON';
         throw fail('invalid_response', `${what} answered ${response.status} with ${found}`, {
           remedy:
             'Check the address and port in the configuration: this looks like a web page, not the API',

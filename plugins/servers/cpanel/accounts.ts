@@ -129,7 +129,9 @@ export async function removeAccount(
     const order = await finish(ctx, (signal) => whm.remove(account.user, signal));
     return order === 'running' ? pending({ username: account.user, domain: account.domain }) : gone;
   } catch (error) {
-    if (isFailure(error, 'not_found')) return gone;
+    // A 404 of anything between us and WHM is no word of WHM: look again before it counts as gone.
+    const isGone = isFailure(error, 'not_found') && (await findAccount(whm, service)) === undefined;
+    if (isGone) return gone;
     throw error;
   }
 }

@@ -103,4 +103,15 @@ describe('refusals of WHM', { timeout: 60_000 }, () => {
     fake.answerNext(/listaccts/, { status: 200, json: { status: 1, acct: [] } });
     await failureOf(cpanel.create(serviceOf(), context()), 'invalid_response');
   });
+
+  it('takes no 404 of a proxy for an account that is gone', async () => {
+    const { service } = await created('1');
+    for (const reply of [{ status: 404 }, { status: 404, json: { message: 'no route' } }]) {
+      fake.answerNext(/removeacct/, reply);
+      await failureOf(cpanel.terminate(service, context()), 'not_found');
+    }
+    assert.equal(fake.accounts.size, 1);
+    fake.beforeNext(/removeacct/, () => fake.accounts.clear());
+    assert.equal((await cpanel.terminate(service, context())).status, 'done');
+  });
 });

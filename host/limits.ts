@@ -51,6 +51,8 @@ export const LIMITS = {
   /** Bytes that one chunk of a compression stream may become: a 64 KiB chunk of zeros gives 64 MiB. */
   zlibChunkBytes: 16 * MIB,
   keysPerInstance: 1_000,
+  /** Operations of crypto.subtle that wait for the thread pool, per instance. */
+  subtleQueue: 1_000,
 
   /** Log lines kept per instance for reading back, and characters of one line. */
   logLinesPerInstance: 1_000,

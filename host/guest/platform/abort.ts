@@ -3,6 +3,7 @@
 import { setTimer } from '../bridge.ts';
 import { DOMException } from './dom-exception.ts';
 import { defineHandler, Event, EventTarget, fireTrusted } from './events.ts';
+import { defineInterface, needs } from './webidl.ts';
 
 type SignalState = {
   aborted: boolean;
@@ -42,6 +43,7 @@ export class AbortSignal extends EventTarget {
   }
 
   static timeout(ms: number): AbortSignal {
+    needs(arguments, 1, 'timeout');
     const wait = Number(ms);
     if (!Number.isFinite(wait) || wait < 0 || wait > Number.MAX_SAFE_INTEGER) {
       throw new TypeError('timeout takes a number of milliseconds from 0 on');
@@ -54,6 +56,7 @@ export class AbortSignal extends EventTarget {
   }
 
   static any(signals: Iterable<AbortSignal>): AbortSignal {
+    needs(arguments, 1, 'any');
     const all = [...signals];
     const result = new AbortSignal(MAKING);
     const state = stateOf(result);
@@ -86,12 +89,9 @@ export class AbortSignal extends EventTarget {
     const { aborted, reason } = stateOf(this);
     if (aborted) throw reason;
   }
-
-  override get [Symbol.toStringTag](): string {
-    return 'AbortSignal';
-  }
 }
 defineHandler(AbortSignal.prototype, 'abort');
+defineInterface(AbortSignal, 'AbortSignal', { constructor: 0, abort: 0 });
 
 /** Makes a signal and aborts it. */
 export class AbortController {
@@ -104,11 +104,8 @@ export class AbortController {
   abort(reason?: unknown): void {
     abortSignal(this.#signal, reasonOr(reason));
   }
-
-  get [Symbol.toStringTag](): string {
-    return 'AbortController';
-  }
 }
+defineInterface(AbortController, 'AbortController', { abort: 0 });
 
 /** Runs `algorithm` before the abort event; returns what takes it back. */
 export function onAbort(signal: AbortSignal, algorithm: () => void): () => void {

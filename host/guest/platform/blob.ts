@@ -3,6 +3,7 @@
 import { decodeText, encodeText, isBufferSource, toBytes } from './encoding.ts';
 import { nowMs } from './time.ts';
 import { streams } from './streams.ts';
+import { defineInterface, dictionary, needs, usv } from './webidl.ts';
 
 const contents = new WeakMap<Blob, Uint8Array<ArrayBuffer>>();
 
@@ -22,15 +23,11 @@ export function isBlob(value: unknown): value is Blob {
 export class Blob {
   readonly #type: string;
 
-  constructor(parts?: Iterable<unknown>, options: { type?: string; endings?: string } = {}) {
-    const list = partList(parts);
-    const { type = '', endings = 'transparent' } = options ?? {};
-    if (`${endings}` !== 'transparent' && `${endings}` !== 'native') {
-      throw new TypeError(`"${endings}" is not one of transparent, native`);
-    }
-    const native = `${endings}` === 'native';
-    contents.set(this, join(list.map((part) => partBytes(part, native))));
-    this.#type = cleanType(`${type}`);
+  constructor(parts?: Iterable<unknown>, options?: { type?: string; endings?: string }) {
+    const list = readParts(parts);
+    const { endings, type } = readOptions(options);
+    contents.set(this, join(list.map((part) => partBytes(part, endings === 'native'))));
+    this.#type = cleanType(type);
   }
 
   get size(): number {
@@ -48,9 +45,13 @@ export class Blob {
   async bytes(): Promise<Uint8Array> {
     return blobBytes(this).slice();
   }
-  slice(start = 0, end?: number, type = ''): Blob {
-    const part = new Blob([], { type });
-    contents.set(part, blobBytes(this).slice(start, end));
+  slice(start?: number, end?: number, type?: string): Blob {
+    const bytes = blobBytes(this);
+    const part = new Blob([], type === undefined ? {} : { type });
+    contents.set(
+      part,
+      bytes.slice(toLong(start ?? 0), end === undefined ? undefined : toLong(end)),
+    );
     return part;
   }
   stream(): ReadableStream<Uint8Array> {
@@ -69,13 +70,8 @@ export class Blob {
       },
     });
   }
-  get [Symbol.toStringTag](): string {
-    return 'Blob';
-  }
 }
-for (const name of ['size', 'type', 'text', 'arrayBuffer', 'bytes', 'slice', 'stream']) {
-  Object.defineProperty(Blob.prototype, name, { enumerable: true });
-}
+defineInterface(Blob, 'Blob', { constructor: 0, slice: 0 });
 
 /** A blob with a name. */
 export class File extends Blob {
@@ -85,13 +81,14 @@ export class File extends Blob {
   constructor(
     parts: Iterable<unknown>,
     name: string,
-    options: { type?: string; endings?: string; lastModified?: number } = {},
+    options?: { type?: string; endings?: string; lastModified?: number },
   ) {
-    if (arguments.length < 2) throw new TypeError('File takes parts and a name');
+    needs(arguments, 2, 'File');
+    if (parts === undefined) throw new TypeError('The parts of a file come as a sequence');
     super(parts, options);
-    this.#name = `${name}`.toWellFormed();
-    this.#lastModified =
-      options?.lastModified === undefined ? nowMs() : Math.trunc(Number(options.lastModified)) || 0;
+    this.#name = usv(name);
+    const { lastModified } = dictionary(options);
+    this.#lastModified = lastModified === undefined ? nowMs() : toLong(lastModified);
   }
 
   get name(): string {
@@ -103,13 +100,8 @@ export class File extends Blob {
   get webkitRelativePath(): string {
     return '';
   }
-  override get [Symbol.toStringTag](): string {
-    return 'File';
-  }
 }
-for (const name of ['name', 'lastModified']) {
-  Object.defineProperty(File.prototype, name, { enumerable: true });
-}
+defineInterface(File, 'File', { constructor: 2 });
 
 /** Byte runs as one. */
 export function join(runs: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
@@ -124,19 +116,44 @@ export function join(runs: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-function partList(parts: unknown): unknown[] {
+/** Each part is converted as it comes: what a conversion does to the sequence is seen. */
+function readParts(parts: unknown): (Blob | Uint8Array | string)[] {
   if (parts === undefined) return [];
-  if (typeof parts !== 'object' || parts === null || !(Symbol.iterator in parts)) {
-    throw new TypeError('The parts of a blob come as a sequence');
+  const isObject = (typeof parts === 'object' && parts !== null) || typeof parts === 'function';
+  const iterate = isObject ? (parts as Partial<Iterable<unknown>>)[Symbol.iterator] : undefined;
+  if (typeof iterate !== 'function') throw new TypeError('The parts of a blob come as a sequence');
+  const list: (Blob | Uint8Array | string)[] = [];
+  for (const part of { [Symbol.iterator]: () => iterate.call(parts) }) {
+    if (isBlob(part)) list.push(part);
+    else if (isBufferSource(part)) list.push(toBytes(part).slice());
+    else list.push(`${part as string}`);
   }
-  return [...(parts as Iterable<unknown>)];
+  return list;
 }
 
-function partBytes(part: unknown, native: boolean): Uint8Array {
-  if (isBlob(part)) return blobBytes(part);
-  if (isBufferSource(part)) return toBytes(part).slice();
-  const text = `${part as string}`;
-  return encodeText(native ? text.replaceAll(/\r\n?|\n/g, '\n') : text);
+/** Members are read and converted in the order of their names. */
+function readOptions(options: unknown): { endings: string; type: string } {
+  const given = dictionary(options);
+  const { endings: wanted } = given;
+  const endings = wanted === undefined ? 'transparent' : `${wanted as string}`;
+  if (endings !== 'transparent' && endings !== 'native') {
+    throw new TypeError(`"${endings}" is not one of transparent, native`);
+  }
+  const { type } = given;
+  return { endings, type: type === undefined ? '' : `${type as string}` };
+}
+
+function partBytes(part: Blob | Uint8Array | string, native: boolean): Uint8Array {
+  if (typeof part === 'string') {
+    return encodeText(native ? part.replaceAll(/\r\n?|\n/g, '\n') : part);
+  }
+  return isBlob(part) ? blobBytes(part) : (part as Uint8Array);
+}
+
+/** A number as Web IDL's `long long`. */
+function toLong(value: unknown): number {
+  const number = Math.trunc(Number(value));
+  return Number.isFinite(number) ? number : 0;
 }
 
 function cleanType(type: string): string {

@@ -2,19 +2,26 @@
 // A stream object is made only when somebody asks for one.
 
 import { Blob, blobBytes, isBlob, join } from './blob.ts';
-import { decodeText, encodeText, isBufferSource, toBytes } from './encoding.ts';
+import { structuredClone } from './clone.ts';
+import { decodeText, decodeWhole, encodeText, isBufferSource, toBytes } from './encoding.ts';
 import { encodeMultipart, isFormData, parseMultipart, parseUrlEncoded } from './form-data.ts';
 import type { FormData } from './form-data.ts';
 import type { Incoming } from './incoming.ts';
 import { isReadableStream, streams } from './streams.ts';
 import { ask } from '../bridge.ts';
 import { URLSearchParams } from './url.ts';
+import { include } from './webidl.ts';
 
 /** Where the bytes of a body are. */
 export type Source =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array<ArrayBuffer> }
-  | { readonly kind: 'stream'; readonly stream: ReadableStream<Uint8Array> }
+  | {
+      readonly kind: 'stream';
+      readonly stream: ReadableStream<Uint8Array>;
+      /** Of the guest's own making: what it enqueues may be anything. */
+      readonly isForeign?: boolean;
+    }
   | { readonly kind: 'incoming'; readonly incoming: Incoming };
 
 /** A body and what is known of its use. */
@@ -23,8 +30,10 @@ export type BodyState = { source: Source | null; used: boolean; type: string | n
 /** What a body was made of and the content type that follows from it. */
 export function extractBody(value: unknown): { source: Source; type: string | null } {
   if (isReadableStream(value)) {
-    if (value.locked) throw new TypeError('The stream of a body must not be locked');
-    return { source: { kind: 'stream', stream: value }, type: null };
+    if (value.locked || isDisturbed(value)) {
+      throw new TypeError('The stream of a body must not be locked, nor read from');
+    }
+    return { source: { kind: 'stream', stream: value, isForeign: true }, type: null };
   }
   if (isBlob(value)) {
     return { source: { kind: 'bytes', bytes: blobBytes(value) }, type: value.type || null };
@@ -73,6 +82,8 @@ export function streamOf(state: BodyState): ReadableStream<Uint8Array> | null {
   if (source.kind === 'stream') return source.stream;
   const stream = source.kind === 'incoming' ? incomingStream(source.incoming) : bytesStream(source);
   state.source = { kind: 'stream', stream };
+  // The bytes went another way: nobody may read them again.
+  if (state.used) stream.getReader();
   return stream;
 }
 
@@ -83,13 +94,33 @@ export function teeBody(state: BodyState): Source | null {
   const stream = streamOf(state);
   if (stream === null) return null;
   const [mine, other] = stream.tee();
-  state.source = { kind: 'stream', stream: mine };
-  return { kind: 'stream', stream: other };
+  const isForeign = source.kind === 'stream' && source.isForeign === true;
+  state.source = { kind: 'stream', stream: mine, isForeign };
+  return { kind: 'stream', stream: isForeign ? other.pipeThrough(copying()) : other, isForeign };
+}
+
+/** The body of a request for another one: the same bytes in a stream of its own. */
+export function moveBody(state: BodyState): Source | null {
+  const { source } = state;
+  if (source === null) return null;
+  state.used = true;
+  if (source.kind !== 'stream') return source;
+  return { ...source, stream: source.stream.pipeThrough(copying()) };
+}
+
+/** Passes copies on: two readers of one body must not see each other's writes. */
+function copying(): TransformStream<Uint8Array, Uint8Array> {
+  return new (streams().TransformStream)({
+    transform(chunk, controller) {
+      controller.enqueue(structuredClone(chunk) as Uint8Array);
+    },
+  }) as unknown as TransformStream<Uint8Array, Uint8Array>;
 }
 
 /** Whether a body can still be read. */
 export function isUsable({ source, used }: BodyState): boolean {
-  return !used && !(source?.kind === 'stream' && source.stream.locked);
+  if (source?.kind !== 'stream') return !used;
+  return !used && !source.stream.locked && !isDisturbed(source.stream);
 }
 
 function bytesStream(
@@ -136,8 +167,19 @@ export function bodyOf(owner: object): BodyState {
   return state;
 }
 
-/** The methods that Request and Response share. */
-export class Body {
+/** What Request and Response share. */
+export type BodyMembers = {
+  readonly body: ReadableStream<Uint8Array> | null;
+  readonly bodyUsed: boolean;
+  arrayBuffer(): Promise<ArrayBuffer>;
+  bytes(): Promise<Uint8Array>;
+  blob(): Promise<Blob>;
+  text(): Promise<string>;
+  json(): Promise<unknown>;
+  formData(): Promise<FormData>;
+};
+
+class Body implements BodyMembers {
   get body(): ReadableStream<Uint8Array> | null {
     return streamOf(bodyOf(this));
   }
@@ -164,27 +206,20 @@ export class Body {
   async formData(): Promise<FormData> {
     const { type } = typeOf(this);
     const essence = type?.split(';')[0]?.trim().toLowerCase();
-    if (essence === 'application/x-www-form-urlencoded') {
-      return parseUrlEncoded(decodeText(await takeBytes(this)));
-    }
+    // The body is read first: a stream that fails is what the caller hears of.
+    const bytes = await takeBytes(this);
+    if (essence === 'application/x-www-form-urlencoded') return parseUrlEncoded(decodeWhole(bytes));
     const boundary = /boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(type ?? '');
     if (essence !== 'multipart/form-data' || boundary === null) {
       throw new TypeError('The content type is not that of a form');
     }
-    return parseMultipart(await takeBytes(this), boundary[1] ?? boundary[2] ?? '');
+    return parseMultipart(bytes, boundary[1] ?? boundary[2] ?? '');
   }
 }
-for (const name of [
-  'body',
-  'bodyUsed',
-  'arrayBuffer',
-  'bytes',
-  'blob',
-  'text',
-  'json',
-  'formData',
-]) {
-  Object.defineProperty(Body.prototype, name, { enumerable: true });
+
+/** Gives a class the shared members: the two interfaces have no common parent. */
+export function includeBody(prototype: object): void {
+  include(prototype, Body.prototype);
 }
 
 function typeOf(owner: object): { type: string | null } {
@@ -193,9 +228,7 @@ function typeOf(owner: object): { type: string | null } {
 
 function take(owner: object): Source | null {
   const state = bodyOf(owner);
-  if (!isUsable(state) || (state.source?.kind === 'stream' && isDisturbed(state.source.stream))) {
-    throw new TypeError('The body has been read already');
-  }
+  if (!isUsable(state)) throw new TypeError('The body has been read already');
   if (state.source !== null) state.used = true;
   return state.source;
 }

@@ -1,6 +1,7 @@
 // structuredClone, by the HTML standard, for what exists here: no ports, no shared memory.
 
 import { Blob, File, isBlob } from './blob.ts';
+import { cloneKey } from './crypto-keys.ts';
 import { DOMException } from './dom-exception.ts';
 
 const ERRORS: Readonly<Record<string, ErrorConstructor>> = {
@@ -58,6 +59,8 @@ function cloneLeaf(value: object): object | undefined {
     }
     return new Blob([value], { type });
   }
+  const key = cloneKey(value);
+  if (key !== undefined) return key;
   switch (tagOf(value)) {
     case 'Boolean':
     case 'Number':

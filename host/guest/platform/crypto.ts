@@ -1,169 +1,159 @@
-// `crypto`: random values and SubtleCrypto. Keys live in the cell; keys made from a sealed secret live in
-// the host, so that the guest can sign and verify with bytes that it never holds.
+// `crypto`: random values and SubtleCrypto. Everything is done by the cell; with a key of a sealed secret by
+// the host, so that a guest can sign and verify with bytes that it never holds.
 
-import { ask, request } from '../bridge.ts';
-import type { WireError } from '../bridge.ts';
+import { ask } from '../bridge.ts';
+import { askHost, dataOf, makeKey, pack, run } from './crypto-keys.ts';
+import type { BufferSource, CryptoKey } from './crypto-keys.ts';
 import { DOMException } from './dom-exception.ts';
 import { isBufferSource, toBytes } from './encoding.ts';
-
-type KeyData = {
-  readonly handle: number | string;
-  readonly type: string;
-  readonly extractable: boolean;
-  readonly algorithm: unknown;
-  readonly usages: readonly string[];
-};
+import { defineInterface, needs } from './webidl.ts';
 
 const RANDOM_BYTES = 65_536;
 const INTEGER_VIEW = /^(?:Big)?(?:Int|Uint)(?:8|16|32|64)(?:Clamped)?Array$/;
-const keys = new WeakMap<CryptoKey, KeyData>();
-const MAKING = Symbol('making a key');
-const dropped = new FinalizationRegistry<number>((handle) => {
-  ask('key.drop', `${handle}`);
-});
-
-function dataOf(key: CryptoKey): KeyData {
-  const data = keys.get(key);
-  if (data === undefined) throw new TypeError('Expected a CryptoKey');
-  return data;
-}
-
-/** A key whose bytes are elsewhere. */
-export class CryptoKey {
-  constructor(making?: symbol) {
-    if (making !== MAKING) throw new TypeError('Illegal constructor');
-  }
-  get type(): string {
-    return dataOf(this).type;
-  }
-  get extractable(): boolean {
-    return dataOf(this).extractable;
-  }
-  get algorithm(): unknown {
-    return dataOf(this).algorithm;
-  }
-  get usages(): readonly string[] {
-    return [...dataOf(this).usages];
-  }
-  get [Symbol.toStringTag](): string {
-    return 'CryptoKey';
-  }
-}
+const MAKING = Symbol('making crypto');
 
 /** The operations of `crypto.subtle`. */
 export class SubtleCrypto {
   constructor(making?: symbol) {
     if (making !== MAKING) throw new TypeError('Illegal constructor');
   }
-  async digest(algorithm: unknown, data: BufferSource): Promise<ArrayBuffer> {
-    return bytesOf(await run('digest', [algorithm, bytes(data)]));
+
+  /** Whether an operation can be done with an algorithm. */
+  static supports(operation: unknown, algorithm: unknown, more?: unknown): boolean {
+    needs(arguments, 2, 'supports');
+    const values = [
+      `${operation as string}`,
+      pack(algorithm),
+      ...(more === undefined ? [] : [pack(more)]),
+    ];
+    return ask('subtle.supports', JSON.stringify(values)) === 'true';
+  }
+
+  async digest(algorithm: unknown, data: BufferSource): Promise<unknown> {
+    needs(arguments, 2, 'digest');
+    return run('digest', [algorithm, bytes(data)]);
   }
   async generateKey(algorithm: unknown, extractable: unknown, usages: unknown): Promise<unknown> {
-    return run('generateKey', [algorithm, Boolean(extractable), usages]);
+    needs(arguments, 3, 'generateKey');
+    return run('generateKey', [algorithm, Boolean(extractable), list(usages)]);
   }
-  async importKey(
-    format: string,
-    data: unknown,
-    algorithm: unknown,
-    extractable: unknown,
-    usages: unknown,
-  ): Promise<CryptoKey> {
+  async importKey(...values: unknown[]): Promise<unknown> {
+    needs(values, 5, 'importKey');
+    const [format, data, algorithm, extractable, usages] = values;
     const given = isBufferSource(data) ? bytes(data) : data;
     const sealed = sealedText(given);
-    if (sealed !== undefined) return importSealed({ format, sealed, algorithm, usages });
-    return (await run('importKey', [
-      format,
-      given,
-      algorithm,
-      Boolean(extractable),
-      usages,
-    ])) as CryptoKey;
-  }
-  async exportKey(format: string, key: CryptoKey): Promise<unknown> {
-    refuseSealed(key);
-    const value = await run('exportKey', [format, key]);
-    return value instanceof Uint8Array ? value.buffer : value;
-  }
-  async sign(algorithm: unknown, key: CryptoKey, data: BufferSource): Promise<ArrayBuffer> {
-    const { handle } = dataOf(key);
-    if (typeof handle === 'string') {
-      const payload = {
-        op: 'sign',
-        handle,
-        algorithm: plain(algorithm),
-        data: bytes(data).toBase64(),
-      };
-      const { signature } = (await askHost(payload)) as { signature: string };
-      return (Uint8Array.fromBase64(signature) as Uint8Array<ArrayBuffer>).buffer;
+    if (sealed !== undefined) {
+      return importSealed({ format, sealed, algorithm, usages: list(usages) });
     }
-    return bytesOf(await run('sign', [algorithm, key, bytes(data)]));
+    return run('importKey', [format, given, algorithm, Boolean(extractable), list(usages)]);
   }
-  async verify(
-    algorithm: unknown,
-    key: CryptoKey,
-    signature: BufferSource,
-    data: BufferSource,
-  ): Promise<boolean> {
+  async exportKey(format: unknown, key: CryptoKey): Promise<unknown> {
+    needs(arguments, 2, 'exportKey');
+    refuseSealed(key);
+    return run('exportKey', [format, key]);
+  }
+  async sign(algorithm: unknown, key: CryptoKey, data: BufferSource): Promise<unknown> {
+    needs(arguments, 3, 'sign');
     const { handle } = dataOf(key);
-    if (typeof handle === 'string') {
-      const signed = { data: bytes(data).toBase64(), signature: bytes(signature).toBase64() };
-      const payload = { op: 'verify', handle, algorithm: plain(algorithm), ...signed };
-      return ((await askHost(payload)) as { valid: boolean }).valid;
+    if (typeof handle !== 'string') return run('sign', [algorithm, key, bytes(data)]);
+    const signed = { data: bytes(data).toBase64() };
+    const payload = { op: 'sign', handle, algorithm: named(algorithm), ...signed };
+    const { signature } = (await askHost(payload)) as { signature: string };
+    return Uint8Array.fromBase64(signature).buffer;
+  }
+  async verify(...values: unknown[]): Promise<unknown> {
+    needs(values, 4, 'verify');
+    const [algorithm, key, signature, data] = values as [
+      unknown,
+      CryptoKey,
+      BufferSource,
+      BufferSource,
+    ];
+    const { handle } = dataOf(key);
+    if (typeof handle !== 'string') {
+      return run('verify', [algorithm, key, bytes(signature), bytes(data)]);
     }
-    return Boolean(await run('verify', [algorithm, key, bytes(signature), bytes(data)]));
+    const signed = { data: bytes(data).toBase64(), signature: bytes(signature).toBase64() };
+    const payload = { op: 'verify', handle, algorithm: named(algorithm), ...signed };
+    return ((await askHost(payload)) as { valid: boolean }).valid;
   }
-  async encrypt(algorithm: unknown, key: CryptoKey, data: BufferSource): Promise<ArrayBuffer> {
+  async encrypt(algorithm: unknown, key: CryptoKey, data: BufferSource): Promise<unknown> {
+    needs(arguments, 3, 'encrypt');
     refuseSealed(key);
-    return bytesOf(await run('encrypt', [algorithm, key, bytes(data)]));
+    return run('encrypt', [algorithm, key, bytes(data)]);
   }
-  async decrypt(algorithm: unknown, key: CryptoKey, data: BufferSource): Promise<ArrayBuffer> {
+  async decrypt(algorithm: unknown, key: CryptoKey, data: BufferSource): Promise<unknown> {
+    needs(arguments, 3, 'decrypt');
     refuseSealed(key);
-    return bytesOf(await run('decrypt', [algorithm, key, bytes(data)]));
+    return run('decrypt', [algorithm, key, bytes(data)]);
   }
-  async deriveBits(
-    algorithm: unknown,
-    key: CryptoKey,
-    length: unknown = null,
-  ): Promise<ArrayBuffer> {
+  async deriveBits(algorithm: unknown, key: CryptoKey, length: unknown = null): Promise<unknown> {
+    needs(arguments, 2, 'deriveBits');
     refuseSealed(key);
-    return bytesOf(await run('deriveBits', [algorithm, key, length]));
+    return run('deriveBits', [algorithm, key, length]);
   }
-  async deriveKey(
-    algorithm: unknown,
-    key: CryptoKey,
-    derived: unknown,
-    extractable: unknown,
-    usages: unknown,
-  ): Promise<CryptoKey> {
+  async deriveKey(...values: unknown[]): Promise<unknown> {
+    needs(values, 5, 'deriveKey');
+    const [algorithm, key, derived, extractable, usages] = values;
     refuseSealed(key);
-    return (await run('deriveKey', [
-      algorithm,
-      key,
-      derived,
-      Boolean(extractable),
-      usages,
-    ])) as CryptoKey;
+    return run('deriveKey', [algorithm, key, derived, Boolean(extractable), list(usages)]);
   }
-  async wrapKey(
-    format: string,
-    key: CryptoKey,
-    wrapping: CryptoKey,
-    algorithm: unknown,
-  ): Promise<ArrayBuffer> {
+  async wrapKey(...values: unknown[]): Promise<unknown> {
+    needs(values, 4, 'wrapKey');
+    const [format, key, wrapping, algorithm] = values;
     refuseSealed(key);
     refuseSealed(wrapping);
-    return bytesOf(await run('wrapKey', [format, key, wrapping, algorithm]));
+    return run('wrapKey', [format, key, wrapping, algorithm]);
   }
-  async unwrapKey(...values: unknown[]): Promise<CryptoKey> {
+  async unwrapKey(...values: unknown[]): Promise<unknown> {
+    needs(values, 7, 'unwrapKey');
     const [format, wrapped, key, algorithm, keyAlgorithm, extractable, usages] = values;
-    refuseSealed(key as CryptoKey);
-    const given = [format, bytes(wrapped as BufferSource), key, algorithm, keyAlgorithm];
-    return (await run('unwrapKey', [...given, Boolean(extractable), usages])) as CryptoKey;
+    refuseSealed(key);
+    const given = [format, bytes(wrapped), key, algorithm, keyAlgorithm];
+    return run('unwrapKey', [...given, Boolean(extractable), list(usages)]);
   }
-  get [Symbol.toStringTag](): string {
-    return 'SubtleCrypto';
+  async getPublicKey(key: CryptoKey, usages: unknown): Promise<unknown> {
+    needs(arguments, 2, 'getPublicKey');
+    refuseSealed(key);
+    return run('getPublicKey', [key, list(usages)]);
+  }
+  async encapsulateBits(algorithm: unknown, key: CryptoKey): Promise<unknown> {
+    needs(arguments, 2, 'encapsulateBits');
+    refuseSealed(key);
+    return run('encapsulateBits', [algorithm, key]);
+  }
+  async encapsulateKey(...values: unknown[]): Promise<unknown> {
+    needs(values, 5, 'encapsulateKey');
+    const [algorithm, key, shared, extractable, usages] = values;
+    refuseSealed(key);
+    return run('encapsulateKey', [algorithm, key, shared, Boolean(extractable), list(usages)]);
+  }
+  async decapsulateBits(algorithm: unknown, key: CryptoKey, text: BufferSource): Promise<unknown> {
+    needs(arguments, 3, 'decapsulateBits');
+    refuseSealed(key);
+    return run('decapsulateBits', [algorithm, key, bytes(text)]);
+  }
+  async decapsulateKey(...values: unknown[]): Promise<unknown> {
+    needs(values, 6, 'decapsulateKey');
+    const [algorithm, key, text, shared, extractable, usages] = values;
+    refuseSealed(key);
+    const given = [algorithm, key, bytes(text), shared];
+    return run('decapsulateKey', [...given, Boolean(extractable), list(usages)]);
   }
 }
+defineInterface(SubtleCrypto, 'SubtleCrypto', {
+  constructor: 0,
+  ...{
+    supports: 2,
+    importKey: 5,
+    verify: 4,
+    deriveBits: 2,
+    deriveKey: 5,
+    wrapKey: 4,
+    unwrapKey: 7,
+  },
+  ...{ encapsulateKey: 5, decapsulateKey: 6 },
+});
 
 /** The class of the global `crypto`. */
 export class Crypto {
@@ -176,6 +166,8 @@ export class Crypto {
     return this.#subtle;
   }
   getRandomValues<T extends ArrayBufferView>(view: T): T {
+    if (!(#subtle in this)) throw new TypeError('Illegal invocation');
+    needs(arguments, 1, 'getRandomValues');
     const name = (view as unknown as { [Symbol.toStringTag]?: string })?.[Symbol.toStringTag] ?? '';
     if (!ArrayBuffer.isView(view) || !INTEGER_VIEW.test(name)) {
       throw new DOMException('getRandomValues fills integer arrays', 'TypeMismatchError');
@@ -189,48 +181,27 @@ export class Crypto {
     return view;
   }
   randomUUID(): string {
+    if (!(#subtle in this)) throw new TypeError('Illegal invocation');
     return ask('uuid', '');
   }
-  get [Symbol.toStringTag](): string {
-    return 'Crypto';
-  }
 }
+defineInterface(Crypto, 'Crypto', { constructor: 0 });
 
 /** Makes the global `crypto`. */
 export function createCrypto(): Crypto {
   return new Crypto(MAKING);
 }
 
-type BufferSource = ArrayBuffer | ArrayBufferView;
-
 function bytes(data: unknown): Uint8Array<ArrayBuffer> {
   if (!isBufferSource(data)) throw new TypeError('Expected an ArrayBuffer or a view of one');
   return toBytes(data).slice();
 }
 
-function bytesOf(value: unknown): ArrayBuffer {
-  if (value instanceof Uint8Array) return value.buffer as ArrayBuffer;
-  throw new TypeError('The operation gave no bytes');
-}
-
-/** Runs one operation in the cell. */
-function run(operation: string, values: readonly unknown[]): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const payload = { op: operation, values: values.map(pack) };
-    request(0, 'cell.subtle', payload, {
-      reply: (value) => resolve(unpack(value)),
-      refuse: (error) => reject(toException(error)),
-    });
-  });
-}
-
-function askHost(payload: object): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    request(0, 'crypto', payload, {
-      reply: resolve,
-      refuse: (error) => reject(toException(error)),
-    });
-  });
+function list(usages: unknown): string[] {
+  if (typeof usages !== 'object' || usages === null) {
+    throw new TypeError('Key usages come as a sequence');
+  }
+  return Array.from(usages as Iterable<unknown>, (usage) => `${usage as string}`);
 }
 
 async function importSealed({
@@ -239,31 +210,25 @@ async function importSealed({
   algorithm,
   usages,
 }: {
-  format: string;
+  format: unknown;
   sealed: string;
   algorithm: unknown;
-  usages: unknown;
+  usages: readonly string[];
 }): Promise<CryptoKey> {
-  const named = plain(algorithm) as { name?: string };
-  const payload = { op: 'import', sealed, format, algorithm: named, extractable: false, usages };
+  const packed = named(algorithm);
+  const payload = { op: 'import', sealed, format, algorithm: packed, extractable: false, usages };
   const { handle, type = 'secret' } = (await askHost(payload)) as { handle: string; type?: string };
-  return makeKey({
-    handle,
-    type,
-    extractable: false,
-    algorithm: named,
-    usages: [...(usages as string[])],
-  });
+  return makeKey({ handle, type, extractable: false, algorithm: packed, usages });
 }
 
 /** Algorithms come as a name or an object. */
-function plain(algorithm: unknown): object {
+function named(algorithm: unknown): object {
   return typeof algorithm === 'object' && algorithm !== null
     ? (pack(algorithm) as object)
     : { name: String(algorithm) };
 }
 
-function refuseSealed(key: CryptoKey): void {
+function refuseSealed(key: unknown): void {
   if (typeof dataOf(key).handle !== 'string') return;
   throw new DOMException('A key of a sealed secret can only sign and verify', 'InvalidAccessError');
 }
@@ -273,35 +238,4 @@ function sealedText(data: unknown): string | undefined {
   let text = '';
   for (const byte of data) text += String.fromCharCode(byte);
   return /^sealed:[A-Za-z0-9]+$/.test(text) ? text : undefined;
-}
-
-function makeKey(data: KeyData): CryptoKey {
-  const key = new CryptoKey(MAKING);
-  keys.set(key, data);
-  if (typeof data.handle === 'number') dropped.register(key, data.handle);
-  return key;
-}
-
-function pack(value: unknown): unknown {
-  if (isBufferSource(value)) return { $b: toBytes(value).toBase64() };
-  if (typeof value !== 'object' || value === null) return value;
-  if (value instanceof CryptoKey) return { $k: dataOf(value).handle };
-  if (Array.isArray(value)) return value.map(pack);
-  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, pack(each)]));
-}
-
-function unpack(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if ('$b' in value) return Uint8Array.fromBase64(value.$b as string);
-  if ('$k' in value) {
-    const { $k: handle, ...data } = value as unknown as { $k: number } & Omit<KeyData, 'handle'>;
-    return makeKey({ ...data, algorithm: unpack(data.algorithm), handle });
-  }
-  if (Array.isArray(value)) return value.map(unpack);
-  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, unpack(each)]));
-}
-
-function toException({ code, message }: WireError): Error {
-  if (code === 'TypeError') return new TypeError(message);
-  return new DOMException(message, code.endsWith('Error') ? code : 'OperationError');
 }

@@ -1,5 +1,7 @@
 // DOMException, by the Web IDL standard.
 
+import { defineInterface } from './webidl.ts';
+
 const CODES: Readonly<Record<string, number>> = {
   IndexSizeError: 1,
   HierarchyRequestError: 3,
@@ -51,10 +53,6 @@ export class DOMException extends Error {
   get code(): number {
     return CODES[this.#name] ?? 0;
   }
-
-  get [Symbol.toStringTag](): string {
-    return 'DOMException';
-  }
 }
 
 const LEGACY = {
@@ -89,6 +87,4 @@ for (const [name, value] of Object.entries(LEGACY)) {
     Object.defineProperty(owner, name, { value, enumerable: true });
   }
 }
-for (const name of ['name', 'code']) {
-  Object.defineProperty(DOMException.prototype, name, { enumerable: true });
-}
+defineInterface(DOMException, 'DOMException', { constructor: 0 });

@@ -2,6 +2,7 @@
 
 import { ask } from '../bridge.ts';
 import { DOMException } from './dom-exception.ts';
+import { defineInterface, dictionary, needs, usv } from './webidl.ts';
 
 const SHORT = 256;
 
@@ -39,6 +40,11 @@ export function decodeText(bytes: Uint8Array): string {
   return decode('utf-8', 0, bytes);
 }
 
+/** The same with a byte order mark left in place, as forms are read. */
+export function decodeWhole(bytes: Uint8Array): string {
+  return decode('utf-8', 2, bytes);
+}
+
 function decode(label: string, flags: number, bytes: Uint8Array): string {
   if (bytes.length <= SHORT && (label === 'utf-8' || label === 'utf8')) {
     let text = '';
@@ -57,19 +63,24 @@ function fromBase64(text: string): Uint8Array<ArrayBuffer> {
 
 /** UTF-8 encoder. */
 export class TextEncoder {
+  readonly #encoding = 'utf-8';
+
   get encoding(): string {
-    return 'utf-8';
+    return this.#encoding;
   }
 
   encode(text: unknown = ''): Uint8Array<ArrayBuffer> {
-    return encodeText(`${text as string}`);
+    return this.#encoding && encodeText(`${text as string}`);
   }
 
   encodeInto(source: string, target: Uint8Array): { read: number; written: number } {
-    if (!(target instanceof Uint8Array)) throw new TypeError('encodeInto takes a Uint8Array');
+    needs(arguments, 2, 'encodeInto');
+    if (!this.#encoding || !(target instanceof Uint8Array)) {
+      throw new TypeError('encodeInto takes a Uint8Array');
+    }
     let read = 0;
     let written = 0;
-    for (const character of `${source}`) {
+    for (const character of usv(source)) {
       const bytes = encodeText(character);
       if (written + bytes.length > target.length) break;
       target.set(bytes, written);
@@ -78,11 +89,8 @@ export class TextEncoder {
     }
     return { read, written };
   }
-
-  get [Symbol.toStringTag](): string {
-    return 'TextEncoder';
-  }
 }
+defineInterface(TextEncoder, 'TextEncoder');
 
 /** Decoder for every encoding of the Encoding standard. */
 export class TextDecoder {
@@ -91,12 +99,12 @@ export class TextDecoder {
   readonly #ignoreBom: boolean;
   #stream = '';
 
-  constructor(label: unknown = 'utf-8', options: { fatal?: boolean; ignoreBOM?: boolean } = {}) {
-    const name = `${label as string}`.trim().toLowerCase();
-    this.#encoding =
-      name === 'utf-8' || name === 'utf8' ? 'utf-8' : readLabel(`${label as string}`);
-    this.#fatal = Boolean(options?.fatal);
-    this.#ignoreBom = Boolean(options?.ignoreBOM);
+  constructor(label: unknown = 'utf-8', options?: { fatal?: boolean; ignoreBOM?: boolean }) {
+    const { fatal, ignoreBOM } = dictionary(options);
+    const text = `${label as string}`;
+    this.#encoding = /^[\t\n\f\r ]*utf-?8[\t\n\f\r ]*$/i.test(text) ? 'utf-8' : readLabel(text);
+    this.#fatal = Boolean(fatal);
+    this.#ignoreBom = Boolean(ignoreBOM);
   }
 
   get encoding(): string {
@@ -109,21 +117,18 @@ export class TextDecoder {
     return this.#ignoreBom;
   }
 
-  decode(source?: ArrayBuffer | ArrayBufferView, options: { stream?: boolean } = {}): string {
+  decode(source?: ArrayBuffer | ArrayBufferView, options?: { stream?: boolean }): string {
     const bytes = source === undefined ? new Uint8Array() : toBytes(source);
     const flags = (this.#fatal ? 1 : 0) + (this.#ignoreBom ? 2 : 0);
-    const streams = Boolean(options?.stream);
+    const streams = Boolean(dictionary(options)['stream']);
     if (!streams && this.#stream === '') return decode(this.#encoding, flags, bytes);
     if (this.#stream === '') this.#stream = ask('decoder.open', `${this.#encoding} ${flags}`);
     const id = this.#stream;
     if (!streams) this.#stream = '';
     return ask('decoder.feed', `${id} ${streams ? 1 : 0} ${bytes.toBase64()}`);
   }
-
-  get [Symbol.toStringTag](): string {
-    return 'TextDecoder';
-  }
 }
+defineInterface(TextDecoder, 'TextDecoder', { constructor: 0, decode: 0 });
 
 function readLabel(label: string): string {
   try {

@@ -1,8 +1,9 @@
 // Event, CustomEvent and EventTarget, by the DOM standard without a tree: a target has no parents.
 
-import { nowMs } from './time.ts';
+import { sinceOriginMs } from './time.ts';
 import { DOMException } from './dom-exception.ts';
 import { reportError } from './console.ts';
+import { defineAttribute, defineInterface, dictionary, needs } from './webidl.ts';
 
 type Listener = ((event: Event) => unknown) | { handleEvent(event: Event): unknown };
 type ListenerOptions =
@@ -28,6 +29,14 @@ type State = {
 };
 
 const states = new WeakMap<Event, State>();
+const { defineProperty } = Object;
+/** An own property of every event, by the standard: nothing on the way can replace it. */
+const TRUSTED = {
+  enumerable: true,
+  get(this: Event): boolean {
+    return stateOf(this).trusted;
+  },
+};
 
 function stateOf(event: Event): State {
   const state = states.get(event);
@@ -42,22 +51,25 @@ export class Event {
   static readonly AT_TARGET = 2;
   static readonly BUBBLING_PHASE = 3;
 
-  readonly #type: string;
-  readonly #bubbles: boolean;
-  readonly #cancelable: boolean;
+  #type: string;
+  #bubbles: boolean;
+  #cancelable: boolean;
   readonly #composed: boolean;
-  readonly #at = nowMs();
+  readonly #at = sinceOriginMs();
   #propagates = true;
+  declare readonly isTrusted: boolean;
 
   constructor(
     type: string,
-    init: { bubbles?: boolean; cancelable?: boolean; composed?: boolean } = {},
+    init?: { bubbles?: boolean; cancelable?: boolean; composed?: boolean },
   ) {
-    if (arguments.length === 0) throw new TypeError('Event needs a type');
+    needs(arguments, 1, 'Event');
     this.#type = `${type}`;
-    this.#bubbles = Boolean(init?.bubbles);
-    this.#cancelable = Boolean(init?.cancelable);
-    this.#composed = Boolean(init?.composed);
+    const { bubbles, cancelable, composed } = dictionary(init);
+    this.#bubbles = Boolean(bubbles);
+    this.#cancelable = Boolean(cancelable);
+    this.#composed = Boolean(composed);
+    defineProperty(this, 'isTrusted', TRUSTED);
     states.set(this, {
       target: null,
       current: null,
@@ -97,9 +109,6 @@ export class Event {
   get defaultPrevented(): boolean {
     return stateOf(this).canceled;
   }
-  get isTrusted(): boolean {
-    return stateOf(this).trusted;
-  }
   get timeStamp(): number {
     return this.#at;
   }
@@ -114,6 +123,16 @@ export class Event {
   }
   set returnValue(value: boolean) {
     if (!value) this.preventDefault();
+  }
+  initEvent(type: string, bubbles?: boolean, cancelable?: boolean): void {
+    needs(arguments, 1, 'initEvent');
+    const state = stateOf(this);
+    if (state.dispatching) return;
+    this.#type = `${type}`;
+    this.#bubbles = Boolean(bubbles);
+    this.#cancelable = Boolean(cancelable);
+    this.#propagates = true;
+    Object.assign(state, { target: null, stopped: false, canceled: false, trusted: false });
   }
   composedPath(): EventTarget[] {
     const { current } = stateOf(this);
@@ -130,9 +149,6 @@ export class Event {
     this.#propagates = false;
     stateOf(this).stopped = true;
   }
-  get [Symbol.toStringTag](): string {
-    return 'Event';
-  }
 }
 for (const name of ['NONE', 'CAPTURING_PHASE', 'AT_TARGET', 'BUBBLING_PHASE'] as const) {
   for (const owner of [Event, Event.prototype]) {
@@ -145,26 +161,30 @@ for (const name of ['NONE', 'CAPTURING_PHASE', 'AT_TARGET', 'BUBBLING_PHASE'] as
   }
 }
 
+defineInterface(Event, 'Event', { constructor: 1, initEvent: 1 });
+
 /** An event that carries a value. */
 export class CustomEvent extends Event {
-  readonly #detail: unknown;
+  #detail: unknown;
 
-  constructor(
-    type: string,
-    init: ConstructorParameters<typeof Event>[1] & { detail?: unknown } = {},
-  ) {
+  constructor(type: string, init?: ConstructorParameters<typeof Event>[1] & { detail?: unknown }) {
+    needs(arguments, 1, 'CustomEvent');
     super(type, init);
-    this.#detail = init?.detail ?? null;
+    this.#detail = dictionary(init)['detail'] ?? null;
+  }
+
+  initCustomEvent(type: string, bubbles?: boolean, cancelable?: boolean, detail?: unknown): void {
+    needs(arguments, 1, 'initCustomEvent');
+    if (stateOf(this).dispatching) return;
+    this.initEvent(type, bubbles, cancelable);
+    this.#detail = detail ?? null;
   }
 
   get detail(): unknown {
     return this.#detail;
   }
-
-  override get [Symbol.toStringTag](): string {
-    return 'CustomEvent';
-  }
 }
+defineInterface(CustomEvent, 'CustomEvent', { constructor: 1 });
 
 const listeners = new WeakMap<object, Entry[]>();
 
@@ -179,6 +199,7 @@ export class EventTarget {
     callback: Listener | null,
     options: ListenerOptions = false,
   ): void {
+    needs(arguments, 2, 'addEventListener');
     const entries = entriesOf(this);
     const { capture, once, passive, signal } = readOptions(options);
     if (signal?.aborted === true || callback === null || callback === undefined) return;
@@ -199,6 +220,7 @@ export class EventTarget {
     callback: Listener | null,
     options: ListenerOptions = false,
   ): void {
+    needs(arguments, 2, 'removeEventListener');
     const entries = entriesOf(this);
     const capture = typeof options === 'object' ? Boolean(options?.capture) : Boolean(options);
     const at = entries.findIndex(
@@ -218,11 +240,8 @@ export class EventTarget {
     state.trusted = false;
     return fire(this, event);
   }
-
-  get [Symbol.toStringTag](): string {
-    return 'EventTarget';
-  }
 }
+defineInterface(EventTarget, 'EventTarget', { addEventListener: 2, removeEventListener: 2 });
 
 /** Dispatches an event of the platform's own making. */
 export function fireTrusted(target: EventTarget, event: Event): void {
@@ -279,24 +298,20 @@ function readOptions(options: ListenerOptions): Omit<Entry, 'type' | 'callback' 
 /** Defines `on<type>` on a prototype: one handler kept in the order in which it was first set. */
 export function defineHandler(prototype: object, type: string): void {
   const handlers = new WeakMap<object, { value: unknown }>();
-  Object.defineProperty(prototype, `on${type}`, {
-    configurable: true,
-    enumerable: true,
-    get(this: EventTarget) {
-      return handlers.get(this)?.value ?? null;
-    },
-    set(this: EventTarget, value: unknown) {
+  defineAttribute<EventTarget>(prototype, `on${type}`, {
+    get: (target) => handlers.get(target)?.value ?? null,
+    set(target, value) {
       const kept =
         typeof value === 'function' || (typeof value === 'object' && value !== null) ? value : null;
-      const known = handlers.get(this);
+      const known = handlers.get(target);
       if (known !== undefined) {
         known.value = kept;
         return;
       }
       const slot = { value: kept as unknown };
-      handlers.set(this, slot);
-      this.addEventListener(type, (event) => {
-        if (typeof slot.value === 'function') slot.value.call(this, event);
+      handlers.set(target, slot);
+      target.addEventListener(type, (event) => {
+        if (typeof slot.value === 'function') slot.value.call(target, event);
       });
     },
   });

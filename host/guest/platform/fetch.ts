@@ -6,6 +6,7 @@ import type { WireError } from '../bridge.ts';
 import { LIMITS } from '../../limits.ts';
 import { isSignal, onAbort } from './abort.ts';
 import { bodyOf } from './body.ts';
+import { readDataUrl } from './data-url.ts';
 import type { Source } from './body.ts';
 import { encodeText } from './encoding.ts';
 import { headerList } from './headers.ts';
@@ -41,6 +42,7 @@ function start(
 ): void {
   const { url, method, headers, redirect, signal } = requestState(request);
   if (isSignal(signal)) signal.throwIfAborted();
+  if (url.startsWith('data:')) return resolve(inlineResponse(url));
   const state = bodyOf(request);
   const { source } = state;
   if (source !== null) state.used = true;
@@ -79,6 +81,14 @@ function start(
     reject(signal.reason);
     incoming?.fail(signal.reason);
   });
+}
+
+function inlineResponse(url: string): Response {
+  const read = readDataUrl(url);
+  if (read === undefined) throw new TypeError('The data: address is malformed');
+  const headers: [string, string][] = [['content-type', read.type]];
+  const head = { status: 200, statusText: 'OK', headers, url, redirected: false };
+  return createResponse(head, { kind: 'bytes', bytes: read.bytes });
 }
 
 function bodyField(source: Source | null): object {

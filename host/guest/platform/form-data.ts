@@ -4,6 +4,8 @@ import { blobBytes, File, isBlob, join } from './blob.ts';
 import type { Blob } from './blob.ts';
 import { decodeText, encodeText } from './encoding.ts';
 import { parseQuery } from './url.ts';
+import { defineInterface, defineIterable, needs, usv } from './webidl.ts';
+import type { Iterated } from './webidl.ts';
 
 type Entry = [name: string, value: string | File];
 
@@ -21,7 +23,13 @@ export function isFormData(value: unknown): value is FormData {
 }
 
 /** Fields of a form. */
-export class FormData {
+export class FormData implements Iterated<string, string | File> {
+  declare entries: () => IterableIterator<Entry>;
+  declare keys: () => IterableIterator<string>;
+  declare values: () => IterableIterator<string | File>;
+  declare forEach: Iterated<string, string | File>['forEach'];
+  declare [Symbol.iterator]: () => IterableIterator<Entry>;
+
   constructor(form?: unknown) {
     if (form !== undefined) throw new TypeError('There are no forms here: FormData takes nothing');
     lists.set(this, { entries: [] });
@@ -31,21 +39,25 @@ export class FormData {
     listOf(this).entries.push(toEntry(name, value, filename, arguments.length));
   }
   delete(name: string): void {
+    needs(arguments, 1, 'delete');
     const list = listOf(this);
     const wanted = usv(name);
     list.entries = list.entries.filter(([key]) => key !== wanted);
   }
   get(name: string): string | File | null {
+    needs(arguments, 1, 'get');
     const wanted = usv(name);
     return listOf(this).entries.find(([key]) => key === wanted)?.[1] ?? null;
   }
   getAll(name: string): (string | File)[] {
+    needs(arguments, 1, 'getAll');
     const wanted = usv(name);
     return listOf(this)
       .entries.filter(([key]) => key === wanted)
       .map(([, value]) => value);
   }
   has(name: string): boolean {
+    needs(arguments, 1, 'has');
     const wanted = usv(name);
     return listOf(this).entries.some(([key]) => key === wanted);
   }
@@ -59,37 +71,9 @@ export class FormData {
       list.entries = list.entries.filter(([key], index) => index <= at || key !== entry[0]);
     }
   }
-  forEach(
-    callback: (value: string | File, name: string, form: FormData) => void,
-    self?: unknown,
-  ): void {
-    if (typeof callback !== 'function') throw new TypeError('forEach takes a function');
-    for (const [name, value] of this) callback.call(self, value, name, this);
-  }
-  *entries(): IterableIterator<Entry> {
-    for (let at = 0; at < listOf(this).entries.length; at += 1) {
-      const entry = listOf(this).entries[at];
-      if (entry !== undefined) yield [entry[0], entry[1]];
-    }
-  }
-  *keys(): IterableIterator<string> {
-    for (const [name] of this.entries()) yield name;
-  }
-  *values(): IterableIterator<string | File> {
-    for (const [, value] of this.entries()) yield value;
-  }
-  [Symbol.iterator](): IterableIterator<Entry> {
-    return this.entries();
-  }
-  get [Symbol.toStringTag](): string {
-    return 'FormData';
-  }
 }
-Object.defineProperty(FormData.prototype, Symbol.iterator, {
-  value: FormData.prototype.entries,
-  writable: true,
-  configurable: true,
-});
+defineIterable(FormData.prototype, 'FormData', (form, at) => listOf(form).entries[at]);
+defineInterface(FormData, 'FormData', { constructor: 0, append: 2, set: 2 });
 
 /** A form as `multipart/form-data` bytes. */
 export function encodeMultipart(form: FormData, boundary: string): Uint8Array<ArrayBuffer> {
@@ -168,10 +152,6 @@ function toEntry(name: string, value: unknown, filename: string | undefined, cou
   const lastModified = value instanceof File ? { lastModified: value.lastModified } : {};
   const title = filename ?? (value instanceof File ? value.name : 'blob');
   return [usv(name), new File([value as Blob], title, { type: value.type, ...lastModified })];
-}
-
-function usv(value: unknown): string {
-  return `${value as string}`.toWellFormed();
 }
 
 function lines(text: string): string {

@@ -1,9 +1,18 @@
 // Headers, by the Fetch standard. Names are kept in lower case, values as they came.
 
+import { defineInterface, defineIterable, needs } from './webidl.ts';
+import type { Iterated } from './webidl.ts';
+
 /** `none`: free; `immutable`: of a response that came in. */
 export type Guard = 'none' | 'immutable';
 
-type State = { list: [name: string, value: string][]; guard: Guard };
+type Pair = [name: string, value: string];
+type State = {
+  list: Pair[];
+  guard: Guard;
+  /** The list as iterators show it; made when one looks, forgotten on every change. */
+  sorted: readonly Pair[] | undefined;
+};
 
 const states = new WeakMap<Headers, State>();
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -18,7 +27,7 @@ function stateOf(headers: Headers): State {
 /** Makes headers of a message that came in or is made inside. */
 export function createHeaders(list: [string, string][], guard: Guard): Headers {
   const headers = new Headers();
-  states.set(headers, { list, guard });
+  states.set(headers, { list, guard, sorted: undefined });
   return headers;
 }
 
@@ -28,9 +37,15 @@ export function headerList(headers: Headers): readonly [string, string][] {
 }
 
 /** Header fields by name. */
-export class Headers {
+export class Headers implements Iterated<string, string> {
+  declare entries: () => IterableIterator<Pair>;
+  declare keys: () => IterableIterator<string>;
+  declare values: () => IterableIterator<string>;
+  declare forEach: Iterated<string, string>['forEach'];
+  declare [Symbol.iterator]: () => IterableIterator<Pair>;
+
   constructor(init?: unknown) {
-    states.set(this, { list: [], guard: 'none' });
+    states.set(this, { list: [], guard: 'none', sorted: undefined });
     if (init === undefined) return;
     fill(this, init);
   }
@@ -78,63 +93,20 @@ export class Headers {
       state.list = state.list.filter((each, index) => index <= at || each[0] !== pair[0]);
     }
   }
-
-  forEach(callback: (value: string, name: string, headers: Headers) => void, self?: unknown): void {
-    if (typeof callback !== 'function') throw new TypeError('forEach takes a function');
-    for (const [name, value] of this) callback.call(self, value, name, this);
-  }
-
-  *entries(): IterableIterator<[string, string]> {
-    // Looked up anew at each step: what is added meanwhile is seen, as the standard says.
-    for (let at = 0; ; at += 1) {
-      const pair = sorted(stateOf(this).list)[at];
-      if (pair === undefined) return;
-      yield pair;
-    }
-  }
-
-  *keys(): IterableIterator<string> {
-    for (const [name] of this.entries()) yield name;
-  }
-
-  *values(): IterableIterator<string> {
-    for (const [, value] of this.entries()) yield value;
-  }
-
-  [Symbol.iterator](): IterableIterator<[string, string]> {
-    return this.entries();
-  }
-
-  get [Symbol.toStringTag](): string {
-    return 'Headers';
-  }
 }
-Object.defineProperty(Headers.prototype, Symbol.iterator, {
-  value: Headers.prototype.entries,
-  writable: true,
-  configurable: true,
+defineIterable(Headers.prototype, 'Headers', (headers, at) => {
+  const state = stateOf(headers);
+  state.sorted ??= sorted(state.list);
+  return state.sorted[at];
 });
-for (const name of [
-  'append',
-  'delete',
-  'get',
-  'getSetCookie',
-  'has',
-  'set',
-  'forEach',
-  'entries',
-  'keys',
-  'values',
-]) {
-  Object.defineProperty(Headers.prototype, name, { enumerable: true });
-}
+defineInterface(Headers, 'Headers', { constructor: 0 });
 
 /** Adds every pair of `init`: Headers, pairs, or an object. */
 export function fill(headers: Headers, init: unknown): void {
   if (init === null || (typeof init !== 'object' && typeof init !== 'function')) {
     throw new TypeError('Headers are made of Headers, of pairs or of an object');
   }
-  const { list } = stateOf(headers);
+  const { list } = writable(headers);
   const own = states.get(init as Headers);
   if (own !== undefined && (init as Headers)[Symbol.iterator] === Headers.prototype.entries) {
     list.push(...own.list.map(([name, value]): [string, string] => [name, value]));
@@ -168,6 +140,7 @@ function sorted(list: readonly [string, string][]): [string, string][] {
 function writable(headers: Headers): State {
   const state = stateOf(headers);
   if (state.guard === 'immutable') throw new TypeError('These headers cannot be changed');
+  state.sorted = undefined;
   return state;
 }
 
@@ -183,8 +156,4 @@ function toValue(value: unknown): string {
     throw new TypeError('A header value holds characters that no header can carry');
   }
   return text;
-}
-
-function needs(values: IArguments, count: number, name: string): void {
-  if (values.length < count) throw new TypeError(`${name} takes ${count} values`);
 }

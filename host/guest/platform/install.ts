@@ -5,20 +5,28 @@ import { AbortController, AbortSignal } from './abort.ts';
 import { Blob, File } from './blob.ts';
 import { structuredClone } from './clone.ts';
 import { createConsole } from './console.ts';
-import { createCrypto, Crypto, CryptoKey, SubtleCrypto } from './crypto.ts';
+import { createCrypto, Crypto, SubtleCrypto } from './crypto.ts';
+import { CryptoKey } from './crypto-keys.ts';
 import { DOMException } from './dom-exception.ts';
 import { atob, btoa, TextDecoder, TextEncoder } from './encoding.ts';
 import { CustomEvent, Event, EventTarget } from './events.ts';
 import { createFetch } from './fetch.ts';
 import { FormData } from './form-data.ts';
 import { Headers } from './headers.ts';
+import { createPerformance, Performance } from './performance.ts';
 import { Request } from './request.ts';
 import { Response } from './response.ts';
 import { STREAM_NAMES, streams } from './streams.ts';
-import type * as TextStreams from './text-streams.ts';
-import { createDate, performance } from './time.ts';
+import {
+  CompressionStream,
+  DecompressionStream,
+  TextDecoderStream,
+  TextEncoderStream,
+} from './text-streams.ts';
+import { createDate } from './time.ts';
 import { clearTimeout, queueMicrotask, setInterval, setTimeout } from './timers.ts';
 import { URL, URLSearchParams } from './url.ts';
+import { defineAttribute } from './webidl.ts';
 
 /** Names of the language itself that guests keep. */
 const LANGUAGE = [
@@ -45,6 +53,10 @@ export function installPlatform(): void {
     URLSearchParams,
     TextEncoder,
     TextDecoder,
+    TextEncoderStream,
+    TextDecoderStream,
+    CompressionStream,
+    DecompressionStream,
     atob,
     btoa,
     structuredClone,
@@ -68,30 +80,19 @@ export function installPlatform(): void {
     Crypto,
     CryptoKey,
     SubtleCrypto,
-    crypto: createCrypto(),
     console: createConsole(),
-    performance,
+    Performance,
     navigator: Object.freeze({ userAgent: 'Cofferdam', hardwareConcurrency: 1, language: 'en' }),
     self: globalThis,
     fetch: createFetch(0),
   });
+  defineFixed('crypto', createCrypto());
+  defineFixed('performance', createPerformance(), true);
   for (const name of STREAM_NAMES) defineLazy(name, () => streams()[name]);
-  for (const name of TEXT_STREAMS) defineLazy(name, () => textStreams()[name]);
   defineLazy('URLPattern', () => urlPattern().URLPattern);
 }
 
-const TEXT_STREAMS = [
-  'TextEncoderStream',
-  'TextDecoderStream',
-  'CompressionStream',
-  'DecompressionStream',
-] as const;
-
-/** Lazy requires, resolved by the bundler: most isolates never need these. */
-function textStreams(): typeof TextStreams {
-  return require('./text-streams.ts') as typeof TextStreams;
-}
-
+/** A lazy require, resolved by the bundler: most isolates never need it. */
 function urlPattern(): { readonly URLPattern: unknown } {
   return require('urlpattern-polyfill/urlpattern') as { readonly URLPattern: unknown };
 }
@@ -140,6 +141,22 @@ function defineAll(values: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(values)) {
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
   }
+}
+
+/** An attribute of the global scope, as opposed to a class. */
+function defineFixed(name: string, value: object, replaceable = false): void {
+  const check = (owner: unknown): void => {
+    if (owner !== undefined && owner !== globalThis) throw new TypeError('Illegal invocation');
+  };
+  const get = (owner: unknown): object => {
+    check(owner);
+    return value;
+  };
+  const set = (owner: unknown, other: unknown): void => {
+    check(owner);
+    defineAll({ [name]: other });
+  };
+  defineAttribute(globalThis, name, replaceable ? { get, set } : { get });
 }
 
 function defineLazy(name: string, make: () => unknown): void {

@@ -2,10 +2,11 @@
 
 import { AbortController, isSignal, onAbort } from './abort.ts';
 import type { AbortSignal } from './abort.ts';
-import { Body, bodyOf, extractBody, isUsable, setBody, teeBody } from './body.ts';
-import type { BodyState } from './body.ts';
+import { bodyOf, extractBody, includeBody, isUsable, moveBody, setBody, teeBody } from './body.ts';
+import type { BodyMembers, BodyState } from './body.ts';
 import { createHeaders, fill, Headers, headerList } from './headers.ts';
 import { URL } from './url.ts';
+import { defineAttribute, defineInterface, needs } from './webidl.ts';
 
 type Redirect = 'follow' | 'error' | 'manual';
 type State = {
@@ -21,6 +22,7 @@ type State = {
 const states = new WeakMap<Request, State>();
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const UPPER = new Set(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT']);
+const SIMPLE = new Set(['GET', 'HEAD', 'POST']);
 const REDIRECTS = ['follow', 'error', 'manual'];
 
 /** Fields that only a browser gives a meaning; kept and shown, without effect. */
@@ -58,10 +60,18 @@ export function requestState(request: Request): State {
 }
 
 /** A request to be sent. */
-export class Request extends Body {
+export class Request implements BodyMembers {
+  declare readonly body: ReadableStream<Uint8Array> | null;
+  declare readonly bodyUsed: boolean;
+  declare arrayBuffer: BodyMembers['arrayBuffer'];
+  declare bytes: BodyMembers['bytes'];
+  declare blob: BodyMembers['blob'];
+  declare text: BodyMembers['text'];
+  declare json: BodyMembers['json'];
+  declare formData: BodyMembers['formData'];
+
   constructor(input: unknown, init: Readonly<Record<string, unknown>> = {}) {
-    super();
-    if (arguments.length === 0) throw new TypeError('Request needs an address');
+    needs(arguments, 1, 'Request');
     const options = init ?? {};
     const from = input instanceof Request ? input : undefined;
     const base = from === undefined ? undefined : requestState(from);
@@ -78,7 +88,7 @@ export class Request extends Body {
         : new Headers();
     if (options['headers'] !== undefined) fill(headers, options['headers']);
     const signal = readSignal('signal' in options ? options['signal'] : base?.signal);
-    const fields = readFields(options, base?.fields);
+    const fields = readFields(options, { base: base?.fields, method });
     states.set(this, { url, method, headers, redirect, signal, own: undefined, fields });
     setBody(this, makeBody({ options, from, method, headers }));
   }
@@ -129,34 +139,14 @@ export class Request extends Body {
     setBody(copy, { source: teeBody(state), used: false, type: state.type });
     return copy;
   }
-  get [Symbol.toStringTag](): string {
-    return 'Request';
-  }
-
-  static {
-    for (const name of Object.keys(FIELDS)) {
-      Object.defineProperty(Request.prototype, name, {
-        configurable: true,
-        enumerable: true,
-        get(this: Request) {
-          return requestState(this).fields[name];
-        },
-      });
-    }
-    for (const name of [
-      'method',
-      'url',
-      'headers',
-      'redirect',
-      'signal',
-      'destination',
-      'duplex',
-      'clone',
-    ]) {
-      Object.defineProperty(Request.prototype, name, { enumerable: true });
-    }
-  }
 }
+for (const name of Object.keys(FIELDS)) {
+  defineAttribute<Request>(Request.prototype, name, {
+    get: (request) => requestState(request).fields[name],
+  });
+}
+includeBody(Request.prototype);
+defineInterface(Request, 'Request', { constructor: 1 });
 
 function makeBody({
   options,
@@ -190,9 +180,7 @@ function makeBody({
     return { source: null, used: false, type: null };
   }
   if (!isUsable(inherited)) throw new TypeError('The body of the request has been read already');
-  const { source, type } = inherited;
-  if (source !== null) inherited.used = true;
-  return { source, used: false, type };
+  return { source: moveBody(inherited), used: false, type: inherited.type };
 }
 
 function readUrl(input: unknown): string {
@@ -227,7 +215,7 @@ function readSignal(value: unknown): AbortSignal | undefined {
 
 function readFields(
   options: Readonly<Record<string, unknown>>,
-  base: Readonly<Record<string, unknown>> | undefined,
+  { base, method }: { base: Readonly<Record<string, unknown>> | undefined; method: string },
 ): Readonly<Record<string, unknown>> {
   const fields: Record<string, unknown> = {};
   for (const [name, [fallback, values]] of Object.entries(FIELDS)) {
@@ -242,6 +230,18 @@ function readFields(
       fields[name] = text;
     }
   }
-  if (fields['mode'] === 'navigate') throw new TypeError('Mode "navigate" is not for scripts');
+  checkFields(fields, method);
   return fields;
+}
+
+function checkFields(fields: Record<string, unknown>, method: string): void {
+  const { mode, cache, referrer } = fields;
+  if (mode === 'navigate') throw new TypeError('Mode "navigate" is not for scripts');
+  if (mode === 'no-cors' && !SIMPLE.has(method)) {
+    throw new TypeError(`Mode "no-cors" does not go with method ${method}`);
+  }
+  if (cache === 'only-if-cached' && mode !== 'same-origin') {
+    throw new TypeError('Cache "only-if-cached" goes with mode "same-origin" alone');
+  }
+  if (referrer !== '' && referrer !== 'about:client') fields['referrer'] = new URL(referrer).href;
 }

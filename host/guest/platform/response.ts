@@ -1,9 +1,10 @@
 // Response, by the Fetch standard.
 
-import { Body, bodyOf, extractBody, isUsable, setBody, teeBody } from './body.ts';
-import type { Source } from './body.ts';
+import { bodyOf, extractBody, includeBody, isUsable, setBody, teeBody } from './body.ts';
+import type { BodyMembers, Source } from './body.ts';
 import { createHeaders, fill, Headers, headerList } from './headers.ts';
 import { URL } from './url.ts';
+import { defineInterface, needs } from './webidl.ts';
 
 type State = {
   readonly status: number;
@@ -37,9 +38,17 @@ export function createResponse(
 }
 
 /** An answer. */
-export class Response extends Body {
+export class Response implements BodyMembers {
+  declare readonly body: ReadableStream<Uint8Array> | null;
+  declare readonly bodyUsed: boolean;
+  declare arrayBuffer: BodyMembers['arrayBuffer'];
+  declare bytes: BodyMembers['bytes'];
+  declare blob: BodyMembers['blob'];
+  declare text: BodyMembers['text'];
+  declare json: BodyMembers['json'];
+  declare formData: BodyMembers['formData'];
+
   constructor(body: unknown = null, init: Readonly<Record<string, unknown>> = {}) {
-    super();
     const options = init ?? {};
     const status = options['status'] === undefined ? 200 : Math.trunc(Number(options['status']));
     if (!(status >= 200 && status <= 599)) {
@@ -70,6 +79,7 @@ export class Response extends Body {
   }
 
   static json(data: unknown, init: Readonly<Record<string, unknown>> = {}): Response {
+    needs(arguments, 1, 'json');
     const text = JSON.stringify(data) as string | undefined;
     if (text === undefined) throw new TypeError('The value has no JSON form');
     const response = new Response(text, init);
@@ -80,6 +90,7 @@ export class Response extends Body {
   }
 
   static redirect(url: unknown, status: unknown = 302): Response {
+    needs(arguments, 1, 'redirect');
     const target = new URL(url).href;
     const code = Math.trunc(Number(status));
     if (!REDIRECTS.has(code)) throw new RangeError(`${code} is not the status of a redirect`);
@@ -121,25 +132,6 @@ export class Response extends Body {
     setBody(copy, { source: teeBody(state), used: false, type: state.type });
     return copy;
   }
-  get [Symbol.toStringTag](): string {
-    return 'Response';
-  }
-
-  static {
-    for (const name of [
-      'type',
-      'url',
-      'redirected',
-      'status',
-      'ok',
-      'statusText',
-      'headers',
-      'clone',
-    ]) {
-      Object.defineProperty(Response.prototype, name, { enumerable: true });
-    }
-    for (const name of ['error', 'json', 'redirect']) {
-      Object.defineProperty(Response, name, { enumerable: true });
-    }
-  }
 }
+includeBody(Response.prototype);
+defineInterface(Response, 'Response', { constructor: 0, json: 1, redirect: 1 });

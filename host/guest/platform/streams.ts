@@ -2,6 +2,8 @@
 
 import type * as Ponyfill from 'web-streams-polyfill';
 
+import { asyncIteratorPrototype } from './webidl.ts';
+
 // The ponyfill's classes are the standard's; only their declared types differ in small things.
 type Streams = Omit<typeof Ponyfill, 'ReadableStream'> & {
   readonly ReadableStream: typeof ReadableStream;
@@ -12,8 +14,16 @@ let loaded: Streams | undefined;
 /** The stream classes. */
 export function streams(): Streams {
   // A lazy require, resolved by the bundler: an import would run 60 KB of code in every isolate.
-  loaded ??= require('web-streams-polyfill') as unknown as Streams;
+  loaded ??= load();
   return loaded;
+}
+
+function load(): Streams {
+  const made = require('web-streams-polyfill') as unknown as Streams;
+  // The ponyfill brings a root of its own for its iterators; the language has one.
+  const iterator = new made.ReadableStream().values() as object;
+  Object.setPrototypeOf(Object.getPrototypeOf(iterator) as object, asyncIteratorPrototype);
+  return made;
 }
 
 /** Names of the stream classes that are globals. */

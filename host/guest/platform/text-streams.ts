@@ -1,10 +1,11 @@
 // TextEncoderStream, TextDecoderStream, CompressionStream and DecompressionStream: transform streams over
-// the encoders of this platform and the zlib of the cell. Evaluated when something first needs one.
+// the encoders of this platform and the zlib of the cell. The streams themselves are evaluated when one is made.
 
 import { ask, request } from '../bridge.ts';
 import type { WireError } from '../bridge.ts';
 import { encodeText, isBufferSource, TextDecoder, toBytes } from './encoding.ts';
 import { streams } from './streams.ts';
+import { defineInterface, include, needs } from './webidl.ts';
 
 type Pair = { readonly readable: ReadableStream; readonly writable: WritableStream };
 
@@ -23,7 +24,7 @@ function pairOf(owner: object): Pair {
 }
 
 /** What the four have in common. */
-class TransformPair {
+class TransformPair implements Pair {
   get readable(): ReadableStream {
     return pairOf(this).readable;
   }
@@ -32,10 +33,17 @@ class TransformPair {
   }
 }
 
+function definePair(Class: new (...values: never[]) => Pair, name: string, length: number): void {
+  include(Class.prototype as object, TransformPair.prototype);
+  defineInterface(Class, name, { constructor: length });
+}
+
 /** Text in, UTF-8 out; a surrogate pair may be split over two chunks. */
-export class TextEncoderStream extends TransformPair {
+export class TextEncoderStream implements Pair {
+  declare readonly readable: ReadableStream;
+  declare readonly writable: WritableStream;
+
   constructor() {
-    super();
     let high = '';
     pairs.set(
       this,
@@ -53,19 +61,19 @@ export class TextEncoderStream extends TransformPair {
     );
   }
   get encoding(): string {
-    return 'utf-8';
-  }
-  get [Symbol.toStringTag](): string {
-    return 'TextEncoderStream';
+    return pairOf(this) && 'utf-8';
   }
 }
+definePair(TextEncoderStream, 'TextEncoderStream', 0);
 
 /** Bytes in, text out. */
-export class TextDecoderStream extends TransformPair {
+export class TextDecoderStream implements Pair {
+  declare readonly readable: ReadableStream;
+  declare readonly writable: WritableStream;
+
   readonly #decoder: TextDecoder;
 
   constructor(label?: unknown, options?: { fatal?: boolean; ignoreBOM?: boolean }) {
-    super();
     const decoder = new TextDecoder(label ?? 'utf-8', options);
     this.#decoder = decoder;
     pairs.set(
@@ -91,10 +99,8 @@ export class TextDecoderStream extends TransformPair {
   get ignoreBOM(): boolean {
     return this.#decoder.ignoreBOM;
   }
-  get [Symbol.toStringTag](): string {
-    return 'TextDecoderStream';
-  }
 }
+definePair(TextDecoderStream, 'TextDecoderStream', 0);
 
 const FORMATS = ['deflate', 'deflate-raw', 'gzip', 'brotli'];
 
@@ -120,26 +126,28 @@ function zlibPair(mode: 'compress' | 'decompress', value: unknown): Pair {
 }
 
 /** Bytes in, fewer bytes out. */
-export class CompressionStream extends TransformPair {
+export class CompressionStream implements Pair {
+  declare readonly readable: ReadableStream;
+  declare readonly writable: WritableStream;
+
   constructor(format: unknown) {
-    super();
+    needs(arguments, 1, 'CompressionStream');
     pairs.set(this, zlibPair('compress', format));
   }
-  get [Symbol.toStringTag](): string {
-    return 'CompressionStream';
-  }
 }
+definePair(CompressionStream, 'CompressionStream', 1);
 
 /** What CompressionStream made, back. */
-export class DecompressionStream extends TransformPair {
+export class DecompressionStream implements Pair {
+  declare readonly readable: ReadableStream;
+  declare readonly writable: WritableStream;
+
   constructor(format: unknown) {
-    super();
+    needs(arguments, 1, 'DecompressionStream');
     pairs.set(this, zlibPair('decompress', format));
   }
-  get [Symbol.toStringTag](): string {
-    return 'DecompressionStream';
-  }
 }
+definePair(DecompressionStream, 'DecompressionStream', 1);
 
 function transform(transformer: Transformer): Pair {
   return new (streams().TransformStream)(transformer) as unknown as Pair;

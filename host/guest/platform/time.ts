@@ -19,14 +19,15 @@ export function nowMs(): number {
   return turnMs;
 }
 
-/** `performance`, as far as a plugin needs it. */
-export const performance = {
-  now: (): number => turnMs - originMs,
-  get timeOrigin(): number {
-    return originMs;
-  },
-  toJSON: (): object => ({ timeOrigin: originMs }),
-};
+/** Milliseconds of this turn since the isolate was made. */
+export function sinceOriginMs(): number {
+  return turnMs - originMs;
+}
+
+/** Epoch milliseconds when the isolate was made. */
+export function timeOriginMs(): number {
+  return originMs;
+}
 
 /** The `Date` that guests see. */
 export function createDate(): DateConstructor {

@@ -1,6 +1,8 @@
 // URL and URLSearchParams; parsing is the cell's own (the same parser that decides about egress).
 
 import { ask } from '../bridge.ts';
+import { defineAttribute, defineInterface, defineIterable, needs, usv } from './webidl.ts';
+import type { Iterated } from './webidl.ts';
 
 type Parts = [
   href: string,
@@ -47,17 +49,20 @@ export class URL {
   declare hash: string;
 
   constructor(url: unknown, base?: unknown) {
-    if (arguments.length === 0) throw new TypeError('URL needs an address');
+    needs(arguments, 1, 'URL');
     this.#parts = read(url, base);
   }
 
   static parse(url: unknown, base?: unknown): URL | null {
+    needs(arguments, 1, 'parse');
     return URL.canParse(url, base) ? new URL(url, base) : null;
   }
 
   static canParse(url: unknown, base?: unknown): boolean {
+    needs(arguments, 1, 'canParse');
+    const pair = toPair(url, base);
     try {
-      read(url, base);
+      ask('url.parse', stringify(pair));
       return true;
     } catch {
       // The answer to the question, not a failure.
@@ -87,10 +92,6 @@ export class URL {
   toJSON(): string {
     return this.#parts[0];
   }
-  get [Symbol.toStringTag](): string {
-    return 'URL';
-  }
-
   #set(name: string, value: unknown, refresh: boolean): void {
     const text = `${value as string}`.toWellFormed();
     this.#parts = parse(ask('url.set', stringify([this.#parts[0], name, text]))) as Parts;
@@ -104,27 +105,21 @@ export class URL {
   static {
     for (const [at, name] of PARTS.entries()) {
       if (name === 'href' || name === 'origin') continue;
-      Object.defineProperty(URL.prototype, name, {
-        configurable: true,
-        enumerable: true,
-        get(this: URL) {
-          return this.#parts[at];
-        },
-        set(this: URL, value: unknown) {
-          this.#set(name, value, name === 'search');
-        },
+      defineAttribute<URL>(URL.prototype, name, {
+        get: (url) => url.#parts[at],
+        set: (url, value) => url.#set(name, value, name === 'search'),
       });
-    }
-    for (const name of ['href', 'origin', 'searchParams', 'toString', 'toJSON']) {
-      Object.defineProperty(URL.prototype, name, { enumerable: true });
     }
   }
 }
+defineInterface(URL, 'URL', { constructor: 1, parse: 1, canParse: 1 });
 
 function read(url: unknown, base: unknown): Parts {
-  const pair = [`${url as string}`.toWellFormed()];
-  if (base !== undefined) pair.push(`${base as string}`.toWellFormed());
-  return parse(ask('url.parse', stringify(pair))) as Parts;
+  return parse(ask('url.parse', stringify(toPair(url, base)))) as Parts;
+}
+
+function toPair(url: unknown, base: unknown): string[] {
+  return base === undefined ? [usv(url)] : [usv(url), usv(base)];
 }
 
 type Pair = [name: string, value: string];
@@ -143,7 +138,13 @@ function listOf(params: URLSearchParams): {
 }
 
 /** Names and values of a query. */
-export class URLSearchParams {
+export class URLSearchParams implements Iterated<string, string> {
+  declare entries: () => IterableIterator<Pair>;
+  declare keys: () => IterableIterator<string>;
+  declare values: () => IterableIterator<string>;
+  declare forEach: Iterated<string, string>['forEach'];
+  declare [Symbol.iterator]: () => IterableIterator<Pair>;
+
   constructor(init: unknown = '') {
     lists.set(this, { pairs: pairsFrom(init), changed: undefined });
   }
@@ -202,40 +203,16 @@ export class URLSearchParams {
     listOf(this).pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     update(this);
   }
-  forEach(
-    callback: (value: string, name: string, params: URLSearchParams) => void,
-    self?: unknown,
-  ): void {
-    if (typeof callback !== 'function') throw new TypeError('forEach takes a function');
-    for (const [name, value] of this) callback.call(self, value, name, this);
-  }
-  *entries(): IterableIterator<Pair> {
-    for (let at = 0; at < listOf(this).pairs.length; at += 1) {
-      const [name, value] = listOf(this).pairs[at] ?? ['', ''];
-      yield [name, value];
-    }
-  }
-  *keys(): IterableIterator<string> {
-    for (const [name] of this.entries()) yield name;
-  }
-  *values(): IterableIterator<string> {
-    for (const [, value] of this.entries()) yield value;
-  }
   toString(): string {
     return serialize(listOf(this).pairs);
   }
-  [Symbol.iterator](): IterableIterator<Pair> {
-    return this.entries();
-  }
-  get [Symbol.toStringTag](): string {
-    return 'URLSearchParams';
-  }
 }
-Object.defineProperty(URLSearchParams.prototype, Symbol.iterator, {
-  value: URLSearchParams.prototype.entries,
-  writable: true,
-  configurable: true,
-});
+defineIterable(
+  URLSearchParams.prototype,
+  'URLSearchParams',
+  (params, at) => listOf(params).pairs[at],
+);
+defineInterface(URLSearchParams, 'URLSearchParams', { constructor: 0, delete: 1, has: 1 });
 
 function bindParams(search: string, changed: (query: string) => void): URLSearchParams {
   const params = new URLSearchParams();
@@ -281,12 +258,4 @@ function pairsFrom(init: unknown): Pair[] {
     byName.set(usv(key), usv((init as Record<string, unknown>)[key]));
   }
   return [...byName];
-}
-
-function usv(value: unknown): string {
-  return `${value as string}`.toWellFormed();
-}
-
-function needs(values: IArguments, count: number, name: string): void {
-  if (values.length < count) throw new TypeError(`${name} takes ${count} values`);
 }

@@ -21,6 +21,7 @@ export function createCellServices(): CellServices {
     ...Object.entries(QUESTIONS),
     ...Object.entries(createDecoders()),
     ['key.drop', keys.drop] as const,
+    ['subtle.supports', keys.supports] as const,
     ['zlib.open', zlib.open] as const,
   ]);
   return {

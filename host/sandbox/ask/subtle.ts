@@ -3,10 +3,11 @@
 import { webcrypto } from 'node:crypto';
 
 import { LIMITS } from '../../limits.ts';
+import { createKeyTable } from './key-table.ts';
 
-type Key = CryptoKey;
-type Pair = { readonly publicKey: Key; readonly privateKey: Key };
 type Values = readonly unknown[];
+/** Node has it; its types do not yet. */
+type Supporting = { supports(...values: Values): boolean };
 
 const { subtle } = webcrypto;
 const OPERATIONS = new Set([
@@ -22,60 +23,39 @@ const OPERATIONS = new Set([
   'deriveKey',
   'wrapKey',
   'unwrapKey',
+  'getPublicKey',
+  'encapsulateBits',
+  'encapsulateKey',
+  'decapsulateBits',
+  'decapsulateKey',
 ]);
-/** Node runs these on its thread pool: a guest must not ask for hours of it. */
-const ITERATIONS_MAX = 10_000_000;
-const MODULUS_MAX = 8_192;
+/**
+ * The most that a value inside an algorithm may be: Node does the work on its thread pool, in memory that
+ * no isolate's limit covers. Lengths are bits; `memory` is KiB, by the Argon2 algorithms.
+ */
+const COST_MAX: Readonly<Record<string, number>> = {
+  iterations: 10_000_000,
+  modulusLength: 8_192,
+  length: 8 * 1024 * 1024,
+  outputLength: 8 * 1024 * 1024,
+  memory: 64 * 1024,
+  passes: 100,
+  parallelism: 16,
+};
+/** Operations that run at a time, as the thread pool has threads. */
+const RUNNING_MAX = 4;
 
-/** The keys of one isolate. */
+/** The keys of one isolate, and what can be done with them. */
 export function createKeys(): {
   run(request: unknown): Promise<unknown>;
   drop(text: string): string;
+  supports(text: string): string;
 } {
-  const keys = new Map<number, Key>();
-  let nextHandle = 1;
-
-  const keep = (key: Key): object => {
-    if (keys.size >= LIMITS.keysPerInstance) {
-      throw new RangeError(`More than ${LIMITS.keysPerInstance} keys are held: let some go`);
-    }
-    const handle = nextHandle++;
-    keys.set(handle, key);
-    const { type, extractable, usages } = key;
-    return { $k: handle, type, extractable, algorithm: pack(key.algorithm), usages };
-  };
-
-  const pack = (value: unknown): unknown => {
-    if (value instanceof ArrayBuffer) return { $b: Buffer.from(value).toString('base64') };
-    if (ArrayBuffer.isView(value)) {
-      const { buffer, byteOffset, byteLength } = value;
-      return { $b: Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength).toString('base64') };
-    }
-    if (value instanceof CryptoKey) return keep(value);
-    if (typeof value !== 'object' || value === null) return value;
-    if (Array.isArray(value)) return value.map(pack);
-    if (isPair(value)) {
-      return { publicKey: keep(value.publicKey), privateKey: keep(value.privateKey) };
-    }
-    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, pack(each)]));
-  };
-
-  const unpack = (value: unknown): unknown => {
-    if (typeof value !== 'object' || value === null) return value;
-    if (Array.isArray(value)) return value.map(unpack);
-    const { $b: base64, $k: handle } = value as { $b?: unknown; $k?: unknown };
-    if (typeof base64 === 'string') return new Uint8Array(Buffer.from(base64, 'base64'));
-    if (handle !== undefined) {
-      const key = keys.get(Number(handle));
-      if (key === undefined) throw new TypeError('The key is gone');
-      return key;
-    }
-    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, unpack(each)]));
-  };
-
+  const table = createKeyTable();
+  const turnstile = createTurnstile();
   return {
     drop(text) {
-      keys.delete(Number(text));
+      table.drop(Number(text));
       return '';
     },
     async run(request) {
@@ -83,28 +63,53 @@ export function createKeys(): {
       if (typeof op !== 'string' || !OPERATIONS.has(op) || !Array.isArray(values)) {
         throw new TypeError('Unknown operation');
       }
-      const given = values.map(unpack);
+      const given = values.map(table.unpack);
       checkCost(given);
+      if (op === 'deriveBits') checkCost([{ length: given[2] }]);
       // Node checks every argument itself; its errors carry the standard's names.
       const operation = subtle[op as 'digest'] as (...all: Values) => Promise<unknown>;
-      return pack(await operation.apply(subtle, given));
+      return turnstile(async () => table.pack(await operation.apply(subtle, given)));
+    },
+    supports(text) {
+      const values: unknown = JSON.parse(text);
+      if (!Array.isArray(values)) throw new TypeError('Expected a list');
+      const [operation, algorithm, more] = values.map(table.unpack);
+      const all = [operation, algorithm, ...(values.length > 2 ? [more] : [])];
+      return String((SubtleCrypto as unknown as Supporting).supports(...all));
     },
   };
-}
-
-function isPair(value: object): value is Pair {
-  return 'publicKey' in value && value.publicKey instanceof CryptoKey;
 }
 
 function checkCost(values: Values): void {
   for (const value of values) {
     if (typeof value !== 'object' || value === null) continue;
-    const { iterations, modulusLength } = value as Record<string, unknown>;
-    if (Number(iterations ?? 0) > ITERATIONS_MAX) {
-      throw new RangeError(`More than ${ITERATIONS_MAX} iterations`);
-    }
-    if (Number(modulusLength ?? 0) > MODULUS_MAX) {
-      throw new RangeError(`A modulus over ${MODULUS_MAX} bits`);
+    for (const [name, most] of Object.entries(COST_MAX)) {
+      const asked = Number((value as Record<string, unknown>)[name] ?? 0);
+      if (asked > most) throw new DOMException(`${name} is over ${most}`, 'OperationError');
     }
   }
+}
+
+/** Lets `RUNNING_MAX` operations run at a time; the others wait, up to a bound. */
+function createTurnstile(): (work: () => Promise<unknown>) => Promise<unknown> {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (work) => {
+    if (running >= RUNNING_MAX) {
+      if (waiting.length >= LIMITS.subtleQueue) {
+        throw new DOMException(
+          `More than ${LIMITS.subtleQueue} operations wait: await some first`,
+          'OperationError',
+        );
+      }
+      await new Promise<void>((resolve) => waiting.push(resolve));
+    }
+    running += 1;
+    try {
+      return await work();
+    } finally {
+      running -= 1;
+      waiting.shift()?.();
+    }
+  };
 }

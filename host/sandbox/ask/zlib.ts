@@ -15,15 +15,18 @@ import type { Transform } from 'node:stream';
 
 import { LIMITS } from '../../limits.ts';
 
+/** What follows the end of the compressed bytes is an error, by the Compression standard. */
+const STRICT = { rejectGarbageAfterEnd: true } as const;
+
 const MAKERS: Readonly<Record<string, () => Transform>> = {
   'compress gzip': createGzip,
   'compress deflate': createDeflate,
   'compress deflate-raw': createDeflateRaw,
   'compress brotli': createBrotliCompress,
-  'decompress gzip': createGunzip,
-  'decompress deflate': createInflate,
-  'decompress deflate-raw': createInflateRaw,
-  'decompress brotli': createBrotliDecompress,
+  'decompress gzip': () => createGunzip(STRICT),
+  'decompress deflate': () => createInflate(STRICT),
+  'decompress deflate-raw': () => createInflateRaw(STRICT),
+  'decompress brotli': () => createBrotliDecompress(STRICT),
 };
 
 type Engine = { readonly stream: Transform; failed: Error | undefined };

@@ -48,14 +48,40 @@ const SNIPPETS: Readonly<Record<string, string>> = {
   'aes and pbkdf2': `const base = await crypto.subtle.importKey('raw', new TextEncoder().encode('pw'), 'PBKDF2', false, ['deriveKey']); const key = await crypto.subtle.deriveKey({ name: 'PBKDF2', salt: new Uint8Array(8), iterations: 10, hash: 'SHA-256' }, base, { name: 'AES-GCM', length: 256 }, true, ['encrypt', 'decrypt']); const iv = new Uint8Array(12); const box = await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, key, new TextEncoder().encode('hi')); return [new Uint8Array(box).toHex(), new TextDecoder().decode(await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, key, box))];`,
   'elliptic keys': `const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']); const data = new Uint8Array([1]); const hash = { name: 'ECDSA', hash: 'SHA-256' }; const signature = await crypto.subtle.sign(hash, pair.privateKey, data); const jwk = await crypto.subtle.exportKey('jwk', pair.publicKey); return [await crypto.subtle.verify(hash, pair.publicKey, signature, data), jwk.kty, jwk.crv, pair.privateKey.type];`,
   'crypto failures': `const names = []; for (const run of [() => crypto.subtle.digest('MD5', new Uint8Array()), () => crypto.subtle.importKey('raw', new Uint8Array(3), 'AES-GCM', true, ['encrypt'])]) { try { await run(); names.push('none'); } catch (e) { names.push(e.name); } } return names;`,
+  'modern algorithms': `const s = crypto.subtle; const data = new TextEncoder().encode('abc'); const hex = (b) => new Uint8Array(b).toHex(); const out = [];
+    for (const name of ['SHA3-256', 'SHA3-512']) out.push(hex(await s.digest(name, data)));
+    out.push(hex(await s.digest({ name: 'cSHAKE128', outputLength: 256, customization: data }, data)));
+    for (const name of ['Ed25519', 'ML-DSA-44']) { const pair = await s.generateKey(name, true, ['sign', 'verify']); const made = await s.sign(name, pair.privateKey, data); const open = await s.getPublicKey(pair.privateKey, ['verify']); out.push([await s.verify(name, open, made, data), open.type, (await s.exportKey('jwk', open)).kty]); }
+    const kem = await s.generateKey('ML-KEM-768', true, ['encapsulateBits', 'decapsulateBits', 'encapsulateKey', 'decapsulateKey']); const { sharedKey, ciphertext } = await s.encapsulateBits('ML-KEM-768', kem.publicKey); out.push([sharedKey instanceof ArrayBuffer, hex(sharedKey) === hex(await s.decapsulateBits('ML-KEM-768', kem.privateKey, ciphertext))]);
+    const sealed = await s.encapsulateKey('ML-KEM-768', kem.publicKey, 'AES-GCM', true, ['encrypt']); out.push([sealed.sharedKey.algorithm, sealed.ciphertext.byteLength]);
+    const box = await s.importKey('raw-secret', new Uint8Array(32), 'ChaCha20-Poly1305', false, ['encrypt']); out.push(hex(await s.encrypt({ name: 'ChaCha20-Poly1305', iv: new Uint8Array(12) }, box, data)));
+    const word = await s.importKey('raw-secret', data, 'Argon2id', false, ['deriveBits']); out.push(hex(await s.deriveBits({ name: 'Argon2id', nonce: new Uint8Array(16), parallelism: 1, memory: 64, passes: 2 }, word, 128)));
+    const mac = await s.importKey('raw-secret', new Uint8Array(32), 'KMAC256', false, ['sign']); out.push(hex(await s.sign({ name: 'KMAC256', outputLength: 128 }, mac, data)));
+    const rsa = await s.generateKey({ name: 'RSA-PSS', hash: 'SHA-256', modulusLength: 1024, publicExponent: new Uint8Array([1, 0, 1]) }, false, ['sign', 'verify']); out.push([rsa.publicKey.algorithm.publicExponent instanceof Uint8Array, await s.verify({ name: 'RSA-PSS', saltLength: 8 }, rsa.publicKey, await s.sign({ name: 'RSA-PSS', saltLength: 8 }, rsa.privateKey, data), data)]);
+    return out;`,
+  'what subtle supports': `const names = ['AES-CBC', 'AES-CTR', 'AES-GCM', 'AES-KW', 'AES-OCB', 'ChaCha20-Poly1305', 'HMAC', 'KMAC128', 'RSA-OAEP', 'RSA-PSS', 'RSASSA-PKCS1-v1_5', 'ECDSA', 'ECDH', 'Ed25519', 'Ed448', 'X25519', 'X448', 'ML-DSA-65', 'ML-KEM-512', 'HKDF', 'PBKDF2', 'Argon2d', 'SHA-1', 'SHA3-384', 'TurboSHAKE128', 'KT256', 'MD5']; return names.map((name) => [name, ...['generateKey', 'importKey', 'digest', 'sign', 'deriveBits', 'encapsulateBits'].filter((operation) => SubtleCrypto.supports(operation, name))]);`,
+  'inherited algorithm members': `const key = await crypto.subtle.importKey('raw', new Uint8Array(16), Object.create({ name: 'AES-GCM' }), true, new Set(['encrypt'])); return [key.algorithm, key.usages, new Uint8Array(await crypto.subtle.encrypt(Object.create({ name: 'AES-GCM', iv: new Uint8Array(12) }), structuredClone(key), new Uint8Array(1))).toHex()];`,
+  'data addresses': `const r = await fetch('data:text/x;charset=utf-8;base64,aGk='); const s = await fetch('data:,a%20b'); return [r.status, r.headers.get('content-type'), await r.text(), s.headers.get('content-type'), await s.text(), await fetch('data:broken').catch((e) => e.name)];`,
+  iterators: `const p = new URLSearchParams('a=1&b=2'); const i = p.entries(); return [Object.prototype.toString.call(i), i.next(), [...i], Object.prototype.toString.call(new Headers().keys()), [...p.values()], typeof i.map];`,
+  'streams are taken over': `const s = new ReadableStream({ start(c) { c.enqueue(new Uint8Array([1])); c.close(); } }); const a = new Response(s); const b = a.clone(); const [x, y] = [await a.bytes(), await b.bytes()]; return [x, y, a.bodyUsed, (() => { try { a.body.getReader(); } catch (e) { return e.name; } })()];`,
   'url pattern': `const p = new URLPattern({ pathname: '/books/:id' }); return [p.test('https://a.b/books/7'), p.exec('https://a.b/books/7').pathname.groups.id, p.test('https://a.b/x')];`,
   'class names': `return [new URL('a:b'), new Headers(), new Response(), new FormData(), new Blob([]), new AbortController(), new Event('x'), crypto.subtle].map((x) => Object.prototype.toString.call(x));`,
 };
 
+/** Node would do all of this, for minutes or in gigabytes. */
+const TOO_MUCH = `const s = crypto.subtle; const base = await s.importKey('raw', new Uint8Array(3), 'PBKDF2', false, ['deriveBits']); const word = await s.importKey('raw-secret', new Uint8Array(3), 'Argon2id', false, ['deriveBits']); const salt = new Uint8Array(16); const out = [];
+  for (const run of [
+    () => s.deriveBits({ name: 'PBKDF2', hash: 'SHA-1', salt, iterations: 10_000_001 }, base, 128),
+    () => s.generateKey({ name: 'RSA-PSS', hash: 'SHA-1', modulusLength: 8200, publicExponent: new Uint8Array([1, 0, 1]) }, true, ['sign']),
+    () => s.deriveBits({ name: 'Argon2id', nonce: salt, parallelism: 1, memory: 65_537, passes: 1 }, word, 128),
+    () => s.deriveBits({ name: 'PBKDF2', hash: 'SHA-1', salt, iterations: 1 }, base, 2 ** 31),
+  ]) await run().then(() => out.push('done'), (error) => out.push(error.name + ': ' + error.message));
+  return out;`;
+
 describe('the web platform in the sandbox', { timeout: 60_000 }, () => {
   let host: TestHost;
   before(async () => {
-    const cases = Object.entries(SNIPPETS)
+    const cases = Object.entries({ ...SNIPPETS, 'too much work': TOO_MUCH })
       .map(([name, body]) => `${JSON.stringify(name)}: async () => { ${body} }`)
       .join(',\n');
     host = await startTestHost({
@@ -66,6 +92,16 @@ describe('the web platform in the sandbox', { timeout: 60_000 }, () => {
     await host.enable('others/web');
   });
   after(() => host[Symbol.asyncDispose]());
+
+  it('bounds the work of one operation of crypto.subtle', async () => {
+    const { body } = await host.call('others/web', 'execute', 'too much work');
+    assert.deepEqual(body.result, [
+      'OperationError: iterations is over 10000000',
+      'OperationError: modulusLength is over 8192',
+      'OperationError: memory is over 65536',
+      'OperationError: length is over 8388608',
+    ]);
+  });
 
   for (const [name, body] of Object.entries(SNIPPETS)) {
     it(`is Node’s own: ${name}`, async () => {

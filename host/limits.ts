@@ -17,6 +17,8 @@ export const LIMITS = {
   callsPerInstance: 64,
   /** Calls that wait per instance; over it the caller gets HOST_OVERLOADED at once. */
   queuedCallsPerInstance: 256,
+  /** Calls about one service or invoice that wait for the one before. */
+  waitingPerSubject: 16,
   /** Milliseconds of a call when neither caller nor manifest says: a slow panel answers within it. */
   wallMs: 30_000,
   /** The longest deadline a caller or a manifest can ask for. */
@@ -212,6 +214,48 @@ export const LIMITS = {
   /** Open server-sent-event streams, and lines buffered for a slow reader before it is cut off. */
   streams: 64,
   streamBufferLines: 1_000,
+  /** Deliveries that run at a time in this host, and of one target: a slow one must not take every place. */
+  deliveriesRunning: 32,
+  deliveriesPerTarget: 8,
+  /** Deliveries of one target that may wait; over it events go to the dead letters and vendors get 503. */
+  deliveriesWaiting: 10_000,
+  /** Milliseconds between two looks for what is due; what this host adds itself is looked at at once. */
+  deliveryPollMs: 1_000,
+  /** Milliseconds a delivery runs before another host may take it over: longer than any call. */
+  deliveryLeaseMs: 180_000,
+  /** Waits after the 1st, 2nd, … failed attempt, in milliseconds, as webhook senders publish theirs. */
+  deliveryBackoffMs: [
+    5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 36_000_000,
+  ] as readonly number[],
+  /** The longest wait that an extension may ask for before the next attempt. */
+  deliveryRetryMsMax: 3_600_000,
+  /** Milliseconds that the list of enabled instances is used again. */
+  subscriptionsMs: 500,
+  /** Milliseconds that ended deliveries are kept, and those given up; how many are forgotten at a time. */
+  deliveryKeptMs: 7 * 86_400_000,
+  deadLetterKeptMs: 30 * 86_400_000,
+  deliveriesPurged: 5_000,
+  /** Milliseconds between two clean-ups. */
+  purgeEveryMs: 600_000,
+  /** Bytes of an event's data, and of a webhook's raw body: vendors send a few KiB. */
+  eventBytes: 256 * KIB,
+  hookBodyBytes: 512 * KIB,
+  /** Characters of all headers of a webhook that are kept; and of a handler's own reply to it. */
+  hookHeaderChars: 32 * KIB,
+  hookReplyChars: 64 * KIB,
+  /** Milliseconds a vendor waits for the handler; after that it is told 202 and the work goes on. */
+  hookWaitMs: 10_000,
+  /** Milliseconds to the first question about a pending operation, the longest wait between two, and the last. */
+  reconcileMs: 10_000,
+  reconcileMsMax: 600_000,
+  reconcileForMs: 86_400_000,
+  /** Milliseconds for the panel to take a message; a message is answered, not worked on, in it. */
+  panelMs: 15_000,
+  /** Facts in one result, characters of an id in them, and amounts remembered per invoice and instance. */
+  factsPerResult: 100,
+  factIdChars: 255,
+  asksPerInvoice: 20,
+
   /** Finished calls kept for `GET /calls` when the store keeps no recording. */
   recentCalls: 1_000,
 } as const;

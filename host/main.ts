@@ -12,10 +12,21 @@ import { packPlatform } from './build/messages.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { CELL_MAIN } from './cells/cell.ts';
 import { Supervisor, UNTRUSTED_CELL } from './cells/supervisor.ts';
+import { startDeliveries } from './delivery/deliveries.ts';
+import { executeDelivery } from './delivery/execute.ts';
+import { factMessage } from './delivery/fact-message.ts';
+import { createPanelMessenger } from './delivery/panel.ts';
+import { DeliveryQueue } from './delivery/queue.ts';
+import { createReconciler } from './delivery/reconcile.ts';
+import { Subscriptions } from './delivery/subscriptions.ts';
+import { toErrorData } from './errors.ts';
 import { closeHttp, createHttpServer } from './http/server.ts';
 import { APP_FOLDER, spawnChild } from './jail/spawn.ts';
 import { createWallCheck } from './jail/walls.ts';
 import type { WallCheck } from './jail/walls.ts';
+import { createFactRecorder } from './ledger/facts.ts';
+import type { FactRecorder } from './ledger/facts.ts';
+import { Calls } from './lifecycle/calls.ts';
 import { createEndow } from './lifecycle/endow.ts';
 import { createEvictor } from './lifecycle/evict.ts';
 import { createExtensionHost } from './lifecycle/extension-host.ts';
@@ -115,8 +126,12 @@ async function startHost(
     state,
     children,
   });
-  const host = createExtensionHost(parts);
-  const http = await createHttpServer({ host, tokens, store, log, version: VERSION, nowMs });
+  const calls = new Calls(parts);
+  const host = createExtensionHost(parts, calls);
+  const deliveries = createDeliveries(settings, { parts, calls });
+  const { publicUrl } = settings;
+  const surface = { host, deliveries, publicUrl, tokens, store, log, version: VERSION, nowMs };
+  const http = await createHttpServer(surface);
   const reloads = { ...parts, onChange: publish };
   const evictor = createEvictor(parts.instances, nowMs);
   const watch = settings.watch
@@ -143,6 +158,7 @@ async function startHost(
       evictor.stop();
       await follower.stop();
       await closeHttp(http);
+      await deliveries.stop();
       await parts.instances.stop();
       await children.supervisor[Symbol.asyncDispose]();
       await children.builder[Symbol.asyncDispose]();
@@ -252,6 +268,9 @@ function createParts(
     store,
     vault,
     records: new CallRecords(),
+    facts: createFacts(settings, store, publish),
+    publicUrl: settings.publicUrl,
+    log,
     logs,
     changes,
     installer: createInstaller(installed, catalog),
@@ -288,6 +307,53 @@ async function readiness(
       unjailedAllowed: allowUnjailed,
     },
   };
+}
+
+/** The ledger's keeper; the panel is told of what changes, where one is set. */
+function createFacts(settings: Settings, store: Store, publish: Publish): FactRecorder {
+  const tellsPanel = settings.panelUrl !== undefined;
+  return createFactRecorder({
+    store,
+    nowMs,
+    message: (row) => (tellsPanel ? factMessage(row, nowMs()) : undefined),
+    onRecorded: (rows) => {
+      for (const { instance, externalId, kind, state, problem } of rows) {
+        const data = { externalId, kind, state, problem };
+        publish({ type: 'fact.recorded', subject: instance, data });
+      }
+    },
+  });
+}
+
+/** Events, webhooks, ticks, facts and messages to the panel, with their workers. */
+function createDeliveries(
+  settings: Settings,
+  { parts, calls }: { readonly parts: HostParts; readonly calls: Calls },
+): ReturnType<typeof startDeliveries> {
+  const { store, publish, changes, log } = parts;
+  const { panelUrl: url, panelSecret: secret } = settings;
+  const hasPanel = url !== undefined && secret !== undefined;
+  const panel = hasPanel ? createPanelMessenger({ url, secret, nowMs }) : undefined;
+  const reconciler = createReconciler({ calls, store, nowMs, tellsPanel: hasPanel });
+  const onError = (error: unknown): void => log.error({ err: error }, 'delivery failed');
+  const queue = new DeliveryQueue({
+    store,
+    nowMs,
+    onError,
+    execute: (row) => executeDelivery({ calls, panel, reconciler }, row),
+    onDead: ({ id, kind, target, type }, error) =>
+      publish({
+        type: 'delivery.dead',
+        subject: target,
+        data: { id, kind, type, error: toErrorData(error) },
+      }),
+  });
+  const subscriptions = new Subscriptions(store, nowMs);
+  changes.listen(({ type }) => {
+    if (type.startsWith('instance.')) subscriptions.forget();
+    if (type === 'fact.recorded') queue.wake();
+  });
+  return startDeliveries({ ...parts, calls, queue, subscriptions, onError });
 }
 
 function readVersion(): string {

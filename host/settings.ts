@@ -16,6 +16,8 @@ export type Settings = {
   readonly watch: boolean;
   readonly panelUrl: string | undefined;
   readonly panelSecret: string | undefined;
+  /** Without a slash at the end */
+  readonly publicUrl: string | undefined;
   readonly isolation: 'own' | 'shared';
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly allowUnjailed: boolean;
@@ -68,6 +70,10 @@ const schema = z.strictObject({
     .optional(),
   WATCH: flag,
   PANEL_URL: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
+  PUBLIC_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional(),
   PANEL_SECRET: z.string().min(24, 'must have at least 24 characters').optional(),
   ISOLATION: z.enum(['own', 'shared'], { error: 'must be "own" or "shared"' }).default('own'),
   LOG_LEVEL: z
@@ -110,6 +116,7 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
     watch: data.WATCH,
     panelUrl: data.PANEL_URL,
     panelSecret: data.PANEL_SECRET,
+    publicUrl: data.PUBLIC_URL,
     isolation: data.ISOLATION,
     logLevel: data.LOG_LEVEL,
     allowUnjailed: data.ALLOW_UNJAILED,

@@ -9,6 +9,8 @@ type Name =
   | 'Outcome'
   | 'Token'
   | 'AuditEntry'
+  | 'Fact'
+  | 'Delivery'
   | 'Failure';
 
 /** A reference to a shared schema. */

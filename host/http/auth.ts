@@ -18,6 +18,7 @@ export const MAY = {
   read: ['admin', 'operator', 'viewer'],
   operate: ['admin', 'operator'],
   call: ['admin', 'operator', 'panel'],
+  facts: ['admin', 'operator', 'viewer', 'panel'],
   administer: ['admin'],
 } as const satisfies Record<string, readonly Role[]>;
 

@@ -27,6 +27,9 @@ export function describeApi(version: string): FastifyDynamicSwaggerOptions {
           description: 'An extension with one config and the grants of an admin',
         },
         { name: 'calls', description: 'Handlers that run, and what is known of those that ran' },
+        { name: 'deliveries', description: 'What is to reach an instance or the panel, and did' },
+        { name: 'panel', description: 'For the panel itself: events in, facts out' },
+        { name: 'hooks', description: 'Where vendors send webhooks' },
         { name: 'access', description: 'Tokens and the audit' },
         { name: 'operations', description: 'For whoever keeps the host running' },
       ],
@@ -97,6 +100,6 @@ function problems(failures: readonly Answer[]): object {
 
 /** `post` and `/api/v1/admin/extensions/:category/rollback` → `post_extensions_category_rollback` */
 function operationId(method: string, url: string): string {
-  const path = url.replace('/api/v1/admin', '').replaceAll(/\W+/g, '_');
+  const path = url.replace(/^\/api\/v1(?:\/admin)?/, '').replaceAll(/\W+/g, '_');
   return `${method.toLowerCase()}${path}`;
 }

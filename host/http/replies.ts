@@ -5,8 +5,10 @@ import { STATUS_BY_CODE } from './problems.ts';
 import { ROLES } from './auth.ts';
 import { GRANTS } from './grants.ts';
 import { list, object } from './answers.ts';
+import { DELIVERY_KINDS, DELIVERY_STATES } from '../store/deliveries.ts';
 
 const string = { type: 'string' } as const;
+const stringOrNull = { type: ['string', 'null'] } as const;
 const boolean = { type: 'boolean' } as const;
 const time = { type: 'string', format: 'date-time', description: 'ISO 8601 UTC' } as const;
 const anything = { type: 'object', additionalProperties: true } as const;
@@ -190,6 +192,57 @@ const AUDIT_ENTRY = {
   ),
 };
 
+const FACT = {
+  $id: 'Fact',
+  description:
+    'An entry of the ledger: what a gateway says of one payment, refund, dispute or token',
+  ...object({
+    cursor: string,
+    instance: { type: 'string', description: 'category/name/instance' },
+    externalId: string,
+    kind: { type: 'string', enum: ['payment', 'refund', 'dispute', 'token'] },
+    state: {
+      type: 'string',
+      enum: ['failed', 'processing', 'succeeded', 'refunded', 'disputed'],
+      description: 'Moves from left to right only',
+    },
+    amountMinor: { type: 'integer', description: 'In the smallest unit of the currency' },
+    currency: { type: 'string', description: 'ISO 4217' },
+    invoiceId: stringOrNull,
+    feeMinor: { type: ['integer', 'null'] },
+    relatedExternalId: stringOrNull,
+    refundedMinor: { type: 'integer' },
+    matched: {
+      type: ['boolean', 'null'],
+      description: 'Whether amount, currency and owner are what was asked; null: nothing was asked',
+    },
+    problem: { type: ['string', 'null'], description: 'Why a person must look at it' },
+    at: time,
+    changedAt: time,
+  }),
+};
+
+const DELIVERY = {
+  $id: 'Delivery',
+  ...object(
+    {
+      id: string,
+      kind: { type: 'string', enum: DELIVERY_KINDS },
+      target: { type: 'string', description: 'category/name/instance, or panel' },
+      subject: string,
+      type: string,
+      state: { type: 'string', enum: DELIVERY_STATES },
+      attempt: { type: 'integer' },
+      createdAt: time,
+      dueAt: { type: ['string', 'null'] },
+      endedAt: { type: ['string', 'null'] },
+      error: { oneOf: [{ $ref: 'Failure#' }, { type: 'null' }] },
+      payload: {},
+    },
+    ['payload'],
+  ),
+};
+
 /** Added to the server, so that routes and OpenAPI refer to them by name. */
 export const SHARED_REPLIES = [
   PROBLEM,
@@ -202,4 +255,6 @@ export const SHARED_REPLIES = [
   OUTCOME,
   TOKEN,
   AUDIT_ENTRY,
+  FACT,
+  DELIVERY,
 ] as const;

@@ -3,6 +3,7 @@
 import { ROLES } from './auth.ts';
 import { GRANTS, text } from './grants.ts';
 import { LIMITS } from '../limits.ts';
+import { DELIVERY_KINDS, DELIVERY_STATES } from '../store/deliveries.ts';
 
 /** A path parameter. */
 const segment = text(100);
@@ -100,6 +101,55 @@ export const CALLS_QUERY = {
     instance: text(300, { description: 'category/name/instance' }),
     state: { type: 'string', enum: ['running', 'done', 'failed'] },
     after: text(100, { description: 'Id of the last call of the page before' }),
+    limit: { type: 'integer', minimum: 1, maximum: 200, default: 50 },
+  },
+} as const;
+
+/** What the panel tells. */
+export const EVENT_BODY = {
+  type: 'object',
+  required: ['type', 'data'],
+  additionalProperties: false,
+  properties: {
+    id: text(255, {
+      pattern: '^[\\x21-\\x7e]+$',
+      description: 'A repeat with the same id reaches nobody twice; made when absent',
+    }),
+    type: text(100, {
+      pattern: '^[a-z][a-z0-9_]*(\\.[a-z0-9_]+)*$',
+      description: 'Such as "invoice.paid"',
+    }),
+    data: { type: 'object', additionalProperties: true },
+    subject: text(255, {
+      description: 'Events of one subject reach an instance in the order they were sent',
+    }),
+  },
+} as const;
+
+export const FACTS_QUERY = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    after: { type: 'string', pattern: '^\\d{1,15}$', default: '0', description: 'A cursor' },
+    limit: { type: 'integer', minimum: 1, maximum: 500, default: 100 },
+    instance: text(300, { description: 'category/name/instance' }),
+  },
+} as const;
+
+export const DELIVERY_PARAMS = {
+  type: 'object',
+  required: ['id'],
+  properties: { id: segment },
+} as const;
+
+export const DELIVERIES_QUERY = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    state: { type: 'string', enum: DELIVERY_STATES },
+    kind: { type: 'string', enum: DELIVERY_KINDS },
+    target: text(300, { description: 'category/name/instance, or panel' }),
+    before: { type: 'integer', minimum: 1, description: '"next" of the page before' },
     limit: { type: 'integer', minimum: 1, maximum: 200, default: 50 },
   },
 } as const;

@@ -5,6 +5,7 @@ import swagger from '@fastify/swagger';
 import fastify, { LogController } from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 
+import type { Deliveries } from '../delivery/deliveries.ts';
 import type { ExtensionHost } from '../lifecycle/host.ts';
 import { LIMITS } from '../limits.ts';
 import type { Store } from '../store/store.ts';
@@ -19,10 +20,13 @@ import { sendProblem } from './problems.ts';
 import { SHARED_REPLIES } from './replies.ts';
 import { accessRoutes } from './routes/access.ts';
 import { callRoutes } from './routes/calls.ts';
+import { deliveryRoutes } from './routes/deliveries.ts';
 import { extensionRoutes } from './routes/extensions.ts';
+import { hookRoutes } from './routes/hooks.ts';
 import { instanceRoutes } from './routes/instances.ts';
 import { lifecycleRoutes } from './routes/lifecycle.ts';
 import { operationRoutes } from './routes/operations.ts';
+import { panelRoutes } from './routes/panel.ts';
 import { recordRoutes } from './routes/records.ts';
 import { EventStreams } from './sse.ts';
 import { checkInputs, readJsonBodies } from './validation.ts';
@@ -30,6 +34,9 @@ import { checkInputs, readJsonBodies } from './validation.ts';
 /** What the surface needs. */
 export type HttpPowers = {
   readonly host: ExtensionHost;
+  readonly deliveries: Deliveries;
+  /** Where the world reaches this host */
+  readonly publicUrl: string | undefined;
   readonly tokens: Tokens;
   readonly store: Pick<Store, 'addAudit' | 'audit'>;
   readonly log: FastifyBaseLogger;
@@ -39,7 +46,7 @@ export type HttpPowers = {
 
 /** Makes the server; the caller listens and closes. Closing ends event streams and waits for replies. */
 export async function createHttpServer(powers: HttpPowers): Promise<FastifyInstance> {
-  const { host, tokens, log, version, nowMs } = powers;
+  const { host, deliveries, tokens, log, version, nowMs } = powers;
   const app = createApp(log, nowMs);
   const audit = createAuditTrail(powers);
   const streams = new EventStreams({
@@ -73,9 +80,12 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
       callRoutes(admin, host);
       recordRoutes(admin, host, { audit, streams });
       accessRoutes(admin, powers, audit);
+      deliveryRoutes(admin, deliveries, audit);
     },
     { prefix: '/api/v1/admin' },
   );
+  await app.register(async (panel) => panelRoutes(panel, deliveries), { prefix: '/api/v1' });
+  await app.register((hooks) => hookRoutes(hooks, powers));
   operationRoutes(app, host);
   refuseOtherMethods();
   await app.ready();

@@ -4,16 +4,22 @@
 import { randomUUID } from 'node:crypto';
 
 import { Cancellation } from '../broker/cancellation.ts';
+import { timedOut } from '../broker/outcomes.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { HostError, toErrorData } from '../errors.ts';
+import type { FactRecorder } from '../ledger/facts.ts';
 import { LIMITS } from '../limits.ts';
+import type { DeliveryRow } from '../store/deliveries.ts';
 import type { Store } from '../store/store.ts';
 import { decideLimits } from './compiled.ts';
 import { runOnce } from './idempotency.ts';
 import type { Actor, CallOutcome, ExtensionHost, InstanceRef } from './host.ts';
 import type { Instance } from './instance.ts';
 import { Instances } from './instances.ts';
+import { pendingDelivery, readPending } from './pending.ts';
 import type { CallRecords } from './records.ts';
+import { subjectOf } from './subjects.ts';
+import { BoundedTurns } from './turns.ts';
 
 type Request = Parameters<ExtensionHost['call']>[2];
 
@@ -23,8 +29,11 @@ export type CallPowers = {
   readonly instances: Instances;
   readonly store: Store;
   readonly records: CallRecords;
+  readonly facts: FactRecorder;
   readonly nowMs: () => number;
   readonly isDraining: () => boolean;
+  /** Where the world reaches this host, without a slash at the end. */
+  readonly publicUrl: string | undefined;
 };
 
 /** One call that is to run in an instance. */
@@ -38,11 +47,20 @@ export type Prepared = {
   readonly cancellation: Cancellation;
   readonly actor: Actor;
   readonly replayOf?: string;
+  /** 1 unless a delivery failed before */
+  readonly attempt?: number;
+  /** The service or invoice it is about: such calls run one after the other */
+  readonly subject?: string | undefined;
+  readonly key?: string;
 };
+
+/** Who acts when a delivery runs. */
+const DELIVERER: Actor = { id: 'delivery', role: 'system' };
 
 /** Runs calls. */
 export class Calls {
   readonly #powers: CallPowers;
+  readonly #turns = new BoundedTurns();
 
   constructor(powers: CallPowers) {
     this.#powers = powers;
@@ -73,13 +91,44 @@ export class Calls {
       dryRun: request.dryRun ?? false,
       cancellation: request.cancellation,
       actor: request.actor,
+      subject: subjectOf(id, handler, request.input),
     };
-    const { idempotencyKey } = request;
-    if (idempotencyKey === undefined) return this.run(prepared, createCallId());
+    const { idempotencyKey: key } = request;
     const callId = createCallId();
+    if (key === undefined) return this.#runInTurn(prepared, callId);
     const startedAt = new Date(nowMs()).toISOString();
-    const subject = { instance: id, key: idempotencyKey, callId, handler, inputText, startedAt };
-    return runOnce(this.#powers.store, subject, () => this.run(prepared, callId, idempotencyKey));
+    const subject = { instance: id, key, callId, handler, inputText, startedAt };
+    return runOnce(this.#powers.store, subject, () =>
+      this.#runInTurn({ ...prepared, key }, callId, key),
+    );
+  }
+
+  /**
+   * One attempt of a delivery to an instance.
+   *
+   * @param pick Chooses among the handlers that the extension has
+   */
+  async deliver(
+    { id: operationId, target, attempt, payload }: DeliveryRow,
+    pick: (handlers: readonly string[]) => string,
+  ): Promise<CallOutcome> {
+    const instance = this.#powers.instances.live(target);
+    if (instance === undefined) throw notRunning(target);
+    const { manifest, description } = instance.compiled;
+    const handler = pick(description.handlers);
+    const prepared: Prepared = {
+      instance,
+      id: target,
+      handler,
+      inputText: payload,
+      deadlineMs: this.#powers.nowMs() + decideLimits(manifest).wallMs,
+      dryRun: false,
+      cancellation: new Cancellation(),
+      actor: DELIVERER,
+      attempt,
+      subject: subjectOf(target, handler, JSON.parse(payload)),
+    };
+    return this.#runInTurn(prepared, createCallId(), operationId);
   }
 
   /** Runs a recorded call again, as a new call. */
@@ -103,9 +152,19 @@ export class Calls {
     return this.run({ ...call, replayOf: callId }, createCallId());
   }
 
+  #runInTurn(call: Prepared, callId: string, operationId?: string): Promise<CallOutcome> {
+    const { id, subject, deadlineMs, handler } = call;
+    const work = (): Promise<CallOutcome> => this.run(call, callId, operationId);
+    if (subject === undefined) return work();
+    return this.#turns.run(`${id} ${subject}`, work, {
+      waitMs: deadlineMs - this.#powers.nowMs(),
+      late: () => timedOut(handler, 'while an earlier call about the same thing ran'),
+    });
+  }
+
   /** Runs a prepared call and keeps its record. */
   async run(call: Prepared, callId: string, operationId = callId): Promise<CallOutcome> {
-    const { records, nowMs, isDraining } = this.#powers;
+    const { records, nowMs, isDraining, facts } = this.#powers;
     const { instance, id, handler, inputText, deadlineMs, dryRun, actor, replayOf } = call;
     if (isDraining()) throw new HostError('HOST_DRAINING', 'The host is shutting down');
     assertHandler(instance, id, handler);
@@ -118,23 +177,51 @@ export class Calls {
       inputText,
       replayOf,
     });
+    const isGateway = id.startsWith('gateways/');
     try {
+      if (isGateway) await facts.ask(id, handler, inputText);
       const { text, receipt } = await instance.call({
         callId,
         operationId,
-        attempt: 1,
+        attempt: call.attempt ?? 1,
         handler,
         inputText,
         deadlineMs,
         dryRun,
         cancellation: call.cancellation,
+        ...this.#webhookUrl(call),
       });
+      const changed = isGateway && !dryRun ? await facts.record(id, text) : [];
+      if (!dryRun) await this.#keepPending(call, { callId, text });
       records.done(record, text, receipt);
-      return { callId, resultText: text, receipt };
+      return { callId, resultText: text, receipt, facts: changed.length };
     } catch (error) {
       records.failed(record, toErrorData(error));
       throw withCallId(error, callId);
     }
+  }
+
+  /** A result that is not final is asked about until it is. */
+  async #keepPending(
+    { instance, id, handler, inputText, subject, key }: Prepared,
+    { callId, text }: { readonly callId: string; readonly text: string },
+  ): Promise<void> {
+    if (!id.startsWith('servers/') || handler === 'reconcile') return;
+    if (!instance.compiled.description.handlers.includes('reconcile')) return;
+    const pending = readPending(text);
+    if (pending === undefined) return;
+    const call = { callId, instance: id, handler, inputText, key, subject };
+    const { store, nowMs } = this.#powers;
+    await store.addDeliveries([pendingDelivery(pending, call, nowMs())]);
+  }
+
+  /** Where a vendor reaches the instance: told only to those that may be reached. */
+  #webhookUrl({ id, instance }: Prepared): { readonly webhookUrl?: string } {
+    const { publicUrl } = this.#powers;
+    const mayBeReached = instance.compiled.manifest.capabilities?.webhook === true;
+    return publicUrl === undefined || !mayBeReached
+      ? {}
+      : { webhookUrl: `${publicUrl}/hooks/${id}` };
   }
 
   /** Spelled as the folder is, and running: no promise needed. Anything else goes the long way. */
@@ -149,10 +236,15 @@ export class Calls {
     const instance = instances.live(id);
     if (instance !== undefined) return { id, instance };
     await instances.row(entry, ref.instance);
-    throw new HostError('CALLER_NOT_RUNNING', `Cannot call "${id}": it is not enabled`, {
-      remedy: `Enable it with POST /api/v1/admin/extensions/${entry.category}/${entry.name}/instances/${ref.instance}/enable`,
-    });
+    throw notRunning(id);
   }
+}
+
+function notRunning(id: string): HostError {
+  const [category = '', name = '', instance = ''] = id.split('/');
+  return new HostError('CALLER_NOT_RUNNING', `Cannot call "${id}": it is not enabled`, {
+    remedy: `Enable it with POST /api/v1/admin/extensions/${category}/${name}/instances/${instance}/enable`,
+  });
 }
 
 const RUN = randomUUID().replaceAll('-', '').slice(0, 12);

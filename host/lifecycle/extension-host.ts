@@ -3,7 +3,7 @@
 import type { CatalogEntry } from '../catalog/catalog.ts';
 import type { Category } from '../catalog/categories.ts';
 import { HostError } from '../errors.ts';
-import { Calls } from './calls.ts';
+import type { Calls } from './calls.ts';
 import { InstanceChanges } from './changes.ts';
 import { configFields } from './fields.ts';
 import type { ExtensionHost, ExtensionRef, ExtensionView, InstanceRef } from './host.ts';
@@ -14,9 +14,8 @@ import { placeUpload } from './uploads.ts';
 import { idOf, typeOf, usable, viewOf } from './views.ts';
 
 /** Makes the running host. */
-export function createExtensionHost(parts: HostParts): ExtensionHost {
+export function createExtensionHost(parts: HostParts, calls: Calls): ExtensionHost {
   const { catalog, extensions, instances, records, changes } = parts;
-  const calls = new Calls(parts);
   const instanceChanges = new InstanceChanges(parts, calls);
   const find = ({ category, name }: ExtensionRef): Promise<CatalogEntry> =>
     catalog.find(category, name);

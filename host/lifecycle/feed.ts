@@ -7,8 +7,15 @@ type Reader<T> = { readonly queue: T[]; wake: (() => void) | undefined; lost: bo
 /** Publishes items to whoever reads at that time. */
 export class Feed<T> {
   readonly #readers = new Set<Reader<T>>();
+  readonly #listeners: ((item: T) => void)[] = [];
+
+  /** Tells `listener` of every item at once, for as long as the feed lives; it must not throw. */
+  listen(listener: (item: T) => void): void {
+    this.#listeners.push(listener);
+  }
 
   publish(item: T): void {
+    for (const listener of this.#listeners) listener(item);
     for (const reader of this.#readers) {
       if (reader.queue.length >= LIMITS.streamBufferLines) reader.lost = true;
       else reader.queue.push(item);

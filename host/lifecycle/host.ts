@@ -105,6 +105,8 @@ export type CallOutcome = {
   readonly callId: string;
   readonly resultText: string;
   readonly receipt: Receipt;
+  /** Entries of the ledger that changed by it. */
+  readonly facts: number;
 };
 
 /** A call as `GET /calls` lists it. */
@@ -147,7 +149,9 @@ export type StateChange = {
     | 'instance.rolled-back'
     | 'cell.started'
     | 'cell.killed'
-    | 'call.finished';
+    | 'call.finished'
+    | 'fact.recorded'
+    | 'delivery.dead';
   readonly subject: string;
   readonly data: Readonly<Record<string, unknown>>;
 };

@@ -6,6 +6,7 @@ import { HostError, toErrorData } from '../errors.ts';
 import type { ErrorData } from '../errors.ts';
 import type { OperationRow, Store } from '../store/store.ts';
 import type { CallOutcome } from './host.ts';
+import { textWithoutOneTime } from './one-time.ts';
 
 type Subject = {
   readonly instance: string;
@@ -39,14 +40,24 @@ export async function runOnce(
   if (known !== undefined) return replyAgain(known, { handler, inputHash });
   try {
     const outcome = await run();
-    const text = JSON.stringify({ outcome: withoutOneTime(outcome) } satisfies Stored);
-    await store.endOperation({ instance, key, state: 'done', outcome: text });
+    await replaceOutcome(store, { instance, key, outcome });
     return outcome;
   } catch (error) {
     const text = JSON.stringify({ error: toErrorData(error) } satisfies Stored);
     await store.endOperation({ instance, key, state: 'failed', outcome: text });
     throw error;
   }
+}
+
+/** Stores the outcome that repeats are given from now on. */
+export async function replaceOutcome(
+  store: Pick<Store, 'endOperation'>,
+  { instance, key, outcome }: Pick<Subject, 'instance' | 'key'> & { outcome: CallOutcome },
+): Promise<void> {
+  const text = JSON.stringify({
+    outcome: { ...outcome, resultText: textWithoutOneTime(outcome.resultText) },
+  } satisfies Stored);
+  await store.endOperation({ instance, key, state: 'done', outcome: text });
 }
 
 function replyAgain(known: OperationRow, now: { handler: string; inputHash: string }): CallOutcome {
@@ -71,13 +82,4 @@ function replyAgain(known: OperationRow, now: { handler: string; inputHash: stri
   if ('outcome' in stored) return stored.outcome;
   const { code, message, ...more } = stored.error;
   throw new HostError(code, message, more);
-}
-
-/** What a handler gives once is not kept. */
-function withoutOneTime(outcome: CallOutcome): CallOutcome {
-  if (!outcome.resultText.includes('"oneTime"')) return outcome;
-  const result = JSON.parse(outcome.resultText) as unknown;
-  if (typeof result !== 'object' || result === null) return outcome;
-  const { oneTime: _shown, ...rest } = result as Record<string, unknown>;
-  return { ...outcome, resultText: JSON.stringify(rest) };
 }

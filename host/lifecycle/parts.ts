@@ -1,6 +1,9 @@
 // Everything the running host is made of, handed from main.ts to what needs it.
 
+import type { Logger } from 'pino';
+
 import type { Catalog } from '../catalog/catalog.ts';
+import type { FactRecorder } from '../ledger/facts.ts';
 import type { Store } from '../store/store.ts';
 import type { Vault } from '../store/vault.ts';
 import type { Extensions } from './extensions.ts';
@@ -21,6 +24,9 @@ export type HostParts = {
   readonly store: Store;
   readonly vault: Vault;
   readonly records: CallRecords;
+  readonly facts: FactRecorder;
+  readonly publicUrl: string | undefined;
+  readonly log: Logger;
   readonly logs: InstanceLogs;
   readonly changes: Feed<StateChange>;
   readonly installer: Installer;

@@ -4,6 +4,7 @@ import { HostError } from '../errors.ts';
 import type { ErrorData } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallRecord, Receipt } from './host.ts';
+import { withoutOneTime } from './one-time.ts';
 
 type Kept = {
   readonly callId: string;
@@ -134,10 +135,4 @@ function bounded(text: string): string {
 
 function readText(text: string): unknown {
   return text === '' ? `(over ${LIMITS.recordedChars} characters, not kept)` : JSON.parse(text);
-}
-
-/** What is shown once is never shown again. */
-function withoutOneTime(result: unknown): unknown {
-  if (typeof result !== 'object' || result === null || !('oneTime' in result)) return result;
-  return { ...result, oneTime: '(shown once)' };
 }

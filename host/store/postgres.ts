@@ -6,6 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { createPgAccess, createPgOperations } from './postgres-access.ts';
 import { createPgArchives, createPgGenerations, createPgInstances } from './postgres-records.ts';
 import { PostgresSession } from './postgres-session.ts';
+import { createPgDeliveries } from './postgres-deliveries.ts';
+import { createPgFacts } from './postgres-facts.ts';
 import { openPostgres } from './postgres-sql.ts';
 import { createPgValues } from './postgres-values.ts';
 import type { Store } from './store.ts';
@@ -32,6 +34,8 @@ export async function openPostgresStore(url: string): Promise<Store> {
     ...createPgAccess(sql),
     ...createPgOperations(sql),
     ...createPgValues(sql),
+    ...createPgDeliveries(sql),
+    ...createPgFacts(sql),
     async [Symbol.asyncDispose]() {
       if (isClosed) return;
       isClosed = true;

@@ -2,6 +2,8 @@
 
 import type { SQLOutputValue } from 'node:sqlite';
 
+import type { DeliveryRow } from './deliveries.ts';
+import type { FactRow, PaymentAsk } from './facts.ts';
 import type {
   ArchiveRow,
   AuditRow,
@@ -18,6 +20,8 @@ export type Row = Record<string, SQLOutputValue>;
 const text = (value: SQLOutputValue | undefined): string => String(value ?? '');
 const textOrNull = (value: SQLOutputValue | undefined): string | null =>
   value === null || value === undefined ? null : String(value);
+const numberOrNull = (value: SQLOutputValue | undefined): number | null =>
+  value === null || value === undefined ? null : Number(value);
 const json = (value: SQLOutputValue | undefined): unknown =>
   value === null || value === undefined ? null : JSON.parse(String(value));
 
@@ -119,5 +123,67 @@ export function operationOf(row: Row): OperationRow {
     startedAt: text(row['started_at']),
     state: text(row['state']) as OperationRow['state'],
     outcome: textOrNull(row['outcome']),
+  };
+}
+
+export function deliveryOf(row: Row): DeliveryRow {
+  return {
+    seq: Number(row['seq']),
+    id: text(row['id']),
+    kind: text(row['kind']) as DeliveryRow['kind'],
+    target: text(row['target']),
+    subject: text(row['subject']),
+    type: text(row['type']),
+    dedupe: text(row['dedupe']),
+    payload: text(row['payload']),
+    state: text(row['state']) as DeliveryRow['state'],
+    attempt: Number(row['attempt']),
+    dueMs: Number(row['due_ms']),
+    leaseMs: numberOrNull(row['lease_ms']),
+    createdMs: Number(row['created_ms']),
+    endedMs: numberOrNull(row['ended_ms']),
+    error: textOrNull(row['error']),
+  };
+}
+
+export function factOf(row: Row): FactRow {
+  const matched = row['matched'];
+  return {
+    seq: Number(row['seq']),
+    instance: text(row['instance']),
+    externalId: text(row['external_id']),
+    kind: text(row['kind']) as FactRow['kind'],
+    saidState: text(row['said_state']) as FactRow['state'],
+    state: text(row['state']) as FactRow['state'],
+    amountMinor: Number(row['amount_minor']),
+    currency: text(row['currency']),
+    invoiceId: textOrNull(row['invoice_id']),
+    feeMinor: numberOrNull(row['fee_minor']),
+    relatedExternalId: textOrNull(row['related_external_id']),
+    refundedMinor: Number(row['refunded_minor']),
+    matched: matched === null || matched === undefined ? null : matched === 1,
+    problem: textOrNull(row['problem']),
+    firstMs: Number(row['first_ms']),
+    changedMs: Number(row['changed_ms']),
+  };
+}
+
+/** In the order of the columns. */
+export function factValues(row: FactRow): (string | number | null)[] {
+  return [
+    ...[row.instance, row.externalId, row.seq, row.kind, row.saidState, row.state],
+    ...[row.amountMinor, row.currency],
+    ...[row.invoiceId, row.feeMinor, row.relatedExternalId, row.refundedMinor],
+    ...[row.matched === null ? null : row.matched ? 1 : 0, row.problem, row.firstMs, row.changedMs],
+  ];
+}
+
+export function askOf(row: Row): PaymentAsk {
+  return {
+    instance: text(row['instance']),
+    invoiceId: text(row['invoice_id']),
+    amountMinor: Number(row['amount_minor']),
+    currency: text(row['currency']),
+    atMs: Number(row['at_ms']),
   };
 }

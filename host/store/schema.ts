@@ -46,4 +46,30 @@ export const STEPS: readonly string[] = [
   ) STRICT;
   CREATE TABLE marks (name TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE deliveries (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
+    target TEXT NOT NULL, subject TEXT NOT NULL, type TEXT NOT NULL, dedupe TEXT NOT NULL,
+    payload TEXT NOT NULL, state TEXT NOT NULL, attempt INTEGER NOT NULL, due_ms INTEGER NOT NULL,
+    lease_ms INTEGER, created_ms INTEGER NOT NULL, ended_ms INTEGER, error TEXT,
+    UNIQUE (target, kind, dedupe)
+  ) STRICT;
+  CREATE INDEX deliveries_due ON deliveries (due_ms) WHERE state IN ('waiting', 'running');
+  CREATE INDEX deliveries_open ON deliveries (target, subject, seq) WHERE state IN ('waiting', 'running');
+  CREATE INDEX deliveries_ended ON deliveries (ended_ms) WHERE state IN ('done', 'dead');
+  CREATE TABLE facts (
+    instance TEXT NOT NULL, external_id TEXT NOT NULL, seq INTEGER NOT NULL UNIQUE,
+    kind TEXT NOT NULL, said_state TEXT NOT NULL, state TEXT NOT NULL,
+    amount_minor INTEGER NOT NULL, currency TEXT NOT NULL,
+    invoice_id TEXT, fee_minor INTEGER, related_external_id TEXT, refunded_minor INTEGER NOT NULL,
+    matched INTEGER, problem TEXT, first_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL,
+    PRIMARY KEY (instance, external_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX facts_related ON facts (instance, related_external_id);
+  CREATE TABLE payment_asks (
+    invoice_id TEXT NOT NULL, instance TEXT NOT NULL, at_ms INTEGER NOT NULL,
+    amount_minor INTEGER NOT NULL, currency TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX payment_asks_invoice ON payment_asks (invoice_id, instance, at_ms);
+  `,
 ];

@@ -16,6 +16,12 @@ export type Sql = {
   write<T>(work: (run: (sql: string, ...values: SQLInputValue[]) => number) => T): Promise<T>;
 };
 
+/** What a transaction's work may do. */
+export type Statements = Pick<Sql, 'all' | 'get'> & {
+  /** @returns how many rows changed */
+  run(sql: string, ...values: SQLInputValue[]): number;
+};
+
 /** Opens or makes the file and takes it to the newest version. */
 export function openDatabase(path: string): DatabaseSync {
   try {

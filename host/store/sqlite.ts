@@ -6,6 +6,8 @@ import { archiveOf, configVersionOf, generationOf, instanceOf, instanceValues } 
 import { createSql, openDatabase } from './sql.ts';
 import type { Sql } from './sql.ts';
 import { createAccess, createOperations } from './sqlite-access.ts';
+import { createDeliveries } from './sqlite-deliveries.ts';
+import { createFacts } from './sqlite-facts.ts';
 import { createValues } from './sqlite-values.ts';
 import type { Store } from './store.ts';
 import { createTurns } from './turns.ts';
@@ -32,6 +34,8 @@ export function openSqliteStore(path: string): Store {
     ...createAccess(sql),
     ...createOperations(sql),
     ...createValues(sql),
+    ...createDeliveries(sql),
+    ...createFacts(sql),
     async [Symbol.asyncDispose]() {
       if (!database.isOpen) return;
       await sql.write(() => undefined);
@@ -96,6 +100,7 @@ function createInstances(sql: Sql): InstanceRecords {
         const id = `${category}/${name}/${instance}`;
         run('DELETE FROM stored WHERE instance = ?', id);
         run('DELETE FROM operations WHERE instance = ?', id);
+        run('DELETE FROM deliveries WHERE target = ?', id);
       }),
   };
 }

@@ -3,6 +3,8 @@
 
 import type { Category } from '../catalog/categories.ts';
 import type { Grants } from '../lifecycle/host.ts';
+import type { DeliveryStore } from './deliveries.ts';
+import type { FactStore } from './facts.ts';
 
 /** One instance as it is kept. */
 export type InstanceRow = {
@@ -107,7 +109,10 @@ export type StoreNotice =
   | { readonly kind: 'all' };
 
 /** Everything the host keeps. Writes are durable when their promise resolves. */
-export type Store = {
+export type Store = StateStore & DeliveryStore & FactStore;
+
+/** Instances, generations, tokens, audit, operations and stored values. */
+type StateStore = {
   readonly driver: 'sqlite' | 'postgres';
   /** @throws {HostError} `HOST_STORE_FAILED` when the store does not answer */
   ping(): Promise<void>;
@@ -127,7 +132,7 @@ export type Store = {
   putConfig(row: InstanceRow, actor: string, at: string): Promise<void>;
   /** Newest first, at most `LIMITS.keptConfigVersions`. */
   configHistory(key: InstanceKey): Promise<ConfigVersion[]>;
-  /** Removes an instance with its config history, stored values and operations. */
+  /** Removes an instance with its config history, stored values, operations and deliveries; its facts stay. */
   removeInstance(key: InstanceKey): Promise<void>;
 
   generations(category: Category, name: string): Promise<Omit<GenerationRow, 'bundle'>[]>;

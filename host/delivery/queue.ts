@@ -1,0 +1,175 @@
+// Runs what is due: claims deliveries from the store, hands each to its executor, tries failed ones again
+// with growing waits, gives up visibly. Any number of hosts may run one over the same store.
+
+import { HostError, toErrorData } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { DeliveryEnd, DeliveryRow, DeliveryStore, NewDelivery } from '../store/deliveries.ts';
+import { decideNext } from './retry.ts';
+
+/** How an attempt went: over, or to be asked again later without having failed. */
+export type Attempt =
+  /** `forget`: nothing came of it, and it is not kept */
+  | { readonly state: 'done'; readonly forget?: boolean }
+  | { readonly state: 'waiting'; readonly dueMs: number; readonly payload: string };
+
+/** What the queue needs. */
+export type QueuePowers = {
+  readonly store: DeliveryStore;
+  /** Runs one attempt; a thrown `HostError` is a failed one. */
+  readonly execute: (row: DeliveryRow) => Promise<Attempt>;
+  readonly nowMs: () => number;
+  readonly onDead: (row: DeliveryRow, error: HostError) => void;
+  /** A failure of the store or of our own: the queue goes on at the next look. */
+  readonly onError: (error: unknown) => void;
+};
+
+/** The worker of one host. */
+export class DeliveryQueue {
+  readonly #powers: QueuePowers;
+  readonly #running = new Map<number, { readonly target: string; readonly done: Promise<void> }>();
+  #timer: NodeJS.Timeout | undefined;
+  #purgedMs = 0;
+  #looking = false;
+  #again = false;
+  #stopped = false;
+
+  constructor(powers: QueuePowers) {
+    this.#powers = powers;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.wake(), LIMITS.deliveryPollMs).unref();
+    this.wake();
+  }
+
+  /** Stops claiming and waits for the attempts under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    await Promise.allSettled([...this.#running.values()].map(({ done }) => done));
+  }
+
+  /** Adds deliveries and looks at once. @returns those that were not there yet */
+  async add(rows: readonly NewDelivery[]): Promise<readonly DeliveryRow[]> {
+    const added = await this.#powers.store.addDeliveries(rows);
+    if (added.length > 0) this.wake();
+    return added;
+  }
+
+  /** Claims are this host's now; somebody added something. */
+  wake(): void {
+    if (this.#stopped) return;
+    this.#again = true;
+    if (this.#looking) return;
+    this.#looking = true;
+    void this.#look()
+      .catch(this.#powers.onError)
+      .finally(() => {
+        this.#looking = false;
+      });
+  }
+
+  /**
+   * Adds one delivery and runs its first attempt now; a failed one is tried again as any other.
+   *
+   * @param run Instead of the executor: the caller wants more of the attempt than how it went
+   */
+  async runNow<T extends { readonly attempt: Attempt }>(
+    row: NewDelivery,
+    run: (claimed: DeliveryRow) => Promise<T>,
+  ): Promise<T> {
+    const { store, nowMs } = this.#powers;
+    const [claimed] = await store.addDeliveries([row], nowMs() + LIMITS.deliveryLeaseMs);
+    if (claimed === undefined) {
+      throw new HostError('CALLER_CONFLICT', `Delivery "${row.dedupe}" is there already`);
+    }
+    const running = run(claimed);
+    await this.#track(
+      claimed,
+      running.then(({ attempt }) => attempt),
+    );
+    return running;
+  }
+
+  async #look(): Promise<void> {
+    const { store, nowMs } = this.#powers;
+    await this.#purge();
+    while (this.#again && !this.#stopped) {
+      this.#again = false;
+      const limit = LIMITS.deliveriesRunning - this.#running.size;
+      if (limit <= 0) return;
+      const rows = await store.claimDeliveries({
+        nowMs: nowMs(),
+        leaseUntilMs: nowMs() + LIMITS.deliveryLeaseMs,
+        limit,
+        perTarget: LIMITS.deliveriesPerTarget,
+        except: this.#busyTargets(),
+      });
+      for (const row of rows) {
+        void this.#track(row, this.#powers.execute(row))
+          .catch(this.#powers.onError)
+          .then(() => this.wake());
+      }
+    }
+  }
+
+  #busyTargets(): string[] {
+    const counts = new Map<string, number>();
+    for (const { target } of this.#running.values()) {
+      counts.set(target, (counts.get(target) ?? 0) + 1);
+    }
+    return [...counts]
+      .filter(([, count]) => count >= LIMITS.deliveriesPerTarget)
+      .map(([target]) => target);
+  }
+
+  /** Waits for an attempt and writes down how it ended. */
+  #track(row: DeliveryRow, attempt: Promise<Attempt>): Promise<void> {
+    const done = this.#settle(row, attempt).finally(() => this.#running.delete(row.seq));
+    this.#running.set(row.seq, { target: row.target, done });
+    return done;
+  }
+
+  async #settle(row: DeliveryRow, attempt: Promise<Attempt>): Promise<void> {
+    const { store, nowMs, onDead } = this.#powers;
+    const { seq, attempt: number } = row;
+    const end = async (how: DeliveryEnd): Promise<void> => void (await store.endDelivery(how));
+    try {
+      const outcome = await attempt;
+      const ended = { seq, attempt: number, nowMs: nowMs(), error: null };
+      if (outcome.state === 'done') {
+        if (outcome.forget === true) return await store.removeDelivery(seq);
+        return await end({ ...ended, state: 'done' });
+      }
+      await end({ ...ended, ...outcome, uncounted: true });
+    } catch (thrown) {
+      const error = thrown instanceof HostError ? thrown : internal(thrown);
+      if (!(thrown instanceof HostError)) this.#powers.onError(thrown);
+      const next = decideNext(error, row, nowMs());
+      if (next.act === 'forget') return store.removeDelivery(seq);
+      const failed = { seq, attempt: number, nowMs: nowMs() };
+      const text = JSON.stringify(toErrorData(error));
+      if (next.act === 'retry') {
+        return end({ ...failed, state: 'waiting', dueMs: next.dueMs, error: text });
+      }
+      await end({ ...failed, state: 'dead', error: text });
+      onDead(row, error);
+    }
+  }
+
+  async #purge(): Promise<void> {
+    const { store, nowMs } = this.#powers;
+    const now = nowMs();
+    if (now - this.#purgedMs < LIMITS.purgeEveryMs) return;
+    this.#purgedMs = now;
+    await store.purgeDeliveries({
+      doneBeforeMs: now - LIMITS.deliveryKeptMs,
+      deadBeforeMs: now - LIMITS.deadLetterKeptMs,
+      limit: LIMITS.deliveriesPurged,
+    });
+  }
+}
+
+function internal(cause: unknown): HostError {
+  return new HostError('HOST_INTERNAL', 'The host failed while delivering this', { cause });
+}

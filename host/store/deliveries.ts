@@ -1,0 +1,110 @@
+// What is to be delivered, as the store keeps it: events, webhooks, ticks, reconciliations, messages to
+// the panel. Written before it is acknowledged; one row is one obligation.
+
+/** What a delivery is. */
+export const DELIVERY_KINDS = ['event', 'webhook', 'schedule', 'reconcile', 'panel'] as const;
+
+/** One of `DELIVERY_KINDS`. */
+export type DeliveryKind = (typeof DELIVERY_KINDS)[number];
+
+/** Where a delivery is. `dead`: given up, kept to be looked at and replayed by hand. */
+export const DELIVERY_STATES = ['waiting', 'running', 'done', 'dead'] as const;
+
+/** One of `DELIVERY_STATES`. */
+export type DeliveryState = (typeof DELIVERY_STATES)[number];
+
+/** A delivery to be. */
+export type NewDelivery = {
+  readonly id: string;
+  readonly kind: DeliveryKind;
+  /** `category/name/instance`, or `panel` */
+  readonly target: string;
+  /** Deliveries of one target and subject run one after the other, in the order of their arrival; '': any order. */
+  readonly subject: string;
+  /** The event's type, the tick's name, the handler to reconcile. */
+  readonly type: string;
+  /** A second row with the same target, kind and dedupe is not added. */
+  readonly dedupe: string;
+  /** JSON text */
+  readonly payload: string;
+  readonly dueMs: number;
+  readonly createdMs: number;
+};
+
+/** A delivery as it is kept. */
+export type DeliveryRow = NewDelivery & {
+  readonly seq: number;
+  readonly state: DeliveryState;
+  /** How often it was claimed; also tells the claim that may end it. */
+  readonly attempt: number;
+  /** When a running delivery may be taken over: its host has died. */
+  readonly leaseMs: number | null;
+  readonly endedMs: number | null;
+  /** JSON text of the last failure's `ErrorData` */
+  readonly error: string | null;
+};
+
+/** How one attempt ended. */
+export type DeliveryEnd = {
+  readonly seq: number;
+  readonly attempt: number;
+  readonly nowMs: number;
+  readonly error: string | null;
+} & (
+  | { readonly state: 'done' | 'dead' }
+  /** `attempt` counts on only when this one failed. */
+  | {
+      readonly state: 'waiting';
+      readonly dueMs: number;
+      readonly payload?: string;
+      readonly uncounted?: boolean;
+    }
+);
+
+/** The deliveries of the store. */
+export type DeliveryStore = {
+  /**
+   * Adds those that are not there yet, all or none, and returns the added ones.
+   *
+   * @param claimUntilMs The rows start as `running`, attempt 1, leased to the caller until then
+   */
+  addDeliveries(rows: readonly NewDelivery[], claimUntilMs?: number): Promise<DeliveryRow[]>;
+  /**
+   * Takes what is due, oldest first, for the caller alone until `leaseUntilMs`: at most `perTarget` of
+   * one target, and of one (target, subject) only the oldest that has not ended.
+   */
+  claimDeliveries(claim: {
+    readonly nowMs: number;
+    readonly leaseUntilMs: number;
+    readonly limit: number;
+    readonly perTarget: number;
+    /** Targets that are to get nothing now. */
+    readonly except: readonly string[];
+  }): Promise<DeliveryRow[]>;
+  /** @returns false when the claim was lost meanwhile: somebody else runs it */
+  endDelivery(end: DeliveryEnd): Promise<boolean>;
+  /** Forgets one: a webhook that proved to be forged. */
+  removeDelivery(seq: number): Promise<void>;
+  /** Newest first; `before` is the `seq` of the last one seen. */
+  deliveries(filter: {
+    readonly state?: DeliveryState;
+    readonly target?: string;
+    readonly kind?: DeliveryKind;
+    readonly type?: string;
+    readonly before?: number;
+    readonly limit: number;
+  }): Promise<DeliveryRow[]>;
+  delivery(id: string): Promise<DeliveryRow | undefined>;
+  /** Makes an ended one wait again, with all its attempts before it. @returns false when it has not ended */
+  replayDelivery(id: string, nowMs: number): Promise<boolean>;
+  /** How many of a target have not ended, counted up to `most`. */
+  countOpenDeliveries(target: string, most: number): Promise<number>;
+  /** How many there are in each state. */
+  countDeliveries(): Promise<Record<DeliveryState, number>>;
+  /** Forgets ended ones of before these times, at most `limit`. @returns how many */
+  purgeDeliveries(options: {
+    readonly doneBeforeMs: number;
+    readonly deadBeforeMs: number;
+    readonly limit: number;
+  }): Promise<number>;
+};

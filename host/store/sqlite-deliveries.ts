@@ -1,0 +1,142 @@
+// Deliveries in SQLite: added once, claimed with a lease, ended by the claim that holds it.
+
+import type { DeliveryRow, DeliveryState, DeliveryStore, NewDelivery } from './deliveries.ts';
+import { DELIVERY_STATES } from './deliveries.ts';
+import { deliveryOf } from './rows.ts';
+import type { Sql, Statements } from './sql.ts';
+
+const OPEN = "('waiting', 'running')";
+
+/** One row per obligation; `RETURNING` is not used, since `run` gives counts only. */
+const ADD = `INSERT OR IGNORE INTO deliveries
+  (id, kind, target, subject, type, dedupe, payload, state, attempt, due_ms, lease_ms, created_ms)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+/** Due and free, not behind an older one of its subject, with its place among those of its target. */
+const DUE = `
+  SELECT * FROM (
+    SELECT *, ROW_NUMBER() OVER (PARTITION BY target ORDER BY due_ms, seq) AS place
+    FROM deliveries AS d
+    WHERE state IN ${OPEN} AND due_ms <= ?1 AND (state = 'waiting' OR lease_ms <= ?1)
+      AND target NOT IN (SELECT value FROM json_each(?4))
+      AND (subject = '' OR NOT EXISTS (
+        SELECT 1 FROM deliveries AS older
+        WHERE older.target = d.target AND older.subject = d.subject AND older.seq < d.seq
+          AND older.state IN ${OPEN}))
+  ) WHERE place <= ?2 ORDER BY due_ms, seq LIMIT ?3`;
+
+/** The deliveries part of the store. */
+export function createDeliveries(sql: Sql): DeliveryStore {
+  return {
+    ...createReads(sql),
+    addDeliveries: (rows, claimUntilMs) =>
+      sql.write((run) => rows.flatMap((row) => add({ ...sql, run }, row, claimUntilMs))),
+    claimDeliveries: ({ nowMs, leaseUntilMs, limit, perTarget, except }) =>
+      sql.write((run) =>
+        sql.all(DUE, nowMs, perTarget, limit, JSON.stringify(except)).map((row) => {
+          const known = deliveryOf(row);
+          const claimed = { state: 'running', attempt: known.attempt + 1, leaseMs: leaseUntilMs };
+          run(
+            "UPDATE deliveries SET state = 'running', attempt = ?, lease_ms = ? WHERE seq = ?",
+            ...[claimed.attempt, leaseUntilMs, known.seq],
+          );
+          return { ...known, ...claimed } as DeliveryRow;
+        }),
+      ),
+    endDelivery: (end) =>
+      sql.write((run) => {
+        const { seq, attempt, state, nowMs, error } = end;
+        const mine = "seq = ? AND attempt = ? AND state = 'running'";
+        if (state !== 'waiting') {
+          const set = 'state = ?, ended_ms = ?, lease_ms = NULL, error = ?';
+          const sets = [state, nowMs, error];
+          return run(`UPDATE deliveries SET ${set} WHERE ${mine}`, ...sets, seq, attempt) > 0;
+        }
+        const set =
+          "state = 'waiting', due_ms = ?, lease_ms = NULL, error = ?, payload = COALESCE(?, payload), attempt = ?";
+        const next = end.uncounted === true ? attempt - 1 : attempt;
+        const sets = [end.dueMs, error, end.payload ?? null, next];
+        return run(`UPDATE deliveries SET ${set} WHERE ${mine}`, ...sets, seq, attempt) > 0;
+      }),
+    removeDelivery: (seq) =>
+      sql.write((run) => void run('DELETE FROM deliveries WHERE seq = ?', seq)),
+    replayDelivery: (id, nowMs) =>
+      sql.write(
+        (run) =>
+          run(
+            `UPDATE deliveries SET state = 'waiting', attempt = 0, due_ms = ?, ended_ms = NULL
+             WHERE id = ? AND state IN ('done', 'dead')`,
+            nowMs,
+            id,
+          ) > 0,
+      ),
+    purgeDeliveries: ({ doneBeforeMs, deadBeforeMs, limit }) =>
+      sql.write((run) =>
+        run(
+          `DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries
+           WHERE state IN ('done', 'dead') AND ended_ms < ?1 AND (state = 'done' OR ended_ms < ?2)
+           LIMIT ?3)`,
+          ...[Math.max(doneBeforeMs, deadBeforeMs), deadBeforeMs, limit],
+        ),
+      ),
+  };
+}
+
+type Reads = Pick<
+  DeliveryStore,
+  'deliveries' | 'delivery' | 'countOpenDeliveries' | 'countDeliveries'
+>;
+
+function createReads(sql: Sql): Reads {
+  return {
+    async deliveries({ state, target, kind, type, before = Number.MAX_SAFE_INTEGER, limit }) {
+      const filters = { state, target, kind, type };
+      const given = Object.entries(filters).filter(([, value]) => value !== undefined);
+      const where = ['seq < ?', ...given.map(([name]) => `${name} = ?`)].join(' AND ');
+      const values = given.map(([, value]) => String(value));
+      return sql
+        .all(
+          `SELECT * FROM deliveries WHERE ${where} ORDER BY seq DESC LIMIT ?`,
+          before,
+          ...values,
+          limit,
+        )
+        .map(deliveryOf);
+    },
+    async delivery(id) {
+      const row = sql.get('SELECT * FROM deliveries WHERE id = ?', id);
+      return row === undefined ? undefined : deliveryOf(row);
+    },
+    async countOpenDeliveries(target, most) {
+      const row = sql.get(
+        `SELECT COUNT(*) AS open FROM
+         (SELECT 1 FROM deliveries WHERE target = ? AND state IN ${OPEN} LIMIT ?)`,
+        target,
+        most,
+      );
+      return Number(row?.['open'] ?? 0);
+    },
+    async countDeliveries() {
+      const rows = sql.all('SELECT state, COUNT(*) AS number FROM deliveries GROUP BY state');
+      const counts = Object.fromEntries(rows.map((row) => [row['state'], Number(row['number'])]));
+      return Object.fromEntries(
+        DELIVERY_STATES.map((state) => [state, counts[state] ?? 0]),
+      ) as Record<DeliveryState, number>;
+    },
+  };
+}
+
+/** Adds one inside a transaction; empty when it is there already. */
+export function add(sql: Statements, row: NewDelivery, claimUntilMs?: number): DeliveryRow[] {
+  const { id, kind, target, subject, type, dedupe, payload, dueMs, createdMs } = row;
+  const isClaimed = claimUntilMs !== undefined;
+  const added = sql.run(
+    ADD,
+    ...[id, kind, target, subject, type, dedupe, payload],
+    ...[isClaimed ? 'running' : 'waiting', isClaimed ? 1 : 0, dueMs],
+    ...[claimUntilMs ?? null, createdMs],
+  );
+  if (added === 0) return [];
+  const made = sql.get('SELECT * FROM deliveries WHERE id = ?', id);
+  return made === undefined ? [] : [deliveryOf(made)];
+}

@@ -1,0 +1,91 @@
+// The ledger in SQLite. Rules are applied inside the transaction, so that two facts about one payment
+// never see each other half done.
+
+import type { FactRow, FactStore } from './facts.ts';
+import { askOf, factOf, factValues } from './rows.ts';
+import type { Sql, Statements } from './sql.ts';
+import { add } from './sqlite-deliveries.ts';
+
+const PUT = `INSERT OR REPLACE INTO facts
+  (instance, external_id, seq, kind, said_state, state, amount_minor, currency, invoice_id, fee_minor,
+   related_external_id, refunded_minor, matched, problem, first_ms, changed_ms)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+const ONE = 'SELECT * FROM facts WHERE instance = ? AND external_id = ?';
+const NEXT = 'SELECT COALESCE(MAX(seq), 0) + 1 AS next FROM facts';
+const ASKS = 'SELECT * FROM payment_asks WHERE invoice_id IN (?, ?) ORDER BY at_ms';
+const RELATED = 'SELECT * FROM facts WHERE instance = ? AND related_external_id = ?';
+
+type Batch = Parameters<FactStore['putFacts']>[0];
+
+/** The ledger part of the store. */
+export function createFacts(sql: Sql): FactStore {
+  return {
+    putFacts: ({ message, ...batch }) =>
+      sql.write((run) => {
+        const statements = { ...sql, run };
+        const changed = putAll(statements, batch);
+        for (const row of changed) {
+          const delivery = message(row);
+          if (delivery !== undefined) add(statements, delivery);
+        }
+        return changed;
+      }),
+    async facts({ after, limit, instance }) {
+      const rows = sql.all(
+        `SELECT * FROM facts WHERE seq > ? AND (? IS NULL OR instance = ?) ORDER BY seq LIMIT ?`,
+        ...[after, instance ?? null, instance ?? null, limit],
+      );
+      return rows.map(factOf);
+    },
+    async fact(instance, externalId) {
+      const row = sql.get(ONE, instance, externalId);
+      return row === undefined ? undefined : factOf(row);
+    },
+    putPaymentAsk: ({ instance, invoiceId, amountMinor, currency, atMs }, keep) =>
+      sql.write((run) => {
+        run(
+          'INSERT INTO payment_asks (invoice_id, instance, at_ms, amount_minor, currency) VALUES (?, ?, ?, ?, ?)',
+          ...[invoiceId, instance, atMs, amountMinor, currency],
+        );
+        run(
+          `DELETE FROM payment_asks WHERE invoice_id = ?1 AND instance = ?2 AND rowid NOT IN
+           (SELECT rowid FROM payment_asks WHERE invoice_id = ?1 AND instance = ?2
+            ORDER BY at_ms DESC, rowid DESC LIMIT ?3)`,
+          ...[invoiceId, instance, keep],
+        );
+      }),
+  };
+}
+
+/** Puts the facts one by one; returns the rows that changed, as they are in the end. */
+function putAll(
+  sql: Statements,
+  { instance, nowMs, facts, rules }: Omit<Batch, 'message'>,
+): FactRow[] {
+  const changed = new Map<string, FactRow>();
+  const read = (externalId: string): FactRow | undefined => {
+    const row = sql.get(ONE, instance, externalId);
+    return row === undefined ? undefined : factOf(row);
+  };
+  const put = (before: FactRow | undefined, after: FactRow): void => {
+    if (before === after) return;
+    const row = { ...after, seq: Number(sql.get(NEXT)?.['next'] ?? 1) };
+    sql.run(PUT, ...factValues(row));
+    changed.set(row.externalId, row);
+  };
+  for (const fact of facts) {
+    const known = read(fact.externalId);
+    const asks = sql.all(ASKS, fact.invoiceId ?? null, known?.invoiceId ?? null).map(askOf);
+    const merged = rules.merge(known, fact, { instance, nowMs, asks });
+    put(known, merged);
+    // A contradiction may have moved it from one payment to another: both are looked at.
+    const { externalId, relatedExternalId } = merged;
+    for (const id of new Set([externalId, relatedExternalId, known?.relatedExternalId])) {
+      const row = read(id ?? '');
+      if (row === undefined) continue;
+      put(row, rules.settle(row, sql.all(RELATED, instance, row.externalId).map(factOf), nowMs));
+    }
+  }
+  return [...changed.values()];
+}

@@ -138,7 +138,7 @@ function createReads(sql: PgSql): Reads {
     async countOpenDeliveries(target, most) {
       const [row] = await sql.read(
         `SELECT COUNT(*) AS open FROM
-         (SELECT 1 FROM cofferdam.deliveries WHERE target = $1 AND state IN ${OPEN} LIMIT $2) AS some`,
+         (SELECT 1 FROM cofferdam.deliveries WHERE target = $1 AND state IN ${OPEN} LIMIT $2) AS counted`,
         target,
         most,
       );

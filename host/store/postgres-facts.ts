@@ -29,7 +29,10 @@ export function createPgFacts(sql: PgSql): FactStore {
       sql.transaction(async (run) => {
         await run('LOCK TABLE cofferdam.facts IN SHARE ROW EXCLUSIVE MODE');
         const changed = await putAll(run, batch);
-        await addAll(run, changed.map(message).filter((each) => each !== undefined));
+        await addAll(
+          run,
+          changed.map(message).filter((each) => each !== undefined),
+        );
         return changed;
       }),
     async facts({ after, limit, instance }) {

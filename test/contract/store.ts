@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import { LIMITS } from '../../host/limits.ts';
 import type { Store } from '../../host/store/store.ts';
 import { storeAccessClaims } from './store-access.ts';
+import { storeDeliveryClaims } from './store-deliveries.ts';
 import { storeDurabilityClaims } from './store-durability.ts';
 import { instanceRow } from './store-subject.ts';
 import type { StoreSubject } from './store-subject.ts';
@@ -22,6 +23,7 @@ export function storeContract(subject: StoreSubject): void {
     archiveClaims(subject);
     storeAccessClaims(subject);
     storeValueClaims(subject);
+    storeDeliveryClaims(subject);
     storeDurabilityClaims(subject);
   });
 }

@@ -1,0 +1,287 @@
+// What every driver of the store keeps of deliveries and of the ledger.
+
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+
+import { LEDGER_RULES } from '../../host/ledger/merge.ts';
+import type { DeliveryRow, NewDelivery } from '../../host/store/deliveries.ts';
+import type { Store } from '../../host/store/store.ts';
+import type { Fact } from '../../sdk/domain.ts';
+import type { StoreSubject } from './store-subject.ts';
+
+const TARGET = 'others/notes/default';
+const CLAIM = { leaseUntilMs: 5_000, limit: 100, perTarget: 100, except: [] };
+
+/** A delivery of an event; `more` changes it. */
+function delivery(id: string, more: Partial<NewDelivery> = {}): NewDelivery {
+  return {
+    id,
+    kind: 'event',
+    target: TARGET,
+    subject: '',
+    type: 'invoice.paid',
+    dedupe: id,
+    payload: JSON.stringify({ id, text: 'é\u0000😀' }),
+    dueMs: 1_000,
+    createdMs: 900,
+    ...more,
+  };
+}
+
+/** Adds the claims to a driver's suite. */
+export function storeDeliveryClaims(subject: StoreSubject): void {
+  claimClaims(subject);
+  endClaims(subject);
+  ledgerClaims(subject);
+}
+
+function claimClaims({ open }: StoreSubject): void {
+  it('adds a delivery once per target, kind and dedupe', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const first = delivery('a', { dedupe: 'evt_1' });
+    const [added] = await store.addDeliveries([first]);
+    const { seq: _seq, ...row } = added ?? ({} as DeliveryRow);
+    const waiting = { state: 'waiting', attempt: 0, leaseMs: null, endedMs: null, error: null };
+    assert.deepEqual(row, { ...first, ...waiting });
+    const more = [
+      delivery('b', { dedupe: 'evt_1' }),
+      delivery('c', { dedupe: 'evt_1', target: 'x' }),
+    ];
+    assert.deepEqual(ids(await store.addDeliveries(more)), ['c']);
+    assert.equal(await store.delivery('b'), undefined);
+  });
+
+  it('claims what is due, oldest first, and nothing twice', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    await store.addDeliveries([
+      delivery('late', { dueMs: 3_000 }),
+      delivery('second', { dueMs: 1_001 }),
+      delivery('first', { dueMs: 1_000 }),
+    ]);
+    const claims = [1, 2].map(() => store.claimDeliveries({ ...CLAIM, nowMs: 2_000 }));
+    const claimed = (await Promise.all(claims)).flat();
+    assert.deepEqual(ids(claimed).toSorted(), ['first', 'second']);
+    assert.deepEqual(
+      claimed.map(({ state, attempt, leaseMs }) => [state, attempt, leaseMs]),
+      [
+        ['running', 1, 5_000],
+        ['running', 1, 5_000],
+      ],
+    );
+  });
+
+  it('claims one of a subject at a time, in order of arrival', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const subject = 'invoice:1';
+    await store.addDeliveries([
+      delivery('one', { subject, dueMs: 1_500 }),
+      delivery('two', { subject, dueMs: 1_000 }),
+      delivery('other', { subject: 'invoice:2' }),
+    ]);
+    const [first] = await claim(store, 'one');
+    assert.equal(first?.id, 'one');
+    assert.deepEqual(await claim(store, 'two'), []);
+    await store.endDelivery({
+      seq: first.seq,
+      attempt: 1,
+      state: 'dead',
+      nowMs: 2_000,
+      error: '{}',
+    });
+    assert.deepEqual(ids(await claim(store, 'two')), ['two']);
+  });
+
+  it('gives no target more than its share, and some none', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const rows = ['a', 'b', 'c'].map((id) => delivery(id));
+    await store.addDeliveries([
+      ...rows,
+      delivery('x', { target: 'x' }),
+      delivery('y', { target: 'y' }),
+    ]);
+    const bounds = { nowMs: 2_000, perTarget: 2, except: ['x'] };
+    const claimed = await store.claimDeliveries({ ...CLAIM, ...bounds });
+    assert.deepEqual(ids(claimed), ['a', 'b', 'y']);
+  });
+
+  it('takes over what a dead host had, after its lease', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const [mine] = await store.addDeliveries([delivery('a')], 5_000);
+    assert.deepEqual([mine?.state, mine?.attempt], ['running', 1]);
+    assert.deepEqual(await store.claimDeliveries({ ...CLAIM, nowMs: 4_999 }), []);
+    const [taken] = await store.claimDeliveries({ ...CLAIM, nowMs: 5_000, leaseUntilMs: 9_000 });
+    assert.equal(taken?.attempt, 2);
+    // The first claim may end nothing any more.
+    const ended = { seq: taken.seq, nowMs: 5_001, error: null, state: 'done' } as const;
+    assert.equal(await store.endDelivery({ ...ended, attempt: 1 }), false);
+    assert.equal(await store.endDelivery({ ...ended, attempt: 2 }), true);
+  });
+}
+
+function endClaims({ open }: StoreSubject): void {
+  it('tries again later what failed, and asks again uncounted what is pending', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    await store.addDeliveries([delivery('a')]);
+    const [first] = await claim(store, 'a');
+    assert.ok(first !== undefined);
+    const { seq } = first;
+    const failed = { seq, attempt: 1, nowMs: 2_000, state: 'waiting', dueMs: 1_900 } as const;
+    assert.equal(await store.endDelivery({ ...failed, error: '{"code":"X"}' }), true);
+    assert.equal((await store.delivery('a'))?.error, '{"code":"X"}');
+    const [second] = await claim(store, 'a');
+    assert.equal(second?.attempt, 2);
+    const pending = { ...failed, attempt: 2, error: null, payload: '{"n":2}', uncounted: true };
+    assert.equal(await store.endDelivery(pending), true);
+    const [third] = await claim(store, 'a');
+    assert.deepEqual([third?.attempt, third?.payload, third?.error], [2, '{"n":2}', null]);
+  });
+
+  it('replays what has ended, and nothing else', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const [row] = await store.addDeliveries([delivery('a')], 5_000);
+    assert.equal(await store.replayDelivery('a', 2_000), false);
+    assert.ok(row !== undefined);
+    await store.endDelivery({ seq: row.seq, attempt: 1, nowMs: 1, state: 'dead', error: '{}' });
+    assert.equal(await store.replayDelivery('a', 2_000), true);
+    assert.deepEqual(ids(await claim(store, 'a')), ['a']);
+    assert.equal(await store.replayDelivery('absent', 0), false);
+  });
+
+  it('counts, lists newest first, and forgets what is old', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const rows = await store.addDeliveries(
+      ['a', 'b', 'c'].map((id) => delivery(id)),
+      5_000,
+    );
+    const end = (at: number, state: 'done' | 'dead', nowMs: number): Promise<boolean> =>
+      store.endDelivery({ seq: rows[at]?.seq ?? 0, attempt: 1, state, nowMs, error: null });
+    await end(0, 'done', 100);
+    await end(1, 'dead', 100);
+    assert.deepEqual(await store.countDeliveries(), { waiting: 0, running: 1, done: 1, dead: 1 });
+    assert.equal(await store.countOpenDeliveries(TARGET, 10), 1);
+    assert.deepEqual(ids(await store.deliveries({ limit: 2 })), ['c', 'b']);
+    const before = rows[1]?.seq ?? 0;
+    assert.deepEqual(ids(await store.deliveries({ before, limit: 2 })), ['a']);
+    assert.deepEqual(ids(await store.deliveries({ state: 'dead', target: TARGET, limit: 9 })), [
+      'b',
+    ]);
+    const purge = { doneBeforeMs: 101, deadBeforeMs: 100, limit: 10 };
+    assert.equal(await store.purgeDeliveries(purge), 1);
+    assert.deepEqual(ids(await store.deliveries({ limit: 9 })), ['c', 'b']);
+    await store.removeDelivery(before);
+    assert.deepEqual(ids(await store.deliveries({ limit: 9 })), ['c']);
+  });
+
+  it('forgets the deliveries of an instance with it', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    await store.addDeliveries([delivery('a'), delivery('b', { target: 'others/notes/main' })]);
+    await store.removeInstance({ category: 'others', name: 'notes', instance: 'default' });
+    assert.deepEqual(ids(await store.deliveries({ limit: 9 })), ['b']);
+  });
+}
+
+function ledgerClaims({ open }: StoreSubject): void {
+  const instance = 'gateways/pay/default';
+  const payment: Fact = {
+    externalId: 'pay_1',
+    kind: 'payment',
+    state: 'processing',
+    amountMinor: 9_007_199_254_740_991,
+    currency: 'EUR',
+    invoiceId: 'inv_1',
+  };
+  const put = (store: Store, facts: readonly Fact[]): Promise<unknown> =>
+    store.putFacts({
+      instance,
+      nowMs: 7,
+      facts,
+      rules: LEDGER_RULES,
+      message: ({ externalId, state }) =>
+        delivery(`msg_${externalId}_${state}`, { kind: 'panel', target: 'panel' }),
+    });
+
+  it('keeps an entry per external id, with the message about it, in one commit', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    await store.putPaymentAsk(
+      { instance, invoiceId: 'inv_1', amountMinor: payment.amountMinor, currency: 'EUR', atMs: 1 },
+      1,
+    );
+    await put(store, [payment, payment]);
+    const row = await store.fact(instance, 'pay_1');
+    assert.deepEqual(row, {
+      seq: 1,
+      instance,
+      externalId: 'pay_1',
+      kind: 'payment',
+      saidState: 'processing',
+      state: 'processing',
+      amountMinor: 9_007_199_254_740_991,
+      currency: 'EUR',
+      invoiceId: 'inv_1',
+      feeMinor: null,
+      relatedExternalId: null,
+      refundedMinor: 0,
+      matched: true,
+      problem: null,
+      firstMs: 7,
+      changedMs: 7,
+    });
+    assert.deepEqual(ids(await store.deliveries({ kind: 'panel', limit: 9 })), [
+      'msg_pay_1_processing',
+    ]);
+  });
+
+  it('moves a changed entry to the end of the feed', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    await put(store, [payment, { ...payment, externalId: 'pay_2' }]);
+    await put(store, [{ ...payment, state: 'succeeded' }]);
+    const feed = await store.facts({ after: 0, limit: 9 });
+    assert.deepEqual(
+      feed.map(({ seq, externalId, state }) => [seq, externalId, state]),
+      [
+        [2, 'pay_2', 'processing'],
+        [3, 'pay_1', 'succeeded'],
+      ],
+    );
+    assert.deepEqual(await store.facts({ after: 3, limit: 9 }), []);
+    assert.equal((await store.facts({ after: 0, limit: 1 })).length, 1);
+  });
+
+  it('gives places in the feed without a gap that is filled later', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const facts = Array.from({ length: 20 }, (_, at) => ({ ...payment, externalId: `pay_${at}` }));
+    await Promise.all(facts.map((fact) => put(store, [fact])));
+    const feed = await store.facts({ after: 0, limit: 50 });
+    assert.deepEqual(
+      feed.map(({ seq }) => seq),
+      facts.map((_, at) => at + 1),
+    );
+  });
+}
+
+function ids(rows: readonly { readonly id: string }[]): string[] {
+  return rows.map(({ id }) => id);
+}
+
+/** Claims as at 2000 ms and keeps only the one named; the others are given back. */
+async function claim(store: Store, id: string): Promise<DeliveryRow[]> {
+  const rows = await store.claimDeliveries({ ...CLAIM, nowMs: 2_000 });
+  for (const { seq, attempt, id: other } of rows) {
+    if (other === id) continue;
+    const back = { state: 'waiting', dueMs: 9_999, nowMs: 2_000, error: null } as const;
+    await store.endDelivery({ seq, attempt, ...back, uncounted: true });
+  }
+  return rows.filter((row) => row.id === id);
+}

@@ -1,6 +1,7 @@
 // manifest.json as text → a checked manifest, or every problem with its line and column.
 // Pure; the catalog and the installer hand it the text.
 
+import { Cron } from 'croner';
 import { findNodeAtLocation, parseTree, printParseErrorCode } from 'jsonc-parser';
 import type { Node, ParseError } from 'jsonc-parser';
 import type * as z from 'zod';
@@ -73,7 +74,23 @@ function crossChecks(text: string, root: Node, manifest: Manifest, category: str
       'add it there or remove it here';
     problems.push(at(['secrets', field, 'hosts', stray], message));
   }
+  for (const [index, { cron }] of (manifest.capabilities?.schedule ?? []).entries()) {
+    const why = cronProblem(cron);
+    if (why === undefined) continue;
+    const path = ['capabilities', 'schedule', index, 'cron'];
+    problems.push(at(path, `"${cron}" is no cron pattern of five fields: ${why}`));
+  }
   return problems;
+}
+
+/** Why a text is no pattern that ticks at most once a minute, or undefined. */
+function cronProblem(cron: string): string | undefined {
+  try {
+    const pattern = new Cron(cron, { mode: '5-part', paused: true });
+    return pattern.nextRun() === null ? 'it never ticks' : undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : 'unknown';
+  }
 }
 
 function issueProblems(text: string, root: Node, issue: z.core.$ZodIssue): Problem[] {

@@ -59,8 +59,10 @@ export function lastDue(
   cron: string,
   { fromMs, now }: { readonly fromMs: number; readonly now: number },
 ): Date | undefined {
-  const pattern = new Cron(cron, { timezone: 'UTC', paused: true });
-  const [tick] = pattern.previousRuns(1, new Date(now + 1));
+  const pattern = new Cron(cron, { mode: '5-part', timezone: 'UTC', paused: true });
+  // croner looks back from the whole second before its reference.
+  const nextSecond = (Math.floor(now / 1_000) + 1) * 1_000;
+  const [tick] = pattern.previousRuns(1, new Date(nextSecond));
   return tick !== undefined && tick.getTime() > fromMs ? tick : undefined;
 }
 

@@ -46,6 +46,16 @@ describe('manifest', () => {
     ]);
   });
 
+  it('refuses a schedule that is none, or that would tick every second', () => {
+    const schedule = (cron: string): object => ({
+      capabilities: { schedule: [{ name: 'tick', cron }] },
+    });
+    for (const cron of ['* * *', '* * * * * *', '61 * * * *', '0 0 30 2 *']) {
+      assert.match(problemsOf(withField(schedule(cron)))[0] ?? '', /is no cron pattern of five/);
+    }
+    assert.ok(parseManifest(withField(schedule('*/5 * * * *')), 'others').ok);
+  });
+
   it('names unknown keys and wrong values with their path', () => {
     assert.deepEqual(
       problemsOf(

@@ -1,0 +1,4 @@
+import { claimServer } from '../../contract/server.ts';
+import { VENDOR } from '../../vendors/pterodactyl/setup.ts';
+
+claimServer(VENDOR);

@@ -88,7 +88,9 @@ const FORMATS = {
 } as const;
 
 function findOperation(document: OpenApi, method: string, path: string) {
-  for (const [template, item] of Object.entries(document.paths)) {
+  // A literal path counts before one with a parameter.
+  const all = Object.entries(document.paths).toSorted(([a], [b]) => braces(a) - braces(b));
+  for (const [template, item] of all) {
     const names = [...template.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
     const match = new RegExp(`^${template.replaceAll(/\{\w+\}/g, '([^/]+)')}$`).exec(path);
     const { parameters: shared = [], ...methods } = item as PathItem;
@@ -105,6 +107,8 @@ function findOperation(document: OpenApi, method: string, path: string) {
   }
   return undefined;
 }
+
+const braces = (template: string): number => template.split('{').length;
 
 /** A text of the address as the type that its schema wants. */
 function typed(document: OpenApi, schema: Schema, text: string): unknown {

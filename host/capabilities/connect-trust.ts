@@ -21,7 +21,8 @@ export const SYSTEM_TRUST: Trust = { fingerprints: [], ca: undefined };
 export function tlsOptions(hostname: string, ca: string | undefined): ConnectionOptions {
   return {
     ...(ca === undefined ? {} : { ca }),
-    ALPNProtocols: ['http/1.1'],
+    // The server chooses: many requests over one connection where it can.
+    ALPNProtocols: ['h2', 'http/1.1'],
     // Compared with the name that was asked for, also where a detour leads to another address.
     checkServerIdentity: (_host, certificate) => checkServerIdentity(hostname, certificate),
     // Judged afterwards, so that a refusal can show the certificate.

@@ -6,7 +6,7 @@ import type { Dispatcher } from 'undici';
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallScope } from './capability.ts';
-import { remoteError } from './remote-errors.ts';
+import { headersTooLarge, remoteError } from './remote-errors.ts';
 
 /** The first part of an answer; header names in lower case, values as bytes read as Latin-1. */
 export type Head = {
@@ -141,7 +141,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
   ): void {
     if (status < 200) return;
     clearTimeout(this.#timer);
-    this.#settleHead.resolve({ status, statusText, headers: pairsOf(controller.rawHeaders) });
+    const headers = pairsOf(controller.rawHeaders);
+    const bytes = headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+    // Over HTTP/1.1 the parser has counted; over HTTP/2 it stops somewhat later than we do.
+    if (bytes > LIMITS.responseHeaderBytes)
+      return this.#fail(headersTooLarge(this.#bounds.hostname));
+    this.#settleHead.resolve({ status, statusText, headers });
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -213,10 +218,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-/** undici gives names and values in turn, as bytes. */
+/** Over HTTP/1.1 undici gives names and values in turn, as bytes; over HTTP/2 an object. */
 function pairsOf(raw: Dispatcher.DispatchController['rawHeaders']): [string, string][] {
   const pairs: [string, string][] = [];
-  if (!Array.isArray(raw)) return pairs;
+  if (!Array.isArray(raw)) {
+    for (const [name, value = ''] of Object.entries(raw ?? {})) {
+      if (name.startsWith(':')) continue;
+      for (const each of [value].flat()) pairs.push([name.toLowerCase(), String(each)]);
+    }
+    return pairs;
+  }
   for (let at = 0; at + 1 < raw.length; at += 2) {
     pairs.push([latin1(raw[at]).toLowerCase(), latin1(raw[at + 1])]);
   }

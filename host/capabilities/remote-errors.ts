@@ -34,9 +34,7 @@ export function remoteError(error: unknown, hostname: string): HostError {
     });
   }
   if (code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'HPE_HEADER_OVERFLOW') {
-    return new HostError('EGRESS_LIMIT', `The headers of "${hostname}" are too large`, {
-      cause: error,
-    });
+    return headersTooLarge(hostname, error);
   }
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
     return new HostError(
@@ -58,4 +56,9 @@ export function remoteError(error: unknown, hostname: string): HostError {
     ...(code === '' ? {} : { details: { cause: code } }),
     cause: error,
   });
+}
+
+/** The answer's headers are over `LIMITS.responseHeaderBytes`. */
+export function headersTooLarge(hostname: string, cause?: unknown): HostError {
+  return new HostError('EGRESS_LIMIT', `The headers of "${hostname}" are too large`, { cause });
 }

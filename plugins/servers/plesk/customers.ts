@@ -127,23 +127,32 @@ async function adopt(
  * Removes the user's customer when it was made here and has no site.
  *
  * It is hidden first, under another login and external id: a call that begins now makes a new one.
- * Plesk removes a customer with all their sites, so what was not empty after all is shown again.
+ * Plesk removes a customer with all their sites, so what was not empty after all is shown again. One
+ * that an earlier call hid, and then could not remove, is found here too.
  */
 export async function removeIfEmpty(api: Plesk, ctx: PleskContext, user: User): Promise<void> {
   const { config, log } = ctx;
-  const client = await findCustomer(api, ctx, user);
-  if (client?.description !== MADE_HERE || (await isMaking(ctx, user))) return;
-  if ((await api.clientDomains(client.id)).length > 0) return;
-  await api.updateClient(client.id, {
-    external_id: `${config.mark}-removed:${client.id}`,
-    login: `removed-${client.id}`,
-  });
-  if ((await isMaking(ctx, user)) || (await api.clientDomains(client.id)).length > 0) {
-    log.warn('A customer got a site while it was about to be removed: it stays', { id: client.id });
-    await api.updateClient(client.id, { external_id: client.external_id, login: client.login });
-    return;
+  const shown = {
+    external_id: externalIdOf(config, user),
+    login: await customerLoginOf(config, user),
+  };
+  const hiddenId = `${config.mark}-removed:${user.id}`;
+  const isUsed = async (id: number): Promise<boolean> =>
+    (await isMaking(ctx, user)) || (await api.clientDomains(id)).length > 0;
+  for (const { id, external_id, description } of await api.clients()) {
+    const isHidden = external_id === hiddenId;
+    if (description !== MADE_HERE || (!isHidden && external_id !== shown.external_id)) continue;
+    if (!isHidden) {
+      if (await isUsed(id)) continue;
+      await api.updateClient(id, { external_id: hiddenId, login: `removed-${id}` });
+    }
+    if (await isUsed(id)) {
+      log.warn('A customer got a site while it was about to be removed: it stays', { id });
+      await api.updateClient(id, shown);
+    } else {
+      await orAbsent(() => api.removeClient(id));
+    }
   }
-  await orAbsent(() => api.removeClient(client.id));
 }
 
 /** Whether a site is being made for this user, by another service than the one named. */

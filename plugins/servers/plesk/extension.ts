@@ -67,8 +67,8 @@ export default defineServer({
   async changePassword({ service, password = createPassword() }, ctx) {
     const api = connect(ctx);
     const { domain, owner } = await requireSite(api, ctx, service);
-    await setSitePassword(api, domain.name, password);
     const login = systemUserOf(await readReport(api, domain.name));
+    await setSitePassword(api, domain.name, password);
     return done(domain, owner, { ftpUsername: login, ftpPassword: password });
   },
 

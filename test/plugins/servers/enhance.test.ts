@@ -313,6 +313,18 @@ describe('enhance', { timeout: 60_000 }, () => {
     );
   });
 
+  it('lists 900 customers, and says that 901 are too many', async () => {
+    const sell = (id: number): void => {
+      const { id: orgId } = addCustomer(fake, `other${id}@example.net`);
+      const more = { planId: 11, friendlyName: '', status: 'active', isSuspended: false } as const;
+      fake.subscriptions.set(id, { id, orgId, ...more });
+    };
+    for (let id = 1; id <= 900; id += 1) sell(id);
+    assert.equal((await enhance.list({}, context())).length, 900);
+    sell(901);
+    await failureOf(enhance.list({}, context()), 'capacity');
+  });
+
   it('refuses ids that are none before a request is made of them', async () => {
     const properties = { orgId: '../../settings', subscriptionId: 1 };
     await failureOf(enhance.suspend({ ...serviceOf(), properties }, context()), 'not_found');

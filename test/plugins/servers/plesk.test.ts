@@ -230,6 +230,34 @@ describe('plesk', { timeout: 60_000 }, () => {
     assert.ok(fake.clients.has(client.id));
   });
 
+  it('ends later what an earlier call began to remove', async () => {
+    const { service } = await create();
+    fake.answerNext(/DELETE \/api\/v2\/clients/, {
+      status: 500,
+      json: { code: 500, message: 'No' },
+    });
+    await failureOf(plesk.terminate(service, context()), 'unavailable');
+    assert.equal(ours()[0]?.external_id, 'cofferdam-removed:7');
+    const again = await create(serviceOf('2'));
+    assert.equal(ours().length, 2);
+    await plesk.terminate(service, context());
+    assert.deepEqual(
+      ours().map(({ external_id }) => external_id),
+      ['cofferdam:7'],
+    );
+    await plesk.terminate(again.service, context());
+    assert.deepEqual([ours().length, fake.clients.size], [0, 1]);
+  });
+
+  it('lists 900 customers, and says that 901 are too many', async () => {
+    for (let index = 0; index < 900; index += 1) {
+      fake.addClient('x@example.com', { external_id: `cofferdam:u${index}` });
+    }
+    assert.deepEqual(await plesk.list({}, context()), []);
+    fake.addClient('x@example.com', { external_id: 'cofferdam:u900' });
+    await failureOf(plesk.list({}, context()), 'capacity');
+  });
+
   it('reads a failing utility behind a reply of 200', async () => {
     const { service } = await create();
     const product = { ...service.product, settings: { plan: 'Gone' } };

@@ -138,8 +138,10 @@ export function confinePackages(build: ConfinedBuild, specifiers: readonly strin
             return placed(await build.packages.resolveInner(path, from, how));
           } catch (error) {
             if (!(error instanceof FolderError)) throw error;
-            // Guarded requires of Node modules are common; the throw comes when one really runs.
-            if (how === 'require') return { path, namespace: 'absent' };
+            // Guarded requires of Node modules and of optional packages are common; the throw comes when
+            // one really runs.
+            if (how === 'require' || kind === 'dynamic-import')
+              return { path, namespace: 'absent' };
             if (builtin === undefined) throw error;
             throw new FolderError(error.problem.file, nodeModuleText(builtin), { cause: error });
           }
@@ -158,7 +160,7 @@ export function confinePackages(build: ConfinedBuild, specifiers: readonly strin
       onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: '', loader: 'js' }));
       onLoad({ filter: /.*/, namespace: NPM }, ({ path, pluginData }) =>
         guarded(async () => ({
-          contents: await readFile(path, shortPath(path)),
+          contents: withBuffer(await readFile(path, shortPath(path)), path),
           loader: path.endsWith('.json') ? 'json' : 'js',
           pluginData: pluginData as unknown,
         })),
@@ -167,6 +169,16 @@ export function confinePackages(build: ConfinedBuild, specifiers: readonly strin
     },
   };
 }
+
+/** Gives a file that takes Node's Buffer for granted the one of the platform. */
+function withBuffer(text: string, path: string): string {
+  if (path.endsWith('.json') || !/\bBuffer\.\w/.test(text)) return text;
+  // A file that looks for one goes on without; one that declares its own has it.
+  if (/typeof Buffer\b|\.Buffer\b/.test(text) || DECLARES_BUFFER.test(text)) return text;
+  return `const { Buffer } = ${PLATFORM_REQUIRE}("cofferdam:buffer"); ${text}`;
+}
+
+const DECLARES_BUFFER = /\b(?:import|const|let|var|class|function)\b[^;=(]{0,500}\bBuffer\b/;
 
 function resolveOwn(
   build: ConfinedBuild,

@@ -108,8 +108,10 @@ export class Packages {
       if (replaced === false) return { empty: true };
       return this.#file(found, join(folder, replaced ?? entry), entry);
     }
+    // A `browser` map replaces files of the package; only a text names its entry.
+    const fields = typeof manifest['browser'] === 'string' ? ['browser'] : ['module', 'main'];
     const main = attempt(() => {
-      const picked = legacy(manifest, { browser: true, fields: ['browser', 'module', 'main'] });
+      const picked = legacy(manifest, { browser: false, fields });
       return typeof picked === 'string' ? [picked] : [];
     })[0];
     return this.#file(found, join(folder, main ?? 'index.js'), main ?? 'index.js');

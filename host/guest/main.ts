@@ -14,7 +14,14 @@ type Exports = { [name: string]: unknown };
 type Require = (name: string) => unknown;
 type Zod = NonNullable<Parameters<typeof describe>[0]>;
 
-const modules: Exports = { __proto__: null, 'cofferdam:sdk': sdk };
+const modules: Exports = {
+  __proto__: null,
+  'cofferdam:sdk': sdk,
+  // A lazy require, resolved by the bundler: few packages need it.
+  get 'cofferdam:buffer'(): unknown {
+    return require('./platform/buffer.ts') as unknown;
+  },
+};
 const { hasOwn } = Object;
 
 /** Connects the bridge and installs the web platform. */
@@ -49,13 +56,28 @@ export function load(factory: Factory, role: 'schema' | 'dependencies' | 'extens
   try {
     // A script of ours is CommonJS; an extension's gets two names that nothing looks for.
     if (role === 'schema') factory(module, module.exports, requireModule);
-    else (factory as unknown as BundleFactory)(module, requireModule);
+    else if (role === 'extension') (factory as unknown as BundleFactory)(module, requireModule);
+    else withAtomics(() => (factory as unknown as BundleFactory)(module, requireModule));
     if (role === 'schema') modules['cofferdam:schema'] = module.exports;
     else if (role === 'dependencies') Object.assign(modules, module.exports);
     else setDefinition(defaultExport(module.exports));
     return '';
   } catch (error) {
     return JSON.stringify(describeError(error));
+  }
+}
+
+/**
+ * Runs the top level of packages with an empty `Atomics` in place: some walk over every object that the
+ * language has, by name (a copy of Node's primordials does). Nothing can be done with it.
+ */
+function withAtomics(run: () => void): void {
+  const value = Object.freeze(Object.create(null)) as object;
+  Object.defineProperty(globalThis, 'Atomics', { value, configurable: true });
+  try {
+    run();
+  } finally {
+    Reflect.deleteProperty(globalThis, 'Atomics');
   }
 }
 

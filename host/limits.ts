@@ -118,6 +118,8 @@ export const LIMITS = {
   keptGenerations: 5,
   /** Config versions kept per instance: what an admin may want back, a few KB each. */
   keptConfigVersions: 100,
+  /** Rows with bundles or archives that a copy holds at a time: each may be 16 MiB. */
+  copyBlobRows: 2,
   /** PostgreSQL: connections of one host's pool; a server takes 100 by default, so several hosts fit. */
   storeConnections: 10,
   /** Milliseconds to get a connection, of one statement, of a migration, and of an idle connection kept. */

@@ -1,6 +1,7 @@
 // Wires powers, listens, shuts down. The only reader of the environment, the clock and the arguments;
 // everything below gets what it needs handed in.
 
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -87,10 +88,11 @@ export async function runHost(settings: Settings, options: HostOptions): Promise
   try {
     const { masterKey: given, dataDir } = settings;
     const masterKey = await openMasterKey(store, { given, dataDir });
+    const storeId = await store.keepMark('store id', randomUUID());
     return await startHost(
       settings,
       { egress: {}, onLine: () => undefined, ...options },
-      { store, masterKey },
+      { store, masterKey, storeId },
     );
   } catch (error) {
     await store[Symbol.asyncDispose]();
@@ -99,12 +101,12 @@ export async function runHost(settings: Settings, options: HostOptions): Promise
 }
 
 /** What a host keeps its state in. */
-type Keeping = { readonly store: Store; readonly masterKey: Buffer };
+type Keeping = { readonly store: Store; readonly masterKey: Buffer; readonly storeId: string };
 
 async function startHost(
   settings: Settings,
   options: Required<HostOptions>,
-  { store, masterKey }: Keeping,
+  { store, masterKey, storeId }: Keeping,
 ): Promise<RunningHost> {
   const { log } = options;
   const tokens = createTokens(store, nowMs);
@@ -121,6 +123,7 @@ async function startHost(
     ...options,
     store,
     masterKey,
+    storeId,
     changes,
     publish,
     state,
@@ -273,7 +276,7 @@ function createParts(
     log,
     logs,
     changes,
-    installer: createInstaller(installed, catalog),
+    installer: createInstaller(installed, catalog, given.storeId),
     shippedRoot: SHIPPED_ROOT,
     nowMs,
     isDraining: () => state.draining,

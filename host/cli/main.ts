@@ -5,12 +5,14 @@ import { SettingsError } from '../settings.ts';
 import { VERSION } from '../main.ts';
 import { UsageError } from './usage.ts';
 import type { Command } from './usage.ts';
+import { backup, migrate, restore } from './backup.ts';
 import { check } from './check.ts';
 import { dev } from './dev.ts';
 import { doctor } from './doctor.ts';
 import { create } from './new.ts';
 import { pack } from './pack.ts';
 import { call, install, logs, replay } from './remote.ts';
+import { rotate } from './rotate-key.ts';
 import { start } from './start.ts';
 import { test } from './test.ts';
 
@@ -26,6 +28,10 @@ const COMMANDS: readonly Command[] = [
   logs,
   replay,
   doctor,
+  backup,
+  restore,
+  migrate,
+  rotate,
 ];
 
 const [name = 'help', ...args] = process.argv.slice(2);

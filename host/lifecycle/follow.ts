@@ -32,9 +32,14 @@ export class Follower {
     this.#powers = powers;
   }
 
-  /** Makes the folders of uploaded extensions that this host has not or has otherwise. Before the start. */
+  /** Makes the folders of uploaded extensions those of the store: before the start, and after a loss. */
   async restoreExtensions(): Promise<void> {
-    for (const { category, name } of await this.#powers.store.archives()) {
+    const { store, catalog, installer } = this.#powers;
+    const kept = await store.archives();
+    const known = new Set(kept.map(({ category, name }) => `${category}/${name}`));
+    for (const { category, name } of [...kept, ...(await catalog.entries())]) {
+      const isGone = !known.has(`${category}/${name}`);
+      if (isGone && (await installer.digest(category, name)) === undefined) continue;
       await this.#guard(`${category}/${name}`, () => this.#followExtension(category, name));
     }
   }
@@ -106,12 +111,8 @@ export class Follower {
   }
 
   async #followAll(): Promise<void> {
-    const { store, catalog, instances, installer } = this.#powers;
+    const { store, instances } = this.#powers;
     await this.restoreExtensions();
-    for (const { category, name } of await catalog.entries()) {
-      if ((await installer.digest(category, name)) === undefined) continue;
-      await this.#guard(`${category}/${name}`, () => this.#followExtension(category, name));
-    }
     const rows: readonly InstanceKey[] = await store.instances();
     const live = instances.all().map(({ row }) => row);
     const all = new Map([...rows, ...live].map((key) => [idOf(key), key]));

@@ -28,14 +28,17 @@ export type Installer = {
   assertFree(upload: Upload): Promise<void>;
   /** Makes the folder anew. */
   place(upload: Upload): Promise<CatalogEntry>;
-  /** The archive that the folder was made from; undefined when it was not made from one. */
+  /** The archive of this store that the folder was made from; undefined when it was not made from one. */
   digest(category: Category, name: string): Promise<string | undefined>;
   /** @throws {HostError} `CALLER_UNSUPPORTED` for a folder that was not installed here */
   remove(entry: CatalogEntry): Promise<void>;
 };
 
-/** @param root Where installed extensions live; one of the catalog's roots */
-export function createInstaller(root: string, catalog: Catalog): Installer {
+/**
+ * @param root Where installed extensions live; one of the catalog's roots
+ * @param storeId Whose archives the folders are made from: those of another store are left alone
+ */
+export function createInstaller(root: string, catalog: Catalog, storeId: string): Installer {
   // Names with a dot are no categories: the notes are never listed.
   const noteOf = (category: Category, name: string): string =>
     join(root, '.archives', `${category}.${name}`);
@@ -62,14 +65,16 @@ export function createInstaller(root: string, catalog: Catalog): Installer {
       await replaceFolder(root, join(root, category, name), files);
       const note = noteOf(category, name);
       await mkdir(dirname(note), { recursive: true, mode: 0o700 });
-      await writeFile(note, sha256, { mode: 0o600 });
+      await writeFile(note, `${sha256} ${storeId}`, { mode: 0o600 });
       const entry = await catalog.refresh(category, name);
       if (entry !== undefined) return entry;
       throw new HostError('HOST_INTERNAL', 'The installed extension was not found afterwards');
     },
     async digest(category, name) {
       try {
-        return await readFile(noteOf(category, name), 'utf8');
+        const text = await readFile(noteOf(category, name), 'utf8');
+        const [sha256, of] = text.split(' ');
+        return of === storeId ? sha256 : undefined;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
         throw error;

@@ -1,11 +1,17 @@
-// Which driver the settings mean, opened.
+// Which driver the settings mean, opened: as a store for a host, or as tables for a command.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { claimFile, lockFile } from './claim.ts';
+import { claimAlone } from './postgres-claim.ts';
+import { openPostgres } from './postgres-sql.ts';
+import { createPgTables } from './postgres-tables.ts';
 import { openPostgresStore } from './postgres.ts';
+import { openSqliteTables } from './sqlite-tables.ts';
 import { openSqliteStore } from './sqlite.ts';
 import type { Store } from './store.ts';
+import type { Tables } from './tables.ts';
 
 /** Where the state is kept. */
 export type StoreLocation = {
@@ -24,4 +30,50 @@ export async function openStore({ dataDir, databaseUrl }: StoreLocation): Promis
   if (databaseUrl !== undefined) return openPostgresStore(databaseUrl);
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   return openSqliteStore(databaseFile(dataDir));
+}
+
+/**
+ * Opens the tables of a store.
+ *
+ * @param use `alone`: no host may use the store meanwhile; `beside`: hosts may run on
+ * @throws {HostError} `HOST_STORE_FAILED`; `CALLER_CONFLICT` when it cannot be had alone
+ */
+export async function openTables(
+  { dataDir, databaseUrl }: StoreLocation,
+  use: 'alone' | 'beside',
+): Promise<Tables> {
+  if (databaseUrl !== undefined) return openPostgresTables(databaseUrl, use);
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const path = databaseFile(dataDir);
+  const claim = use === 'alone' ? claimFile(lockFile(path), 'alone') : undefined;
+  try {
+    const tables = openSqliteTables(path);
+    return {
+      ...tables,
+      async [Symbol.asyncDispose]() {
+        await tables[Symbol.asyncDispose]();
+        claim?.[Symbol.dispose]();
+      },
+    };
+  } catch (error) {
+    claim?.[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function openPostgresTables(url: string, use: 'alone' | 'beside'): Promise<Tables> {
+  const sql = await openPostgres(url, 'cofferdam command');
+  try {
+    const claim = use === 'alone' ? await claimAlone(sql) : undefined;
+    return {
+      ...createPgTables(sql),
+      async [Symbol.asyncDispose]() {
+        await sql.close();
+        await claim?.[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    await sql.close();
+    throw error;
+  }
 }

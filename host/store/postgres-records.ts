@@ -2,7 +2,15 @@
 
 import { LIMITS } from '../limits.ts';
 import type { PgSql } from './postgres-sql.ts';
-import { archiveOf, configVersionOf, generationOf, instanceOf, instanceValues } from './rows.ts';
+import {
+  archiveHeadOf,
+  archiveOf,
+  configVersionOf,
+  generationHeadOf,
+  generationOf,
+  instanceOf,
+  instanceValues,
+} from './rows.ts';
 import type { Store } from './store.ts';
 
 type InstanceRecords = Pick<
@@ -80,11 +88,11 @@ export function createPgGenerations(sql: PgSql): Generations {
   return {
     async generations(category, name) {
       const rows = await sql.read(
-        `SELECT category, name, generation, version, at, manifest, description, ''::bytea AS bundle
+        `SELECT category, name, generation, version, at, manifest, description
          FROM cofferdam.generations WHERE category = $1 AND name = $2 ORDER BY seq DESC`,
         ...[category, name],
       );
-      return rows.map(generationOf);
+      return rows.map(generationHeadOf);
     },
     async generation(category, name, generation) {
       const [row] = await sql.read(
@@ -126,13 +134,10 @@ export function createPgArchives(sql: PgSql): Archives {
   return {
     async archives() {
       const rows = await sql.read(
-        `SELECT category, name, sha256, at, ''::bytea AS archive FROM cofferdam.archives
+        `SELECT category, name, sha256, at FROM cofferdam.archives
          ORDER BY category, name`,
       );
-      return rows.map((row) => {
-        const { archive: _left, ...rest } = archiveOf(row);
-        return rest;
-      });
+      return rows.map(archiveHeadOf);
     },
     async archive(category, name) {
       const text = 'SELECT * FROM cofferdam.archives WHERE category = $1 AND name = $2';

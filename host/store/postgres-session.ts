@@ -6,6 +6,7 @@ import type { ClientConfig } from 'pg';
 
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { claimDatabase } from './postgres-claim.ts';
 import { postgresError } from './postgres-errors.ts';
 import type { PostgresPlace } from './postgres-errors.ts';
 import { CHANNEL } from './postgres-schema.ts';
@@ -123,8 +124,14 @@ export class PostgresSession implements Pick<Store, 'listen' | 'exclusive'> {
     // An error without a listener would end the process.
     client.on('error', (error) => this.#drop(client, error));
     client.on('notification', ({ payload = '' }) => this.#hear(payload));
-    await client.connect();
-    await client.query(`LISTEN ${CHANNEL}`);
+    try {
+      await client.connect();
+      await claimDatabase(client, 'host');
+      await client.query(`LISTEN ${CHANNEL}`);
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      throw error;
+    }
     client.on('end', () => this.#drop(client, undefined));
     this.#watch(client);
     return client;

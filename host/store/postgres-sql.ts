@@ -116,7 +116,7 @@ function createPgSql(pool: Pool, config: ClientConfig, place: PostgresPlace): Pg
     },
     async close() {
       while (tracked.size > 0) await Promise.allSettled(tracked);
-      await pool.end();
+      if (!pool.ending) await pool.end();
     },
   };
 }
@@ -170,8 +170,13 @@ function placeOf(config: ClientConfig): PostgresPlace {
   }
 }
 
-/** pg writes a typed array that is not a Buffer as text. */
+/**
+ * What `pg` sends as it is meant. JSON has no null character in it; one in a name would be refused, and
+ * means nothing there. A typed array that is no Buffer would be sent as text.
+ */
 function toParameter(value: PgValue): unknown {
+  if (typeof value === 'string') return value.replaceAll('\0', '\uFFFD');
+  if (Array.isArray(value)) return value.map(toParameter);
   if (!(value instanceof Uint8Array) || Buffer.isBuffer(value)) return value;
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }

@@ -16,12 +16,19 @@ import type { Store } from './store.ts';
  * Connects, and makes or renews the tables.
  *
  * @param url `postgres://user:password@host:port/database?…`
- * @throws {HostError} `HOST_STORE_FAILED` that says what to do; it never holds the password
+ * @throws {HostError} `HOST_STORE_FAILED` that says what to do; it never holds the password;
+ *   `CALLER_CONFLICT` while a command has the store for itself
  */
 export async function openPostgresStore(url: string): Promise<Store> {
   const self = `cofferdam ${randomUUID()}`;
   const sql = await openPostgres(url, self);
   const session = new PostgresSession({ config: sql.config, place: sql.place, self });
+  try {
+    await session.ready();
+  } catch (error) {
+    await sql.close();
+    throw error;
+  }
   let isClosed = false;
   return {
     driver: 'postgres',

@@ -69,6 +69,18 @@ export function generationOf(row: Row): GenerationRow {
   };
 }
 
+/** A generation without its bundle. */
+export function generationHeadOf(row: Row): Omit<GenerationRow, 'bundle'> {
+  const { bundle: _left, ...head } = generationOf(row);
+  return head;
+}
+
+/** An archive's row without the archive. */
+export function archiveHeadOf(row: Row): Omit<ArchiveRow, 'archive'> {
+  const { archive: _left, ...head } = archiveOf(row);
+  return head;
+}
+
 export function archiveOf(row: Row): ArchiveRow {
   return {
     category: text(row['category']) as ArchiveRow['category'],

@@ -1,8 +1,19 @@
 // The Store over node:sqlite: one file, WAL, every commit on disk before its promise resolves.
 // Writes of one tick share a commit.
 
+import type { DatabaseSync } from 'node:sqlite';
+
 import { LIMITS } from '../limits.ts';
-import { archiveOf, configVersionOf, generationOf, instanceOf, instanceValues } from './rows.ts';
+import { claimFile, lockFile } from './claim.ts';
+import {
+  archiveHeadOf,
+  archiveOf,
+  configVersionOf,
+  generationHeadOf,
+  generationOf,
+  instanceOf,
+  instanceValues,
+} from './rows.ts';
 import { createSql, openDatabase } from './sql.ts';
 import type { Sql } from './sql.ts';
 import { createAccess, createOperations } from './sqlite-access.ts';
@@ -17,11 +28,13 @@ const INSTANCE_KEY = 'category = ? AND name = ? AND instance = ?';
 /**
  * Opens or makes the database file.
  *
- * @throws {HostError} `HOST_STORE_FAILED` when it cannot be opened or is from a newer version
+ * @throws {HostError} `HOST_STORE_FAILED` when it cannot be opened or is from a newer version;
+ *   `CALLER_CONFLICT` while a command has the store for itself
  */
 export function openSqliteStore(path: string): Store {
   const database = openDatabase(path);
   const sql = createSql(database);
+  const claim = claimOrClose(database, path);
   return {
     driver: 'sqlite',
     ping: async () => void sql.get('SELECT 1'),
@@ -40,8 +53,18 @@ export function openSqliteStore(path: string): Store {
       if (!database.isOpen) return;
       await sql.write(() => undefined);
       database.close();
+      claim[Symbol.dispose]();
     },
   };
+}
+
+function claimOrClose(database: DatabaseSync, path: string): Disposable {
+  try {
+    return claimFile(lockFile(path), 'host');
+  } catch (error) {
+    database.close();
+    throw error;
+  }
 }
 
 const PUT_INSTANCE = `INSERT OR REPLACE INTO instances
@@ -114,12 +137,12 @@ function createGenerations(sql: Sql): Generations {
   return {
     async generations(category, name) {
       const rows = sql.all(
-        `SELECT category, name, generation, version, at, manifest, description, x'' AS bundle
+        `SELECT category, name, generation, version, at, manifest, description
          FROM generations WHERE category = ? AND name = ? ORDER BY seq DESC`,
         category,
         name,
       );
-      return rows.map(generationOf);
+      return rows.map(generationHeadOf);
     },
     async generation(category, name, generation) {
       const row = sql.get(
@@ -167,12 +190,9 @@ function createArchives(sql: Sql): Archives {
   return {
     async archives() {
       const rows = sql.all(
-        `SELECT category, name, sha256, at, x'' AS archive FROM archives ORDER BY category, name`,
+        `SELECT category, name, sha256, at FROM archives ORDER BY category, name`,
       );
-      return rows.map((row) => {
-        const { archive: _left, ...rest } = archiveOf(row);
-        return rest;
-      });
+      return rows.map(archiveHeadOf);
     },
     async archive(category, name) {
       const row = sql.get('SELECT * FROM archives WHERE category = ? AND name = ?', category, name);

@@ -67,7 +67,7 @@ export const STEPS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX facts_related ON facts (instance, related_external_id);
   CREATE TABLE payment_asks (
-    invoice_id TEXT NOT NULL, instance TEXT NOT NULL, at_ms INTEGER NOT NULL,
+    seq INTEGER PRIMARY KEY, invoice_id TEXT NOT NULL, instance TEXT NOT NULL, at_ms INTEGER NOT NULL,
     amount_minor INTEGER NOT NULL, currency TEXT NOT NULL
   ) STRICT;
   CREATE INDEX payment_asks_invoice ON payment_asks (invoice_id, instance, at_ms);

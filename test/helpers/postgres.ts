@@ -78,7 +78,7 @@ export async function startPostgres(): Promise<TestPostgres> {
   const port = await freePort();
   const server = { command: join(installation.bin, 'postgres'), data, port };
   let child = await startServer(server, options);
-  const killAtExit = (): void => void child.kill('SIGKILL');
+  const killAtExit = (): void => killGroup(child);
   process.once('exit', killAtExit);
   const url = `postgres://admin:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`;
   const query: TestPostgres['query'] = async (text) => {
@@ -91,9 +91,12 @@ export async function startPostgres(): Promise<TestPostgres> {
     }
   };
   let databases = 0;
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    const ended = once(child, 'exit');
-    if (child.exitCode === null && child.signalCode === null && child.kill(signal)) await ended;
+  const end = async (stop: () => void): Promise<void> => {
+    // Its stderr ends with the last process that serves a connection.
+    const ended = once(child, 'close');
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    stop();
+    await ended;
   };
   return {
     url,
@@ -103,16 +106,26 @@ export async function startPostgres(): Promise<TestPostgres> {
       await query(`CREATE DATABASE test${databases} TEMPLATE template0 STRATEGY file_copy`);
       return url.replace(/postgres$/, `test${databases}`);
     },
-    kill: () => end('SIGKILL'),
+    kill: () => end(() => killGroup(child)),
     async restart() {
       child = await startServer(server, options);
     },
     async [Symbol.asyncDispose]() {
-      await end('SIGINT');
+      await end(() => child.kill('SIGINT'));
       process.removeListener('exit', killAtExit);
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    // It has ended already.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 function findInstallation(): Installation | undefined {
@@ -180,6 +193,8 @@ async function startServer(
   ];
   const child = spawn(command, ['-D', data, ...settings.flatMap((each) => ['-c', each])], {
     ...options,
+    // A group of its own, so that the processes of its connections can be killed with it.
+    detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const said: string[] = [];

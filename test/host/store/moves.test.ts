@@ -49,6 +49,11 @@ async function fill(location: StoreLocation): Promise<void> {
   for (const key of ['a\0b', '😀', 'plain']) {
     await store.putValue(ID, { key, value: { key }, expiresMs: 9_000_000_000_000 }, QUOTA);
   }
+  const ask = { instance: ID, invoiceId: 'i', amountMinor: 5, currency: 'EUR', atMs: 1 };
+  await store.putPaymentAsk(ask, 5);
+  const times = { dueMs: 1, createdMs: 1 };
+  const delivery = { kind: 'event', target: ID, subject: '', type: 't', dedupe: 'd' } as const;
+  await store.addDeliveries([{ id: 'dlv', ...delivery, payload: '{}', ...times }]);
   const call = { callId: 'c', handler: 'h', inputHash: 'i', startedAt: 'now' };
   await store.startOperation({ instance: ID, key: 'k', ...call, state: 'done', outcome: '{}' });
 }
@@ -72,6 +77,7 @@ async function readAll(location: StoreLocation): Promise<unknown> {
     })),
     audit: entries.map(({ subject }) => subject),
     values: await store.values(ID, { prefix: '', after: '', limit: 10, nowMs: 0 }),
+    deliveries: await store.deliveries({ limit: 10 }),
     mark: await store.keepMark('master key', 'none'),
   };
 }

@@ -7,7 +7,7 @@ import type { ClientConfig } from 'pg';
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { claimDatabase } from './postgres-claim.ts';
-import { postgresError } from './postgres-errors.ts';
+import { isConnectionLoss, postgresError } from './postgres-errors.ts';
 import type { PostgresPlace } from './postgres-errors.ts';
 import { CHANNEL } from './postgres-schema.ts';
 import type { Store, StoreNotice } from './store.ts';
@@ -29,6 +29,8 @@ export class PostgresSession implements Pick<Store, 'listen' | 'exclusive'> {
   readonly #listeners: ((notice: StoreNotice) => void)[] = [];
   readonly #inTurn = createTurns();
   #client: Promise<Client> | undefined;
+  /** The client of that promise, once it is connected. */
+  #live: Client | undefined;
   #reconnect: NodeJS.Timeout | undefined;
   #pauseMs: number = LIMITS.storeReconnectMs;
   #isClosed = false;
@@ -39,7 +41,8 @@ export class PostgresSession implements Pick<Store, 'listen' | 'exclusive'> {
 
   listen(listener: (notice: StoreNotice) => void): void {
     this.#listeners.push(listener);
-    if (this.#client === undefined) this.#start();
+    // Tells `all` as well: what was changed before this call was not heard.
+    this.#start();
   }
 
   /** Resolves once notices are heard. */
@@ -56,7 +59,7 @@ export class PostgresSession implements Pick<Store, 'listen' | 'exclusive'> {
         // A connection that was lost has given its keys up already.
         await client
           .query('SELECT pg_advisory_unlock($1, hashtext($2))', [LOCK_SPACE, key])
-          .catch((error: unknown) => this.#drop(client, error));
+          .catch(() => this.#drop(client));
       }
     });
   }
@@ -78,8 +81,11 @@ export class PostgresSession implements Pick<Store, 'listen' | 'exclusive'> {
         const { rows } = await client.query<{ held: boolean }>(text, [LOCK_SPACE, key]);
         if (rows[0]?.held === true) return client;
       } catch (error) {
-        this.#drop(client, error);
-        throw postgresError(error, 'lock in', this.#powers.place);
+        // Asking again on a new connection is harmless: a lost one holds nothing.
+        if (!isConnectionLoss(error) || performance.now() > untilMs) {
+          throw postgresError(error, 'lock in', this.#powers.place);
+        }
+        this.#drop(client);
       }
       if (performance.now() > untilMs) throw heldTooLong(key);
       // A blocking lock would keep this connection from hearing notices and giving other keys back.
@@ -122,7 +128,7 @@ export class PostgresSession implements Pick<Store, 'listen' | 'exclusive'> {
   async #connect(): Promise<Client> {
     const client = new Client(this.#powers.config);
     // An error without a listener would end the process.
-    client.on('error', (error) => this.#drop(client, error));
+    client.on('error', () => this.#drop(client));
     client.on('notification', ({ payload = '' }) => this.#hear(payload));
     try {
       await client.connect();
@@ -132,29 +138,26 @@ export class PostgresSession implements Pick<Store, 'listen' | 'exclusive'> {
       await client.end().catch(() => undefined);
       throw error;
     }
-    client.on('end', () => this.#drop(client, undefined));
+    client.on('end', () => this.#drop(client));
     this.#watch(client);
+    this.#live = client;
     return client;
   }
 
   /** A connection can die without a word; a question now and then finds out. */
   #watch(client: Client): void {
     const look = setInterval(() => {
-      client.query('SELECT 1').catch((error: unknown) => this.#drop(client, error));
+      client.query('SELECT 1').catch(() => this.#drop(client));
     }, LIMITS.storeSessionLookMs).unref();
     client.on('end', () => clearInterval(look));
   }
 
   /** The reason is in the log of the server; the next use, or the next try, meets it again if it lasts. */
-  #drop(client: Client, _reason: unknown): void {
-    void this.#client?.then(
-      (current) => {
-        if (current !== client) return;
-        this.#startLater();
-        void client.end().catch(() => undefined);
-      },
-      () => undefined,
-    );
+  #drop(client: Client): void {
+    if (this.#live !== client) return;
+    this.#live = undefined;
+    this.#startLater();
+    void client.end().catch(() => undefined);
   }
 
   #hear(payload: string): void {

@@ -37,9 +37,11 @@ export {
 export type { Started } from './started.ts';
 export {
   checkPart,
+  createAmounts,
   digestKey,
   operationKey,
   pathId,
   readAmount,
   readShape,
 } from './vendor-values.ts';
+export type { Amounts } from './vendor-values.ts';

@@ -3,7 +3,7 @@
 import type { Call } from './capabilities.ts';
 import type { Transaction } from './domain.ts';
 import { fail } from './errors.ts';
-import { parseMinor } from './money.ts';
+import { formatMinor, parseMinor } from './money.ts';
 import type { Money } from './money.ts';
 import type { z } from './schema.ts';
 
@@ -33,6 +33,53 @@ export function readAmount(text: string, currency: string, vendor: string): Mone
       cause: error,
     });
   }
+}
+
+/** How a vendor takes money: as decimal text, in some currencies. */
+export type Amounts = {
+  /** Why the vendor cannot take an amount; undefined when nothing speaks against it. */
+  findObstacle(money: Money): string | undefined;
+  /** The text of an amount. @throws `unsupported` when there is an obstacle */
+  format(money: Money): string;
+  /** An amount that the vendor reports. @throws `invalid_response` when it is not exact */
+  read(text: string, currency: string): Money;
+};
+
+/**
+ * The amounts of one vendor.
+ *
+ * @param options.currencies ISO 4217 codes with spaces between them
+ * @param options.whole Of these, the ones taken without decimals although ISO 4217 has them
+ */
+export function createAmounts(options: {
+  readonly vendor: string;
+  readonly currencies: string;
+  readonly whole?: string;
+}): Amounts {
+  const { vendor } = options;
+  const currencies = new Set(options.currencies.split(' '));
+  const whole = new Set((options.whole ?? '').split(' '));
+  const findObstacle = (money: Money): string | undefined => {
+    if (!currencies.has(money.currency)) return `${vendor} takes no payments in ${money.currency}`;
+    const isWhole = /^-?\d+(?:\.0+)?$/.test(formatMinor(money));
+    return whole.has(money.currency) && !isWhole
+      ? `${vendor} takes whole ${money.currency} only`
+      : undefined;
+  };
+  return {
+    findObstacle,
+    format(money) {
+      const obstacle = findObstacle(money);
+      if (obstacle !== undefined) {
+        throw fail('unsupported', `Cannot send an amount: ${obstacle}`, {
+          remedy: 'Offer another payment method for this currency',
+        });
+      }
+      const text = formatMinor(money);
+      return whole.has(money.currency) ? text.replace(/\.0+$/, '') : text;
+    },
+    read: (text, currency) => readAmount(text, currency, vendor),
+  };
 }
 
 /** An id as a part of a path. @throws `invalid_input` for text that could be more than one part */

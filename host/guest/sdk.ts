@@ -19,6 +19,7 @@ export {
 } from '../../sdk/started.ts';
 export {
   checkPart,
+  createAmounts,
   digestKey,
   operationKey,
   pathId,

@@ -9,6 +9,8 @@ import { startTestHost } from '../helpers/host.ts';
 import type { TestHost } from '../helpers/host.ts';
 import { API_KEY, startFakeMollie, webhookRequest } from '../vendors/mollie/fake.ts';
 import type { FakeMollie } from '../vendors/mollie/fake.ts';
+import { EMAIL, startFakeIpn } from '../vendors/paypal-ipn/fake.ts';
+import type { FakeIpn } from '../vendors/paypal-ipn/fake.ts';
 import { CLIENT_ID, CLIENT_SECRET, startFakePayPal } from '../vendors/paypal/fake.ts';
 import type { FakePayPal } from '../vendors/paypal/fake.ts';
 
@@ -16,13 +18,16 @@ describe('gateways in the sandbox', { timeout: 60_000 }, () => {
   let host: TestHost;
   let paypal: FakePayPal;
   let mollie: FakeMollie;
+  let ipn: FakeIpn;
 
   before(async () => {
     paypal = await startFakePayPal();
     mollie = await startFakeMollie();
+    ipn = await startFakeIpn();
     const ports: Record<string, number> = {
       'api-m.sandbox.paypal.com': paypal.port,
       'api.mollie.com': mollie.port,
+      'ipnpb.sandbox.paypal.com': ipn.port,
     };
     host = await startTestHost(
       {},
@@ -44,6 +49,7 @@ describe('gateways in the sandbox', { timeout: 60_000 }, () => {
     await host[Symbol.asyncDispose]();
     await paypal[Symbol.asyncDispose]();
     await mollie[Symbol.asyncDispose]();
+    await ipn[Symbol.asyncDispose]();
   });
 
   const result = async (extension: string, handler: string, input: unknown): Promise<any> => {
@@ -95,5 +101,19 @@ describe('gateways in the sandbox', { timeout: 60_000 }, () => {
       mollie.requests.every(({ headers }) => headers['authorization'] === `Bearer ${API_KEY}`),
     );
     assert.deepEqual(mollie.problems, []);
+  });
+
+  it('believes a PayPal notification that PayPal knows, and no other', async () => {
+    await host.enable('gateways/paypal-ipn', { email: EMAIL, environment: 'sandbox' });
+    const page = await result('gateways/paypalipn', 'pay', paymentOf(invoiceOf(1999)));
+    const notification = ipn.pay(page.url);
+    const { facts } = await result('gateways/paypal-ipn', 'webhook', notification);
+    assert.deepEqual(
+      [facts[0].kind, facts[0].state, facts[0].amountMinor, facts[0].invoiceId],
+      ['payment', 'succeeded', 1999, '42'],
+    );
+    const forged = { ...notification, body: notification.body.replace('19.99', '0.01') };
+    const refused = await host.call('gateways/paypal-ipn', 'webhook', forged);
+    assert.equal(refused.body.details.failure.code, 'unauthorized');
   });
 });

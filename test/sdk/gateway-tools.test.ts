@@ -5,6 +5,7 @@ import { it } from 'node:test';
 
 import {
   checkPart,
+  createAmounts,
   forgetStarted,
   listStarted,
   makeMark,
@@ -131,5 +132,22 @@ it('takes a part at its limits and refuses what is over them', options, () => {
     { amountMinor: 1, currency: 'USD' },
   ]) {
     assert.throws(() => checkPart(amount, whole), { name: 'ExtensionFailure' });
+  }
+});
+
+it('writes amounts as a vendor takes them, or not at all', options, () => {
+  const amounts = createAmounts({ vendor: 'V', currencies: 'EUR JPY KWD TWD', whole: 'TWD' });
+  const format = (amountMinor: number, currency: string) =>
+    amounts.format({ amountMinor, currency });
+  assert.deepEqual(
+    [format(1999, 'EUR'), format(500, 'JPY'), format(1234, 'KWD'), format(10_000, 'TWD')],
+    ['19.99', '500', '1.234', '100'],
+  );
+  assert.equal(amounts.findObstacle({ amountMinor: 1, currency: 'EUR' }), undefined);
+  for (const [amountMinor, currency] of [
+    [10_001, 'TWD'],
+    [1, 'USD'],
+  ] as const) {
+    assert.throws(() => format(amountMinor, currency), { name: 'ExtensionFailure' });
   }
 });

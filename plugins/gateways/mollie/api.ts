@@ -1,8 +1,16 @@
 // Mollie's API over the host's fetch: repeatable requests, errors as failures, money and marks.
 // The key is a placeholder that the host replaces in the header.
 
-import { createRemote, fail, formatMinor, makeMark, operationKey, readAmount } from 'cofferdam/sdk';
-import { readMark, readShape, z } from 'cofferdam/sdk';
+import {
+  createAmounts,
+  createRemote,
+  fail,
+  makeMark,
+  operationKey,
+  readMark,
+  readShape,
+  z,
+} from 'cofferdam/sdk';
 import type { FailureCode, Money, RemoteReply, RemoteRequest, Storage } from 'cofferdam/sdk';
 
 import type { MollieContext } from './config.ts';
@@ -12,12 +20,12 @@ import type { Amount } from './shapes.ts';
 const MARK_CHARS = 255;
 
 // https://docs.mollie.com/docs/multicurrency, read 2026-11; decimals are those of ISO 4217.
-const CURRENCIES: ReadonlySet<string> = new Set(
-  (
+const amounts = createAmounts({
+  vendor: 'Mollie',
+  currencies:
     'AED AUD BGN BRL CAD CHF CZK DKK EUR GBP HKD HUF ILS ISK JPY MXN MYR NOK NZD PHP PLN RON SEK ' +
-    'SGD THB TWD USD ZAR'
-  ).split(' '),
-);
+    'SGD THB TWD USD ZAR',
+});
 
 const REMEDIES: { readonly [code in FailureCode]?: string } = {
   unauthorized: 'Enter the API key of the website profile: test_… or live_…',
@@ -77,24 +85,16 @@ export function idOf(kind: 'tr' | 're' | 'chb' | 'cst' | 'mdt', id: string): str
 }
 
 /** Why Mollie cannot take an amount; undefined when nothing speaks against it. */
-export function findObstacle({ currency }: Money): string | undefined {
-  return CURRENCIES.has(currency) ? undefined : `Mollie takes no payments in ${currency}`;
-}
+export const { findObstacle } = amounts;
 
 /** An amount as Mollie takes it. @throws `unsupported` for a currency that Mollie does not take */
 export function toMollie(money: Money): Amount {
-  const obstacle = findObstacle(money);
-  if (obstacle !== undefined) {
-    throw fail('unsupported', `Cannot send an amount: ${obstacle}`, {
-      remedy: 'Offer another payment method for this currency',
-    });
-  }
-  return { currency: money.currency, value: formatMinor(money) };
+  return { currency: money.currency, value: amounts.format(money) };
 }
 
 /** An amount that Mollie reports. */
 export function fromMollie({ currency, value }: Amount): Money {
-  return readAmount(value, currency, 'Mollie');
+  return amounts.read(value, currency);
 }
 
 /** The metadata of what is made for an invoice. */

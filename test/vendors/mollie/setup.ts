@@ -45,13 +45,13 @@ export async function createBench(
   values: JsonObject = {},
   options: { readonly key?: string; readonly fake?: FakeMollie } = {},
 ): Promise<Bench> {
+  const config = extension.config.parse({ apiKey: SEALED, ...values });
   const fake = options.fake ?? (await startFakeMollie());
   const storage = new Map<string, Json>();
   const fetch = createVendorFetch({
     origins: { 'https://api.mollie.com': fake.origin },
     sealed: { [SEALED]: options.key ?? API_KEY },
   });
-  const config = extension.config.parse({ apiKey: SEALED, ...values });
   const context: Bench['context'] = (call = {}) =>
     createTestContext({ config, fetch, storage, call: { webhookUrl: WEBHOOK_URL, ...call } });
   return {

@@ -43,12 +43,6 @@ export async function createBench(
     storage?: Map<string, Json>;
   } = {},
 ): Promise<Bench> {
-  const fake = options.fake ?? (await startFakePayPal());
-  const storage = options.storage ?? new Map<string, Json>();
-  const fetch = createVendorFetch({
-    origins: { 'https://api-m.sandbox.paypal.com': fake.origin },
-    sealed: { [SEALED]: options.secret ?? CLIENT_SECRET },
-  });
   const form = {
     environment: 'sandbox',
     clientId: CLIENT_ID,
@@ -56,6 +50,12 @@ export async function createBench(
     webhookId: WEBHOOK_ID,
   };
   const config = extension.config.parse({ ...form, ...values });
+  const fake = options.fake ?? (await startFakePayPal());
+  const storage = options.storage ?? new Map<string, Json>();
+  const fetch = createVendorFetch({
+    origins: { 'https://api-m.sandbox.paypal.com': fake.origin },
+    sealed: { [SEALED]: options.secret ?? CLIENT_SECRET },
+  });
   const context: Bench['context'] = (call = {}) =>
     createTestContext({ config, fetch, storage, call });
   return {

@@ -19,6 +19,11 @@ it('documents every failure code with its status', async () => {
   assert.deepEqual(Object.keys(STATUS_BY_CODE), [...ERROR_CODES]);
 });
 
+it('keeps the bridge of the sandbox short enough to be read in one go', async () => {
+  const lines = (await read('host/guest/bridge.ts')).split('\n').length;
+  assert.ok(lines < 200, `host/guest/bridge.ts has ${lines} lines`);
+});
+
 it('gives every dependency an exact version and a line in the README', async () => {
   const manifest = JSON.parse(await read('package.json')) as Record<string, Record<string, string>>;
   const readme = await read('README.md');

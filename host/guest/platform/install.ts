@@ -23,7 +23,7 @@ import {
   TextDecoderStream,
   TextEncoderStream,
 } from './text-streams.ts';
-import { createDate } from './time.ts';
+import { createDate, removeClocks } from './time.ts';
 import { clearTimeout, queueMicrotask, setInterval, setTimeout } from './timers.ts';
 import { URL, URLSearchParams } from './url.ts';
 import { defineAttribute } from './webidl.ts';
@@ -47,6 +47,9 @@ const LANGUAGE = [
 export function installPlatform(): void {
   removeUnknown();
   removeGrowing();
+  removeClocks();
+  // An older sibling of Intl.Segmenter that only V8 has.
+  Reflect.deleteProperty(Intl, 'v8BreakIterator');
   defineAll({
     Date: createDate(),
     URL,

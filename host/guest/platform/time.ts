@@ -3,7 +3,7 @@
 
 const NativeDate = Date;
 const nativeNow = Date.now;
-const { construct } = Reflect;
+const { apply, construct } = Reflect;
 
 let turnMs = nativeNow();
 let originMs = turnMs;
@@ -51,4 +51,38 @@ export function createDate(): DateConstructor {
     configurable: true,
   });
   return patched;
+}
+
+/**
+ * Takes the clocks out of the language that `Date` is not: a DateTimeFormat without a date shows the time
+ * that it is, and a date turns into one of Temporal's classes.
+ */
+export function removeClocks(): void {
+  Reflect.deleteProperty(NativeDate.prototype, 'toTemporalInstant');
+  const { prototype } = Intl.DateTimeFormat;
+  const formatOf = Object.getOwnPropertyDescriptor(prototype, 'format')?.get as () => Format;
+  const { formatToParts } = prototype;
+  const bound = new WeakMap<object, Format>();
+  const replaced = {
+    get format(): Format {
+      const native = apply(formatOf, this, []);
+      const known = bound.get(this);
+      if (known !== undefined) return known;
+      const coarse: Format = (date) => apply(native, undefined, [dateOr(date)]);
+      bound.set(this, coarse);
+      return coarse;
+    },
+    formatToParts(date?: unknown): unknown {
+      return apply(formatToParts, this, [dateOr(date)]);
+    },
+  };
+  for (const [name, member] of Object.entries(Object.getOwnPropertyDescriptors(replaced))) {
+    Object.defineProperty(prototype, name, { ...member, enumerable: false });
+  }
+}
+
+type Format = (date?: unknown) => string;
+
+function dateOr(date: unknown): unknown {
+  return date === undefined ? turnMs : date;
 }

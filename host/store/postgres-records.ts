@@ -70,7 +70,9 @@ export function createPgInstances(sql: PgSql): InstanceRecords {
         `WITH history AS (DELETE FROM cofferdam.config_history WHERE ${KEY}),
            stored AS (DELETE FROM cofferdam.stored WHERE instance = $4),
            operations AS (DELETE FROM cofferdam.operations WHERE instance = $4),
-           deliveries AS (DELETE FROM cofferdam.deliveries WHERE target = $4)
+           deliveries AS (DELETE FROM cofferdam.deliveries WHERE target = $4),
+           sightings AS (DELETE FROM cofferdam.sightings WHERE instance = $4),
+           seen AS (DELETE FROM cofferdam.seen WHERE instance = $4)
          DELETE FROM cofferdam.instances WHERE ${KEY}`,
         ...[category, name, instance, `${category}/${name}/${instance}`],
       );

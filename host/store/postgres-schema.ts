@@ -130,4 +130,17 @@ export const POSTGRES_STEPS: readonly string[] = [
   );
   CREATE INDEX payment_asks_invoice ON cofferdam.payment_asks (invoice_id, instance, at_ms);
   `,
+  `
+  CREATE TABLE cofferdam.sightings (
+    instance text COLLATE "C" NOT NULL, kind text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL, count bigint NOT NULL,
+    first_ms bigint NOT NULL, last_ms bigint NOT NULL, details text NOT NULL,
+    PRIMARY KEY (instance, kind, key)
+  );
+  CREATE TABLE cofferdam.seen (
+    instance text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NULL, seen_by text NOT NULL,
+    expires_ms bigint NOT NULL, PRIMARY KEY (instance, id)
+  );
+  CREATE INDEX seen_expires ON cofferdam.seen (instance, expires_ms);
+  `,
 ];

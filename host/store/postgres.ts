@@ -8,6 +8,7 @@ import { createPgArchives, createPgGenerations, createPgInstances } from './post
 import { PostgresSession } from './postgres-session.ts';
 import { createPgDeliveries } from './postgres-deliveries.ts';
 import { createPgFacts } from './postgres-facts.ts';
+import { createPgSightings } from './postgres-sightings.ts';
 import { openPostgres } from './postgres-sql.ts';
 import { createPgValues } from './postgres-values.ts';
 import type { Store } from './store.ts';
@@ -43,6 +44,7 @@ export async function openPostgresStore(url: string): Promise<Store> {
     ...createPgValues(sql),
     ...createPgDeliveries(sql),
     ...createPgFacts(sql),
+    ...createPgSightings(sql),
     async [Symbol.asyncDispose]() {
       if (isClosed) return;
       isClosed = true;

@@ -4,6 +4,7 @@ import type { SQLOutputValue } from 'node:sqlite';
 
 import type { DeliveryRow } from './deliveries.ts';
 import type { FactRow, PaymentAsk } from './facts.ts';
+import type { SightingRow } from './sightings.ts';
 import type {
   ArchiveRow,
   AuditRow,
@@ -40,6 +41,19 @@ export function instanceOf(row: Row): InstanceRow {
     grants: json(row['grants']) as InstanceRow['grants'],
     asked: json(row['asked']) as InstanceRow['asked'],
     installedVersion: textOrNull(row['installed_version']),
+  };
+}
+
+/** What requests of an instance did. */
+export function sightingOf(row: Row): SightingRow {
+  return {
+    instance: text(row['instance']),
+    kind: text(row['kind']) as SightingRow['kind'],
+    key: text(row['key']),
+    count: Number(row['count']),
+    firstMs: Number(row['first_ms']),
+    lastMs: Number(row['last_ms']),
+    details: json(row['details']) as SightingRow['details'],
   };
 }
 

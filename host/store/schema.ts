@@ -72,4 +72,16 @@ export const STEPS: readonly string[] = [
   ) STRICT;
   CREATE INDEX payment_asks_invoice ON payment_asks (invoice_id, instance, at_ms);
   `,
+  `
+  CREATE TABLE sightings (
+    instance TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, count INTEGER NOT NULL,
+    first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, details TEXT NOT NULL,
+    PRIMARY KEY (instance, kind, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE seen (
+    instance TEXT NOT NULL, id TEXT NOT NULL, seen_by TEXT NOT NULL, expires_ms INTEGER NOT NULL,
+    PRIMARY KEY (instance, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX seen_expires ON seen (instance, expires_ms);
+  `,
 ];

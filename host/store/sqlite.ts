@@ -19,6 +19,7 @@ import type { Sql } from './sql.ts';
 import { createAccess, createOperations } from './sqlite-access.ts';
 import { createDeliveries } from './sqlite-deliveries.ts';
 import { createFacts } from './sqlite-facts.ts';
+import { createSightings } from './sqlite-sightings.ts';
 import { createValues } from './sqlite-values.ts';
 import type { Store } from './store.ts';
 import { createTurns } from './turns.ts';
@@ -49,6 +50,7 @@ export function openSqliteStore(path: string): Store {
     ...createValues(sql),
     ...createDeliveries(sql),
     ...createFacts(sql),
+    ...createSightings(sql),
     async [Symbol.asyncDispose]() {
       if (!database.isOpen) return;
       await sql.write(() => undefined);
@@ -124,6 +126,8 @@ function createInstances(sql: Sql): InstanceRecords {
         run('DELETE FROM stored WHERE instance = ?', id);
         run('DELETE FROM operations WHERE instance = ?', id);
         run('DELETE FROM deliveries WHERE target = ?', id);
+        run('DELETE FROM sightings WHERE instance = ?', id);
+        run('DELETE FROM seen WHERE instance = ?', id);
       }),
   };
 }

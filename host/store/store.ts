@@ -5,6 +5,7 @@ import type { Category } from '../catalog/categories.ts';
 import type { Grants } from '../lifecycle/host.ts';
 import type { DeliveryStore } from './deliveries.ts';
 import type { FactStore } from './facts.ts';
+import type { SightingStore } from './sightings.ts';
 
 /** One instance as it is kept. */
 export type InstanceRow = {
@@ -109,7 +110,7 @@ export type StoreNotice =
   | { readonly kind: 'all' };
 
 /** Everything the host keeps. Writes are durable when their promise resolves. */
-export type Store = StateStore & DeliveryStore & FactStore;
+export type Store = StateStore & DeliveryStore & FactStore & SightingStore;
 
 /** Instances, generations, tokens, audit, operations and stored values. */
 type StateStore = {
@@ -132,7 +133,7 @@ type StateStore = {
   putConfig(row: InstanceRow, actor: string, at: string): Promise<void>;
   /** Newest first, at most `LIMITS.keptConfigVersions`. */
   configHistory(key: InstanceKey): Promise<ConfigVersion[]>;
-  /** Removes an instance with its config history, stored values, operations and deliveries; its facts stay. */
+  /** Removes an instance with all that is kept of it, but its facts. */
   removeInstance(key: InstanceKey): Promise<void>;
 
   generations(category: Category, name: string): Promise<Omit<GenerationRow, 'bundle'>[]>;

@@ -11,6 +11,7 @@ import { storeDeliveryClaims } from './store-deliveries.ts';
 import { storeDurabilityClaims } from './store-durability.ts';
 import { instanceRow } from './store-subject.ts';
 import type { StoreSubject } from './store-subject.ts';
+import { storeSightingClaims } from './store-sightings.ts';
 import { storeValueClaims } from './store-values.ts';
 
 const QUOTA = { nowMs: 0, quotaBytes: 1_000 };
@@ -24,6 +25,7 @@ export function storeContract(subject: StoreSubject): void {
     storeAccessClaims(subject);
     storeValueClaims(subject);
     storeDeliveryClaims(subject);
+    storeSightingClaims(subject);
     storeDurabilityClaims(subject);
   });
 }

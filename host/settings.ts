@@ -82,6 +82,11 @@ const schema = z.strictObject({
   ALLOW_UNJAILED: flag,
 });
 
+/** Every name that is read from the environment. */
+export const SETTING_NAMES: readonly string[] = Object.keys(schema.shape).map(
+  (name) => PREFIX + name,
+);
+
 /**
  * Reads the settings.
  *
@@ -127,9 +132,7 @@ function explain(error: z.ZodError): string {
   const [issue] = error.issues;
   if (issue === undefined) return 'The settings are not valid';
   if (issue.code === 'unrecognized_keys') {
-    const known = Object.keys(schema.shape)
-      .map((name) => PREFIX + name)
-      .join(' ');
+    const known = SETTING_NAMES.join(' ');
     return `${PREFIX}${issue.keys[0] ?? ''} is not a setting: known names are ${known}`;
   }
   return `${PREFIX}${issue.path.join('.')} ${issue.message}`;

@@ -46,7 +46,8 @@ function checkField(
   for (const rule of rules) {
     const [name = '', argument = ''] = split(rule);
     const own = lookup[rule] ?? lookup[name];
-    if (own !== undefined && !own(value, data)) return refuse(name, `fails ${rule}`);
+    if (own !== undefined && !own(value, data))
+      return refuse(name, name === 'unique' ? 'has already been taken' : `fails ${rule}`);
     const why = checkRule(name, argument, { value, rules });
     if (why !== undefined) return refuse(name, why);
   }

@@ -260,4 +260,6 @@ export const LIMITS = {
 
   /** Finished calls kept for `GET /calls` when the store keeps no recording. */
   recentCalls: 1_000,
+  /** Instances that /metrics counts by name; the rest together, about 50 series for each of them. */
+  meteredInstances: 500,
 } as const;

@@ -11,6 +11,7 @@ import type { Builder } from './build/build.ts';
 import { BUILDER_MAIN, createBuilder } from './build/builder.ts';
 import { packPlatform } from './build/messages.ts';
 import { Catalog } from './catalog/catalog.ts';
+import type { CatalogEntry } from './catalog/catalog.ts';
 import { CELL_MAIN } from './cells/cell.ts';
 import { Supervisor, UNTRUSTED_CELL } from './cells/supervisor.ts';
 import { startDeliveries } from './delivery/deliveries.ts';
@@ -43,7 +44,11 @@ import type { HostParts } from './lifecycle/parts.ts';
 import { Probe } from './lifecycle/probe.ts';
 import { CallRecords } from './lifecycle/records.ts';
 import { reloadFolder } from './lifecycle/reload.ts';
+import { readReadiness } from './lifecycle/readiness.ts';
 import { watchFolders } from './lifecycle/watch.ts';
+import { createMetrics } from './metrics/metrics.ts';
+import type { Metrics } from './metrics/metrics.ts';
+import { meterStore } from './metrics/store-meter.ts';
 import type { Settings } from './settings.ts';
 import { openMasterKey } from './store/master-key.ts';
 import { openStore } from './store/open.ts';
@@ -106,9 +111,10 @@ type Keeping = { readonly store: Store; readonly masterKey: Buffer; readonly sto
 async function startHost(
   settings: Settings,
   options: Required<HostOptions>,
-  { store, masterKey, storeId }: Keeping,
+  { store: unmetered, masterKey, storeId }: Keeping,
 ): Promise<RunningHost> {
   const { log } = options;
+  const { store, counts } = meterStore(unmetered, () => performance.now());
   const tokens = createTokens(store, nowMs);
   const adminToken = await ensureAdminToken(store, settings.adminToken, nowMs);
   const changes = new Feed<StateChange>();
@@ -119,22 +125,21 @@ async function startHost(
   };
   const state = { draining: false, own: [] as { address: string; port: number }[] };
   const children = startChildren(settings, publish);
-  const parts = createParts(settings, {
-    ...options,
-    store,
-    masterKey,
-    storeId,
-    changes,
-    publish,
-    state,
-    children,
+  const metrics = createMetrics({
+    ...{ version: VERSION, store: counts },
+    cells: () => children.supervisor.pids.length,
+    instanceStates: () => parts.instances.all().map(({ instance }) => instance.state),
+    deliveries: () => store.countDeliveries(),
+    onChange: (listener) => changes.listen(listener),
   });
+  const made = { metrics, store, masterKey, storeId, changes, publish, state, children };
+  const parts: HostParts = createParts(settings, { ...options, ...made });
   const calls = new Calls(parts);
   const host = createExtensionHost(parts, calls);
   const deliveries = createDeliveries(settings, { parts, calls });
   const { publicUrl } = settings;
-  const surface = { host, deliveries, publicUrl, tokens, store, log, version: VERSION, nowMs };
-  const http = await createHttpServer(surface);
+  const powers = { host, deliveries, metrics, publicUrl, tokens, store, log };
+  const http = await createHttpServer({ ...powers, version: VERSION, nowMs });
   const reloads = { ...parts, onChange: publish };
   const evictor = createEvictor(parts.instances, nowMs);
   const watch = settings.watch
@@ -229,9 +234,10 @@ function createParts(
         readonly own: { address: string; port: number }[];
       };
       readonly children: Children;
+      readonly metrics: Metrics;
     },
 ): HostParts {
-  const { store, publish, state, log, egress, changes } = given;
+  const { store, publish, state, log, egress, changes, metrics } = given;
   const { builder, supervisor } = given.children;
   const { roots, installed } = rootsOf(settings);
   const vault = createVault(given.masterKey);
@@ -240,24 +246,19 @@ function createParts(
     log.debug(line, 'extension log');
     given.onLine(line);
   });
-  const isTrustedFolder = ({ root }: { root: string }): boolean =>
+  const isTrustedFolder = ({ root }: CatalogEntry): boolean =>
     root === SHIPPED_ROOT || settings.isolation === 'shared';
   const probe = new Probe(supervisor, nowMs);
-  const extensions = new Extensions({
-    builder,
-    store,
-    nowMs,
-    describe: (entry, bundle, manifest) => {
-      const { category, name } = entry;
-      const whose = { extension: `${category}/${name}`, category, trusted: isTrustedFolder(entry) };
-      return probe.describe(whose, bundle, manifest);
-    },
-  });
+  const extensions = createExtensions({ builder, store, probe, isTrustedFolder });
   const instances = new Instances({
     store,
     supervisor,
     nowMs,
-    endow: createEndow({ store, vault, nowMs, own: state.own, egress }),
+    endow: createEndow({
+      ...{ store, vault, nowMs, egress },
+      own: state.own,
+      onDenied: (rule) => metrics.denied(rule),
+    }),
     onLog: (instance, callId, line) =>
       logs.write(instance, callId === undefined ? line : { ...line, callId }),
     onChange: publish,
@@ -272,6 +273,7 @@ function createParts(
     vault,
     records: new CallRecords(),
     facts: createFacts(settings, store, publish),
+    meter: metrics.calls,
     publicUrl: settings.publicUrl,
     log,
     logs,
@@ -281,35 +283,30 @@ function createParts(
     nowMs,
     isDraining: () => state.draining,
     publish,
-    readiness: () => readiness(settings, given),
+    readiness: () => readReadiness(settings, { ...given.children, store, state }),
   };
 }
 
-/** What `/readyz` shows. */
-async function readiness(
-  { allowUnjailed }: Settings,
-  given: {
-    readonly state: { readonly draining: boolean };
-    readonly children: Children;
-    readonly store: Store;
-  },
-): ReturnType<HostParts['readiness']> {
-  const { supervisor, walls } = given.children;
-  const answers = await given.store.ping().then(
-    () => true,
-    () => false,
-  );
-  return {
-    ready: !given.state.draining && answers,
-    checks: {
-      store: given.store.driver,
-      storeAnswers: answers,
-      cells: supervisor.pids.length,
-      // Promises of the OS jail that this machine does not keep.
-      wallsNotHeld: await walls.open(),
-      unjailedAllowed: allowUnjailed,
+/** Generations of extensions: compiled once, described in a throw-away isolate. */
+function createExtensions({
+  builder,
+  store,
+  probe,
+  isTrustedFolder,
+}: Pick<HostParts, 'store' | 'probe'> & {
+  readonly builder: Builder;
+  readonly isTrustedFolder: (entry: CatalogEntry) => boolean;
+}): Extensions {
+  return new Extensions({
+    builder,
+    store,
+    nowMs,
+    describe: (entry, bundle, manifest) => {
+      const { category, name } = entry;
+      const whose = { extension: `${category}/${name}`, category, trusted: isTrustedFolder(entry) };
+      return probe.describe(whose, bundle, manifest);
     },
-  };
+  });
 }
 
 /** The ledger's keeper; the panel is told of what changes, where one is set. */

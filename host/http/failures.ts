@@ -8,6 +8,7 @@ import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
 import { HostError, toErrorData } from '../errors.ts';
 import type { ErrorCode, ErrorData } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { AuditTrail } from './audit.ts';
 import { PROBLEM_TYPE, problemText, sendProblem } from './problems.ts';
 import { describeInvalid } from './validation.ts';
@@ -15,14 +16,18 @@ import { describeInvalid } from './validation.ts';
 /** A failure as it is answered; `status` where HTTP has one of its own for it. */
 type Failure = { readonly error: ErrorData; readonly status?: number };
 
-/** Answers every failed request with a problem, and tells the audit. */
-export function answerFailures(app: FastifyInstance, audit: AuditTrail): void {
+/** Answers every failed request with a problem, and tells audit and metrics. */
+export function answerFailures(
+  app: FastifyInstance,
+  { audit, metrics }: { audit: AuditTrail; metrics: Pick<Metrics, 'refused'> },
+): void {
   app.setErrorHandler((thrown, request, reply) => {
     const { error, status } = toFailure(thrown, request);
     if (error.code === 'HOST_INTERNAL') {
       app.log.error({ err: thrown, url: request.url, requestId: request.id }, 'request failed');
     }
     audit.failed(request, error);
+    metrics.refused(error.code);
     return sendProblem(reply, error, status);
   });
   app.setNotFoundHandler((request, reply) =>

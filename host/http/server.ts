@@ -8,6 +8,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Deliveries } from '../delivery/deliveries.ts';
 import type { ExtensionHost } from '../lifecycle/host.ts';
 import { LIMITS } from '../limits.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { Store } from '../store/store.ts';
 import type { Tokens } from '../store/tokens.ts';
 import { createAuditTrail } from './audit.ts';
@@ -35,6 +36,7 @@ import { checkInputs, readJsonBodies } from './validation.ts';
 export type HttpPowers = {
   readonly host: ExtensionHost;
   readonly deliveries: Deliveries;
+  readonly metrics: Pick<Metrics, 'read' | 'refused'>;
   /** Where the world reaches this host */
   readonly publicUrl: string | undefined;
   readonly tokens: Tokens;
@@ -46,7 +48,7 @@ export type HttpPowers = {
 
 /** Makes the server; the caller listens and closes. Closing ends event streams and waits for replies. */
 export async function createHttpServer(powers: HttpPowers): Promise<FastifyInstance> {
-  const { host, deliveries, tokens, log, version, nowMs } = powers;
+  const { host, deliveries, metrics, tokens, log, version, nowMs } = powers;
   const app = createApp(log, nowMs);
   const audit = createAuditTrail(powers);
   const streams = new EventStreams({
@@ -64,7 +66,7 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
     reply.headers(SAFE_HEADERS).header('x-request-id', request.id);
     done(null, payload);
   });
-  answerFailures(app, audit);
+  answerFailures(app, { audit, metrics });
   app.addHook('preClose', () => streams.close());
   readJsonBodies(app);
   await app.register(multipart, {
@@ -86,7 +88,7 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
   );
   await app.register(async (panel) => panelRoutes(panel, deliveries), { prefix: '/api/v1' });
   await app.register((hooks) => hookRoutes(hooks, powers));
-  operationRoutes(app, host);
+  operationRoutes(app, host, metrics);
   refuseOtherMethods();
   await app.ready();
   return app;

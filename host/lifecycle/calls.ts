@@ -9,6 +9,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { HostError, toErrorData } from '../errors.ts';
 import type { FactRecorder } from '../ledger/facts.ts';
 import { LIMITS } from '../limits.ts';
+import type { CallMeter } from '../metrics/call-meter.ts';
 import type { DeliveryRow } from '../store/deliveries.ts';
 import type { Store } from '../store/store.ts';
 import { decideLimits } from './compiled.ts';
@@ -30,6 +31,7 @@ export type CallPowers = {
   readonly store: Store;
   readonly records: CallRecords;
   readonly facts: FactRecorder;
+  readonly meter: Pick<CallMeter, 'ended'>;
   readonly nowMs: () => number;
   readonly isDraining: () => boolean;
   /** Where the world reaches this host, without a slash at the end. */
@@ -164,7 +166,7 @@ export class Calls {
 
   /** Runs a prepared call and keeps its record. */
   async run(call: Prepared, callId: string, operationId = callId): Promise<CallOutcome> {
-    const { records, nowMs, isDraining, facts } = this.#powers;
+    const { records, nowMs, isDraining, facts, meter } = this.#powers;
     const { instance, id, handler, inputText, deadlineMs, dryRun, actor, replayOf } = call;
     if (isDraining()) throw new HostError('HOST_DRAINING', 'The host is shutting down');
     assertHandler(instance, id, handler);
@@ -194,9 +196,14 @@ export class Calls {
       const changed = isGateway && !dryRun ? await facts.record(id, text) : [];
       if (!dryRun) await this.#keepPending(call, { callId, text });
       records.done(record, text, receipt);
+      const { wallMs, queueMs, cpuMs } = receipt;
+      meter.ended(id, { handler, wallMs, queueMs, cpuMs });
       return { callId, resultText: text, receipt, facts: changed.length };
     } catch (error) {
-      records.failed(record, toErrorData(error));
+      const failure = toErrorData(error);
+      records.failed(record, failure);
+      const wallMs = nowMs() - record.startedMs;
+      meter.ended(id, { handler, code: failure.code, wallMs, queueMs: 0, cpuMs: 0 });
       throw withCallId(error, callId);
     }
   }

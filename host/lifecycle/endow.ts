@@ -1,7 +1,7 @@
 // What an isolate starts with: config values with stand-ins for secrets, and exactly the capabilities
 // that the instance was granted. The place where grants become powers.
 
-import type { CapabilityTable } from '../capabilities/capability.ts';
+import type { Capability, CapabilityTable } from '../capabilities/capability.ts';
 import type { Detour } from '../capabilities/connect.ts';
 import { expandHosts } from '../capabilities/egress.ts';
 import { createFetchCapability } from '../capabilities/fetch.ts';
@@ -9,6 +9,7 @@ import { createSealedKeys } from '../capabilities/sealed-keys.ts';
 import { SecretBook } from '../capabilities/secrets.ts';
 import { createStorage } from '../capabilities/storage.ts';
 import type { CatalogEntry } from '../catalog/catalog.ts';
+import { HostError } from '../errors.ts';
 import type { InstanceRow, Store } from '../store/store.ts';
 import type { Vault } from '../store/vault.ts';
 import type { Compiled } from './compiled.ts';
@@ -31,13 +32,15 @@ type EndowPowers = {
   /** The host's own listeners; filled once it listens. */
   readonly own: readonly { readonly address: string; readonly port: number }[];
   readonly egress: EgressPowers;
+  /** Told of every request that egress refused, with its rule. */
+  readonly onDenied: (rule: unknown) => void;
 };
 
 /** Makes the function that endows a new isolate. */
 export function createEndow(
   powers: EndowPowers,
 ): (row: InstanceRow, entry: CatalogEntry, compiled: Compiled) => Promise<Endowment> {
-  const { store, vault, nowMs, own, egress } = powers;
+  const { store, vault, nowMs, own, egress, onDenied } = powers;
   return async (row, entry, compiled) => {
     const id = Instances.id(entry, row.instance);
     const config = openConfig(row.config, id, vault);
@@ -55,11 +58,28 @@ export function createEndow(
         ? undefined
         : createStorage({ store, instance: id, quotaBytes: grants.storage.quotaBytes, nowMs });
     return {
-      table: tableOf(grants, { fetch: fetch.serve, crypto: createSealedKeys(secrets), storage }),
+      table: tableOf(grants, {
+        fetch: noting(fetch.serve, onDenied),
+        crypto: createSealedKeys(secrets),
+        storage,
+      }),
       values: { ...config, ...secrets.sealed },
       scrub: (text) => secrets.scrubber.text(text),
       close: () => void fetch.close(),
     };
+  };
+}
+
+/** The same capability; `onDenied` gets the rule of every refusal, beside the answer. */
+function noting(serve: Capability, onDenied: (rule: unknown) => void): Capability {
+  return (...request) => {
+    const reply = serve(...request);
+    reply.catch((error: unknown) => {
+      if (error instanceof HostError && error.code === 'EGRESS_DENIED') {
+        onDenied(error.details?.['rule']);
+      }
+    });
+    return reply;
   };
 }
 

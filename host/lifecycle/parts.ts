@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 
 import type { Catalog } from '../catalog/catalog.ts';
 import type { FactRecorder } from '../ledger/facts.ts';
+import type { CallMeter } from '../metrics/call-meter.ts';
 import type { Store } from '../store/store.ts';
 import type { Vault } from '../store/vault.ts';
 import type { Extensions } from './extensions.ts';
@@ -25,6 +26,7 @@ export type HostParts = {
   readonly vault: Vault;
   readonly records: CallRecords;
   readonly facts: FactRecorder;
+  readonly meter: Pick<CallMeter, 'ended'>;
   readonly publicUrl: string | undefined;
   readonly log: Logger;
   readonly logs: InstanceLogs;

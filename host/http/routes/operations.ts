@@ -1,9 +1,11 @@
-// Routes for whoever keeps the host running: open to everybody who can reach the port, so they say
+// Routes for whoever keeps the host running. Those that are open to everybody who can reach the port say
 // nothing about extensions.
 
 import type { FastifyInstance } from 'fastify';
 
 import type { ExtensionHost } from '../../lifecycle/host.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
+import { MAY } from '../auth.ts';
 
 const tags = ['operations'];
 
@@ -21,7 +23,12 @@ const READINESS = {
 } as const;
 
 /** Adds the routes. */
-export function operationRoutes(app: FastifyInstance, host: ExtensionHost): void {
+export function operationRoutes(
+  app: FastifyInstance,
+  host: ExtensionHost,
+  metrics: Pick<Metrics, 'read'>,
+): void {
+  metricsRoute(app, metrics);
   app.get(
     '/healthz',
     {
@@ -69,5 +76,32 @@ export function operationRoutes(app: FastifyInstance, host: ExtensionHost): void
       },
     },
     async () => app.swagger(),
+  );
+}
+
+/**
+ * Names of instances and how often they are called are nobody's but the operator's. A rule "from this
+ * machine only" would let in the whole world behind a proxy on the same machine: so it takes a token.
+ */
+function metricsRoute(app: FastifyInstance, metrics: Pick<Metrics, 'read'>): void {
+  app.get(
+    '/metrics',
+    {
+      config: { may: MAY.read },
+      schema: {
+        tags,
+        summary: "Numbers in Prometheus' text format",
+        response: {
+          200: {
+            description: 'All of them',
+            content: { 'text/plain': { schema: { type: 'string' } } },
+          },
+        },
+      },
+    },
+    async (_request, reply) => {
+      const { type, text } = await metrics.read();
+      return reply.type(type).send(text);
+    },
   );
 }

@@ -3,6 +3,7 @@
 import { Blob, File, isBlob } from './blob.ts';
 import { cloneKey } from './crypto-keys.ts';
 import { DOMException } from './dom-exception.ts';
+import { isReadableStream, streams } from './streams.ts';
 
 const ERRORS: Readonly<Record<string, ErrorConstructor>> = {
   Error,
@@ -21,20 +22,46 @@ export function structuredClone(
   options?: { transfer?: Iterable<unknown> },
 ): unknown {
   if (arguments.length === 0) throw new TypeError('structuredClone needs a value');
-  const moved = new Map<unknown, unknown>();
   const transfer = [...(options?.transfer ?? [])];
-  for (const item of transfer) {
-    if (!(item instanceof ArrayBuffer) || item.detached) throw notClonable('A value to transfer');
-    if (moved.has(item)) throw notClonable('A value that is transferred twice');
-    moved.set(item, item);
-  }
   // Only after the whole value has been copied, so that a failure leaves the buffers alone.
   const memory = new Map<unknown, unknown>();
-  const buffers = new Map(transfer.map((item) => [item, (item as ArrayBuffer).slice(0)]));
-  for (const [from, to] of buffers) memory.set(from, to);
+  const moves: Move[] = [];
+  for (const item of transfer) {
+    if (memory.has(item)) throw notClonable('A value that is transferred twice');
+    const move = moveOf(item);
+    memory.set(item, move.made);
+    moves.push(move);
+  }
   const copy = clone(value, memory);
-  for (const item of transfer) (item as ArrayBuffer).transfer();
+  for (const { commit } of moves) commit();
   return copy;
+}
+
+/** The object on the other side, and what takes the one on this side away. */
+type Move = { readonly made: object; readonly commit: () => void };
+
+/** How objects of other modules are transferred; each answers for its own kind, or throws. */
+export const transferables: ((value: unknown) => Move | undefined)[] = [
+  (value) => {
+    if (!(value instanceof ArrayBuffer) || value.detached) return undefined;
+    return { made: value.slice(0), commit: () => void value.transfer() };
+  },
+  (value) => {
+    if (!isReadableStream(value) || value.locked) return undefined;
+    // What the stream gives is cloned on its way: two sides never share an object.
+    const { readable, writable } = new (streams().TransformStream)({
+      transform: (chunk, controller) => controller.enqueue(structuredClone(chunk)),
+    });
+    return { made: readable, commit: () => void value.pipeTo(writable).catch(() => undefined) };
+  },
+];
+
+function moveOf(item: unknown): Move {
+  for (const transferable of transferables) {
+    const move = transferable(item);
+    if (move !== undefined) return move;
+  }
+  throw notClonable('A value to transfer');
 }
 
 function clone(value: unknown, memory: Map<unknown, unknown>): unknown {
@@ -165,6 +192,8 @@ const NATIVE = new Set([
   'Event',
   'EventTarget',
   'CryptoKey',
+  'MessagePort',
+  'MessageChannel',
 ]);
 
 function cloneError(value: Error, memory: Map<unknown, unknown>): Error {

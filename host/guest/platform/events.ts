@@ -296,13 +296,18 @@ function readOptions(options: ListenerOptions): Omit<Entry, 'type' | 'callback' 
 }
 
 /** Defines `on<type>` on a prototype: one handler kept in the order in which it was first set. */
-export function defineHandler(prototype: object, type: string): void {
+export function defineHandler(
+  prototype: object,
+  type: string,
+  onSet: (target: EventTarget) => void = () => undefined,
+): void {
   const handlers = new WeakMap<object, { value: unknown }>();
   defineAttribute<EventTarget>(prototype, `on${type}`, {
     get: (target) => handlers.get(target)?.value ?? null,
     set(target, value) {
       const kept =
         typeof value === 'function' || (typeof value === 'object' && value !== null) ? value : null;
+      onSet(target);
       const known = handlers.get(target);
       if (known !== undefined) {
         known.value = kept;

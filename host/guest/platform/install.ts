@@ -13,6 +13,7 @@ import { CustomEvent, Event, EventTarget } from './events.ts';
 import { createFetch } from './fetch.ts';
 import { FormData } from './form-data.ts';
 import { Headers } from './headers.ts';
+import type * as Messages from './message-channel.ts';
 import { createPerformance, Performance } from './performance.ts';
 import { Request } from './request.ts';
 import { Response } from './response.ts';
@@ -92,10 +93,17 @@ export function installPlatform(): void {
   defineFixed('crypto', createCrypto());
   defineFixed('performance', createPerformance(), true);
   for (const name of STREAM_NAMES) defineLazy(name, () => streams()[name]);
+  for (const name of MESSAGES) defineLazy(name, () => messages()[name]);
   defineLazy('URLPattern', () => urlPattern().URLPattern);
 }
 
-/** A lazy require, resolved by the bundler: most isolates never need it. */
+const MESSAGES = ['MessageChannel', 'MessageEvent', 'MessagePort'] as const;
+
+/** Lazy requires, resolved by the bundler: most isolates never need these. */
+function messages(): typeof Messages {
+  return require('./message-channel.ts') as typeof Messages;
+}
+
 function urlPattern(): { readonly URLPattern: unknown } {
   return require('urlpattern-polyfill/urlpattern') as { readonly URLPattern: unknown };
 }

@@ -74,6 +74,14 @@ function createRead(run: PgRun): ReadTable {
 
 function createWriter(run: PgRun): TableWriter {
   return {
+    async find({ name, columns }, where) {
+      const list = columns.map((column) => `"${column.name}"`).join(', ');
+      const keys = Object.keys(where).map((key, at) => `"${key}" = $${at + 1}`);
+      const text = `SELECT ${list} FROM ${SCHEMA}."${name}" WHERE ${keys.join(' AND ')}`;
+      const [row] = await run(text, ...Object.values(where));
+      if (row === undefined) return undefined;
+      return columns.map((column) => (row[column.name] ?? null) as Cell);
+    },
     async clear({ name }) {
       await run(`DELETE FROM ${SCHEMA}."${name}"`);
     },

@@ -3,20 +3,17 @@
 
 import { HostError } from '../errors.ts';
 import { KEY_MARK, opensKeyMark, sealKeyMark } from './master-key.ts';
+import { SEALED_COLUMNS } from './sealed.ts';
+import type { NamedRow, Reseal, SealedColumn } from './sealed.ts';
 import type { Cell, ReadTable, Table, TableWriter, Tables } from './tables.ts';
-import { createVault, isSealed } from './vault.ts';
-import type { Vault } from './vault.ts';
+import { createVault } from './vault.ts';
 
-/** The tables with configs, and what names a row of each. */
-const SEALED: Readonly<Record<string, readonly string[]>> = {
-  instances: ['category', 'name', 'instance'],
-  config_history: ['category', 'name', 'instance', 'version'],
+/** One row with sealed values, by its keys. */
+type Target = {
+  readonly table: Table;
+  readonly sealed: SealedColumn;
+  readonly where: Record<string, Cell>;
 };
-
-type Row = Readonly<Record<string, Cell>>;
-
-/** A row whose secrets are sealed anew. */
-type Resealed = { readonly table: Table; readonly row: Row; readonly config: string };
 
 /** How a rotation ended. */
 export type Rotation = {
@@ -36,21 +33,19 @@ export async function rotateKey(
   { from, to }: { readonly from: Uint8Array; readonly to: Uint8Array },
 ): Promise<Rotation> {
   const list = await tables.list();
-  const marks = list.find(({ name }) => name === 'marks');
-  if (marks === undefined) throw new HostError('HOST_STORE_FAILED', 'The store has no marks');
-  const vaults = { from: createVault(from), to: createVault(to) };
-  const { mark, rows, secrets } = await tables.snapshot(async (read) => {
-    const mark = await readMark(read, marks);
-    if (mark !== undefined && opensKeyMark(mark, to)) return { mark, rows: [], secrets: 0 };
-    return { mark, ...(await resealRows(list, read, vaults)) };
-  });
+  const marks = marksOf(list);
+  const mark = await tables.snapshot((read) => readMark(read, marks));
   if (mark !== undefined && opensKeyMark(mark, to)) return { changed: false, secrets: 0 };
+  const vaults = { from: createVault(from), to: createVault(to) };
+  let secrets = 0;
+  const reseal: Reseal = ($sealed, place) => {
+    secrets += 1;
+    return vaults.to.seal(vaults.from.open({ $sealed }, place), place).$sealed;
+  };
+  // Keys alone: recordings may be large, so each is read when its turn comes.
+  const targets = await tables.snapshot((read) => listTargets(list, read));
   await tables.transaction(async (writer) => {
-    for (const { table, row, config } of rows) {
-      const keys = SEALED[table.name] ?? [];
-      const where = Object.fromEntries(keys.map((key) => [key, row[key] ?? null]));
-      await writer.update(table, { column: 'config', value: config, where });
-    }
+    for (const target of targets) await renewRow(writer, target, reseal);
     await putMark(writer, marks, { isThere: mark !== undefined, text: sealKeyMark(to) });
   });
   return { changed: true, secrets };
@@ -58,34 +53,43 @@ export async function rotateKey(
 
 /** The mark of a store; undefined before its first start. */
 export async function findKeyMark(tables: Tables): Promise<string | undefined> {
-  const marks = (await tables.list()).find(({ name }) => name === 'marks');
-  if (marks === undefined) return undefined;
+  const marks = marksOf(await tables.list());
   return tables.snapshot((read) => readMark(read, marks));
 }
 
-async function resealRows(
-  list: readonly Table[],
-  read: ReadTable,
-  vaults: { readonly from: Vault; readonly to: Vault },
-): Promise<{ rows: Resealed[]; secrets: number }> {
-  const rows: Resealed[] = [];
-  let secrets = 0;
-  for (const table of list.filter(({ name }) => name in SEALED)) {
-    for await (const row of readRows(read, table)) {
-      const instance = [row['category'], row['name'], row['instance']].join('/');
-      const config = JSON.parse(String(row['config'])) as Record<string, unknown>;
-      const sealed = Object.entries(config).filter(([, value]) => isSealed(value));
-      if (sealed.length === 0) continue;
-      for (const [field, value] of sealed) {
-        if (!isSealed(value)) continue;
-        const place = { instance, field };
-        config[field] = vaults.to.seal(vaults.from.open(value, place), place);
-        secrets += 1;
-      }
-      rows.push({ table, row, config: JSON.stringify(config) });
+function marksOf(list: readonly Table[]): Table {
+  const marks = list.find(({ name }) => name === 'marks');
+  if (marks !== undefined) return marks;
+  throw new HostError('HOST_STORE_FAILED', 'The store has no table of marks');
+}
+
+async function listTargets(list: readonly Table[], read: ReadTable): Promise<Target[]> {
+  const targets: Target[] = [];
+  for (const sealed of SEALED_COLUMNS) {
+    const table = list.find(({ name }) => name === sealed.table);
+    if (table === undefined) {
+      throw new HostError('HOST_STORE_FAILED', `The store has no table "${sealed.table}"`);
+    }
+    const columns = table.columns.filter(({ name }) => sealed.keys.includes(name));
+    for await (const where of readRows(read, { name: table.name, columns })) {
+      targets.push({ table, sealed, where });
     }
   }
-  return { rows, secrets };
+  return targets;
+}
+
+async function renewRow(
+  writer: TableWriter,
+  { table, sealed, where }: Target,
+  reseal: Reseal,
+): Promise<void> {
+  const cells = await writer.find(table, where);
+  const row: NamedRow = named(table, cells ?? []);
+  const text = row[sealed.column];
+  if (typeof text !== 'string') return;
+  const renewed = sealed.renew(text, row, reseal);
+  if (renewed === text) return;
+  await writer.update(table, { column: sealed.column, value: renewed, where });
 }
 
 async function readMark(read: ReadTable, marks: Table): Promise<string | undefined> {
@@ -104,14 +108,16 @@ async function putMark(
     await writer.update(marks, { column: 'text', value: text, where: { name: KEY_MARK } });
     return;
   }
-  const cells: Row = { name: KEY_MARK, text };
+  const cells: NamedRow = { name: KEY_MARK, text };
   await writer.insert(marks, [marks.columns.map(({ name }) => cells[name] ?? null)]);
 }
 
-async function* readRows(read: ReadTable, table: Table): AsyncGenerator<Row> {
+async function* readRows(read: ReadTable, table: Table): AsyncGenerator<Record<string, Cell>> {
   for await (const batch of read(table)) {
-    for (const cells of batch) {
-      yield Object.fromEntries(table.columns.map(({ name }, at) => [name, cells[at] ?? null]));
-    }
+    for (const cells of batch) yield named(table, cells);
   }
+}
+
+function named({ columns }: Table, cells: readonly Cell[]): Record<string, Cell> {
+  return Object.fromEntries(columns.map(({ name }, at) => [name, cells[at] ?? null]));
 }

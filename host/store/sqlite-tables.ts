@@ -85,6 +85,14 @@ function cellOf(value: SQLOutputValue | undefined): Cell {
 function createWriter(database: DatabaseSync): TableWriter {
   const input = (cell: Cell): SQLInputValue => cell;
   return {
+    async find({ name, columns }, where) {
+      const list = columns.map((column) => `"${column.name}"`).join(', ');
+      const keys = Object.keys(where).map((key) => `"${key}" = ?`);
+      const row = database
+        .prepare(`SELECT ${list} FROM "${name}" WHERE ${keys.join(' AND ')}`)
+        .get(...Object.values(where).map(input));
+      return row === undefined ? undefined : columns.map((column) => cellOf(row[column.name]));
+    },
     async clear({ name }) {
       database.exec(`DELETE FROM "${name}"`);
     },

@@ -17,6 +17,8 @@ export type ReadTable = (table: Table) => AsyncIterable<readonly (readonly Cell[
 
 /** Writes inside one transaction. */
 export type TableWriter = {
+  /** One row as it is inside the transaction. */
+  find(table: Table, where: Readonly<Record<string, Cell>>): Promise<readonly Cell[] | undefined>;
   clear(table: Table): Promise<void>;
   insert(table: Table, rows: readonly (readonly Cell[])[]): Promise<void>;
   /** Sets one column of the row that these others name. */

@@ -1,5 +1,6 @@
 // Secrets at rest: AES-256-GCM under the master key, bound to the place they belong to.
-// A sealed value that is moved to another instance or field does not open.
+// A sealed value that is moved to another instance or field does not open. What the store keeps of them is
+// listed in sealed.ts, for a new master key.
 
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 

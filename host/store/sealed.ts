@@ -1,0 +1,51 @@
+// Where sealed values lie in the tables, and to which place each is bound. Whoever seals something new
+// that the store keeps adds it here: a rotation seals anew what is named, and nothing else.
+
+import type { Cell } from './tables.ts';
+import { isSealed } from './vault.ts';
+import type { SecretPlaceKey } from './vault.ts';
+
+/** A row by the names of its columns. */
+export type NamedRow = Readonly<Record<string, Cell>>;
+
+/** Opens with the old key and seals with the new one; takes and gives the base64 text. */
+export type Reseal = (sealed: string, place: SecretPlaceKey) => string;
+
+/** The sealed values of one column. */
+export type SealedColumn = {
+  readonly table: string;
+  /** What names a row. */
+  readonly keys: readonly string[];
+  readonly column: string;
+  /** The text with every sealed value in it sealed anew; the same when there is none. */
+  readonly renew: (text: string, row: NamedRow, reseal: Reseal) => string;
+};
+
+/** Field values: `{"field":{"$sealed":"…"}}`, bound to the instance and the field. */
+const renewConfig: SealedColumn['renew'] = (text, row, reseal) => {
+  const config = JSON.parse(text) as Record<string, unknown>;
+  const instance = [row['category'], row['name'], row['instance']].join('/');
+  let isSame = true;
+  for (const [field, value] of Object.entries(config)) {
+    if (!isSealed(value)) continue;
+    config[field] = { $sealed: reseal(value.$sealed, { instance, field }) };
+    isSame = false;
+  }
+  return isSame ? text : JSON.stringify(config);
+};
+
+/** Every column that holds sealed values. */
+export const SEALED_COLUMNS: readonly SealedColumn[] = [
+  {
+    table: 'instances',
+    keys: ['category', 'name', 'instance'],
+    column: 'config',
+    renew: renewConfig,
+  },
+  {
+    table: 'config_history',
+    keys: ['category', 'name', 'instance', 'version'],
+    column: 'config',
+    renew: renewConfig,
+  },
+];

@@ -120,7 +120,7 @@ const documentedGlobals = ['URL', 'URLSearchParams', 'URLPattern', 'TextEncoder'
   'TextDecoderStream', 'CompressionStream', 'DecompressionStream', 'atob', 'btoa', 'structuredClone', 'queueMicrotask',
   'setTimeout', 'setInterval', 'clearTimeout', 'clearInterval', 'AbortController', 'AbortSignal', 'Event', 'CustomEvent',
   'EventTarget', 'DOMException', 'Headers', 'Request', 'Response', 'FormData', 'Blob', 'File', 'Crypto', 'CryptoKey',
-  'SubtleCrypto', 'crypto', 'console', 'performance', 'navigator', 'self', 'fetch', 'ByteLengthQueuingStrategy',
+  'SubtleCrypto', 'crypto', 'console', 'Performance', 'performance', 'MessageChannel', 'MessageEvent', 'MessagePort', 'navigator', 'self', 'fetch', 'ByteLengthQueuingStrategy',
   'CountQueuingStrategy', 'ReadableByteStreamController', 'ReadableStream', 'ReadableStreamBYOBReader',
   'ReadableStreamBYOBRequest', 'ReadableStreamDefaultController', 'ReadableStreamDefaultReader', 'TransformStream',
   'TransformStreamDefaultController', 'WritableStream', 'WritableStreamDefaultController', 'WritableStreamDefaultWriter'];

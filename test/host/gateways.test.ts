@@ -116,4 +116,15 @@ describe('gateways in the sandbox', { timeout: 60_000 }, () => {
     const refused = await host.call('gateways/paypal-ipn', 'webhook', forged);
     assert.equal(refused.body.details.failure.code, 'unauthorized');
   });
+
+  it('shows a bank reference and matches a statement, with no network at all', async () => {
+    await host.enable('gateways/bank-transfer', { holder: 'Dock', iban: 'DE89370400440532013000' });
+    const page = await result('gateways/bank-transfer', 'pay', paymentOf(invoiceOf(1999)));
+    const statement = `:20:S\n:25:1\n:60F:C261123EUR0,\n:61:2611241124CR19,99NTRFX//B1\n:86:${page.fields.reference}\n-`;
+    const { facts } = await result('gateways/bank-transfer', 'reconcile', { statement });
+    assert.deepEqual(
+      [facts[0].kind, facts[0].state, facts[0].amountMinor, facts[0].invoiceId],
+      ['payment', 'succeeded', 1999, '42'],
+    );
+  });
 });

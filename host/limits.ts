@@ -149,6 +149,11 @@ export const LIMITS = {
   fetchesPerInstance: 64,
   connectionsPerOrigin: 32,
   poolsPerInstance: 32,
+  /** Kinds of requests kept for an instance, of each sort (used, refused, asked for): an API has far fewer. */
+  sightingsPerInstance: 500,
+  /** Kinds gathered in memory between two writes of them, over all instances, and milliseconds between those. */
+  sightingsGathered: 10_000,
+  sightingFlushMs: 1_000,
   /** Milliseconds to resolve a name. */
   lookupMs: 5_000,
   /** Milliseconds an instance uses the addresses of a name again, and names it remembers. */

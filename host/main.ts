@@ -45,6 +45,7 @@ import { Probe } from './lifecycle/probe.ts';
 import { CallRecords } from './lifecycle/records.ts';
 import { reloadFolder } from './lifecycle/reload.ts';
 import { readReadiness } from './lifecycle/readiness.ts';
+import { watchEgress } from './lifecycle/watch-egress.ts';
 import { watchFolders } from './lifecycle/watch.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import type { Metrics } from './metrics/metrics.ts';
@@ -168,6 +169,7 @@ async function startHost(
       await closeHttp(http);
       await deliveries.stop();
       await parts.instances.stop();
+      await parts.sightings.stop();
       await children.supervisor[Symbol.asyncDispose]();
       await children.builder[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
@@ -250,6 +252,7 @@ function createParts(
     root === SHIPPED_ROOT || settings.isolation === 'shared';
   const probe = new Probe(supervisor, nowMs);
   const extensions = createExtensions({ builder, store, probe, isTrustedFolder });
+  const { sightings, ...watching } = watchEgress({ store, nowMs, publish, log, logs });
   const instances = new Instances({
     store,
     supervisor,
@@ -257,8 +260,10 @@ function createParts(
     endow: createEndow({
       ...{ store, vault, nowMs, egress },
       own: state.own,
+      ...watching,
       onDenied: (rule) => metrics.denied(rule),
     }),
+    deniedOf: (instance) => sightings.deniedOf(instance),
     onLog: (instance, callId, line) =>
       logs.write(instance, callId === undefined ? line : { ...line, callId }),
     onChange: publish,
@@ -277,6 +282,7 @@ function createParts(
     publicUrl: settings.publicUrl,
     log,
     logs,
+    sightings,
     changes,
     installer: createInstaller(installed, catalog, given.storeId),
     shippedRoot: SHIPPED_ROOT,

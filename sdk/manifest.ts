@@ -29,7 +29,19 @@ export type SecretPlace = (typeof SECRET_PLACES)[number];
 
 const capabilities = z.strictObject({
   fetch: z
-    .strictObject({ hosts: z.array(host).min(1).max(50), reason: text(500).optional() })
+    .strictObject({
+      hosts: z.array(host).min(1).max(50),
+      reason: text(500).optional(),
+      /** Of hosts that answer a repeated request with its first outcome: the header of the key. */
+      idempotency: z
+        .record(
+          host,
+          z
+            .string()
+            .regex(/^[A-Za-z][A-Za-z0-9-]{0,60}$/, 'must be a header such as "Idempotency-Key"'),
+        )
+        .optional(),
+    })
     .optional(),
   storage: z
     .strictObject({

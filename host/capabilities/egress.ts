@@ -2,6 +2,7 @@
 // Pure. Asked at every hop; a refusal names the rule, who set it and what would allow it.
 
 import { HostError } from '../errors.ts';
+import type { Grants } from '../lifecycle/host.ts';
 import type { LanGrant, Listener } from './addresses.ts';
 import { decideAddress } from './addresses.ts';
 import { isTyped, matchesHost, matchesPort, normalHost, portOf } from './hosts.ts';
@@ -14,12 +15,19 @@ export type { HostRule } from './hosts.ts';
 export type EgressPolicy = {
   readonly hosts: readonly HostRule[];
   readonly lan: readonly LanGrant[];
+  /** Kinds of requests that may leave; without it any. */
+  readonly lock?: Grants['lock'];
   /** Listeners of this host: never reachable from inside. */
   readonly own: readonly Listener[];
   /** This machine's addresses, asked for when a listener takes all of them. */
   readonly machine?: () => readonly string[];
   /** Plain http to public addresses; off for everybody but tests of the policy itself. */
   readonly allowPlain?: boolean;
+  /**
+   * Told of a refusal that a manifest or a grant could lift, which is then not enforced. For authors at
+   * work only; what nothing allows stays refused.
+   */
+  readonly report?: (refusal: HostError) => void;
 };
 
 /** A target that passed the first look. */
@@ -67,19 +75,20 @@ export function decideTarget(url: URL, policy: EgressPolicy): Target {
   if (plain && policy.allowPlain !== true && !policy.lan.some(({ http }) => http === true)) {
     const remedy = 'Use https, or have an admin grant the LAN range with "http": true';
     const allowedBy = 'grants.lan: {"cidr": "…", "reason": "…", "http": true}';
-    throw denied({ where, rule: 'plain-http', setBy: 'the host', allowedBy, remedy });
+    refuse({ where, rule: 'plain-http', setBy: 'the host', allowedBy, remedy }, policy);
   }
   const named = policy.hosts.filter(({ pattern }) => matchesHost(pattern, hostname));
   if (named.length === 0) {
     const remedy = `Add "${hostname}" to capabilities.fetch.hosts in manifest.json and have it granted`;
     const allowedBy = `capabilities.fetch.hosts: ["${hostname}"]`;
-    throw denied({ where, rule: 'host-not-granted', setBy: GRANTS, allowedBy, remedy });
+    refuse({ where, rule: 'host-not-granted', setBy: GRANTS, allowedBy, remedy }, policy);
+    return { hostname, port, plain, typed: false };
   }
   const open = named.filter((rule) => matchesPort(rule, port, plain));
   if (open.length === 0) {
     const remedy = `Name the port in capabilities.fetch.hosts of manifest.json and have it granted`;
     const allowedBy = `capabilities.fetch.hosts: ["${hostname}:${port}"]`;
-    throw denied({ where, rule: 'port-not-granted', setBy: GRANTS, allowedBy, remedy });
+    refuse({ where, rule: 'port-not-granted', setBy: GRANTS, allowedBy, remedy }, policy);
   }
   return { hostname, port, plain, typed: open.some(isTyped) };
 }
@@ -103,12 +112,19 @@ export function decideAddresses(
     if (decision.allowed) continue;
     const { rule, allowedBy, remedy } = decision;
     const where = address === target.hostname ? shown : `${shown} (${address})`;
-    throw denied({ where, rule, setBy: 'the host', allowedBy, remedy });
+    refuse({ where, rule, setBy: 'the host', allowedBy, remedy }, policy);
   }
   if (addresses.length > 0) return addresses;
   const remedy = 'Check the name in the config and the DNS of the host';
   const refusal = { rule: 'not-an-address', setBy: 'the host', allowedBy: null, remedy };
   throw denied({ where: `${shown}, which has no address`, ...refusal });
+}
+
+/** Throws a refusal, or reports it where that is all that is wanted. */
+export function refuse(refusal: Refusal, { report }: Pick<EgressPolicy, 'report'>): void {
+  const error = denied(refusal);
+  if (report === undefined || refusal.allowedBy === null) throw error;
+  report(error);
 }
 
 /** A refusal as `EGRESS_DENIED`. */

@@ -20,8 +20,11 @@ import type { Hop } from './fetch-redirect.ts';
 import { boundUpload } from './fetch-request.ts';
 import { Resolver } from './fetch-resolve.ts';
 import type { Resolve } from './fetch-resolve.ts';
+import type { KeyRule } from './fetch-idempotency.ts';
 import { isTyped } from './hosts.ts';
 import type { OpenedParts, SecretBook } from './secrets.ts';
+import { assertInLock } from './use.ts';
+import type { EgressWatch, Use } from './use.ts';
 
 /** What fetch needs. */
 export type FetchPowers = {
@@ -33,6 +36,9 @@ export type FetchPowers = {
   /** Every address of a name. */
   readonly resolve?: Resolve;
   readonly detour?: Detour;
+  readonly watch?: EgressWatch;
+  /** Vendors that take a key for requests that may come twice. */
+  readonly keys?: readonly KeyRule[];
 };
 
 /** The call that asks, and its streamed body. */
@@ -76,12 +82,17 @@ export class Sender {
    *
    * @throws {HostError} `EGRESS_DENIED`, `EGRESS_LIMIT`, any `REMOTE_`, `CALLER_CANCELLED`
    */
-  async send({ url, request }: Hop, asking: Asking): Promise<{ exchange: Exchange; head: Head }> {
-    const { secrets } = this.#powers;
+  async send(
+    { url, request, use }: Hop & { readonly use: Use },
+    asking: Asking,
+  ): Promise<{ exchange: Exchange; head: Head }> {
+    const { secrets, watch } = this.#powers;
     const { scope } = asking;
     const target = decideTarget(url, this.#policy);
+    assertInLock(use, this.#policy);
     const parts = secrets.substitute({ url, headers: request.headers, body: request.body });
     const candidates = await this.#vet(target, url.origin, scope);
+    watch?.used(use);
     const stream = request.upload
       ? Readable.from(boundUpload(secrets.guardUpload(asking.upload(), url.host), scope.usage))
       : undefined;

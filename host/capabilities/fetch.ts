@@ -6,6 +6,7 @@ import { LIMITS } from '../limits.ts';
 import type { Capability, CapabilityReply } from './capability.ts';
 import { denied } from './egress.ts';
 import type { Exchange } from './fetch-exchange.ts';
+import { OperationKeys } from './fetch-idempotency.ts';
 import { locationOf, nextHop } from './fetch-redirect.ts';
 import type { Hop } from './fetch-redirect.ts';
 import { readReply } from './fetch-reply.ts';
@@ -14,6 +15,8 @@ import { Sender } from './fetch-send.ts';
 import type { Asking, FetchPowers } from './fetch-send.ts';
 import { scrubError } from './scrub-error.ts';
 import type { SecretBook } from './secrets.ts';
+import { useOf } from './use.ts';
+import type { EgressWatch, Use } from './use.ts';
 
 export type { FetchPowers } from './fetch-send.ts';
 
@@ -35,14 +38,21 @@ export function createFetchCapability(powers: FetchPowers): {
   };
 }
 
+/** How far a request has come: the exchange that holds a connection, and what was asked for last. */
+type Chain = { last: Exchange | undefined; use: Use | undefined };
+
 class Fetcher {
   readonly #secrets: SecretBook;
   readonly #sender: Sender;
+  readonly #keys: OperationKeys;
+  readonly #watch: EgressWatch | undefined;
   #running = 0;
 
   constructor(powers: FetchPowers) {
     this.#secrets = powers.secrets;
     this.#sender = new Sender(powers);
+    this.#keys = new OperationKeys(powers.keys ?? []);
+    this.#watch = powers.watch;
   }
 
   async serve(payload: unknown, asking: Asking): Promise<CapabilityReply> {
@@ -59,12 +69,16 @@ class Fetcher {
       });
     }
     this.#running += 1;
-    const chain: { last: Exchange | undefined } = { last: undefined };
+    const chain: Chain = { last: undefined, use: undefined };
     try {
       return await this.#follow(payload, asking, chain);
     } catch (error) {
       // A remote can put a secret it was given into the address it redirects to.
-      throw scrubError(error, this.#secrets.scrubber);
+      const shown = scrubError(error, this.#secrets.scrubber);
+      if (shown instanceof HostError && shown.code === 'EGRESS_DENIED') {
+        this.#watch?.denied(shown.toData(), chain.use);
+      }
+      throw shown;
     } finally {
       // A body that is still read takes part in the limit.
       if (chain.last === undefined) this.#running -= 1;
@@ -76,17 +90,16 @@ class Fetcher {
     return this.#sender.close();
   }
 
-  async #follow(
-    payload: unknown,
-    asking: Asking,
-    chain: { last: Exchange | undefined },
-  ): Promise<CapabilityReply> {
+  async #follow(payload: unknown, asking: Asking, chain: Chain): Promise<CapabilityReply> {
     const { scrubber } = this.#secrets;
     const request = parseFetchRequest(payload);
     const opened = this.#secrets.openUrl(request.url);
-    let hop: Hop = { url: parseUrl(opened), request };
+    const first = parseUrl(opened);
+    let hop: Hop = { url: first, request: this.#keys.apply(request, first, asking.scope) };
     for (let hops = 0; ; hops += 1) {
-      const { exchange, head } = await this.#sender.send(hop, asking);
+      const use = useOf(hop.request.method, hop.url, (text) => scrubber.text(text));
+      chain.use = use;
+      const { exchange, head } = await this.#sender.send({ ...hop, use }, asking);
       chain.last = exchange;
       const { url } = hop;
       const { method, redirect } = hop.request;

@@ -66,6 +66,11 @@ function crossChecks(text: string, root: Node, manifest: Manifest, category: str
     problems.push(at(['type'], 'Only an extension of category "others" has a "type": remove it'));
   }
   const allowed = manifest.capabilities?.fetch?.hosts ?? [];
+  for (const host of Object.keys(manifest.capabilities?.fetch?.idempotency ?? {})) {
+    if (allowed.includes(host)) continue;
+    const message = `"${host}" is not among capabilities.fetch.hosts: add it there or remove it here`;
+    problems.push(at(['capabilities', 'fetch', 'idempotency', host], message));
+  }
   for (const [field, { hosts }] of Object.entries(manifest.secrets ?? {})) {
     const stray = hosts.findIndex((host) => !allowed.includes(host));
     if (stray < 0) continue;

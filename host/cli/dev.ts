@@ -14,12 +14,16 @@ import type { Command } from './usage.ts';
 
 export const dev: Command = {
   name: 'dev',
-  usage: 'dev [root]',
+  usage: 'dev [root] [--report]',
   summary: 'Run a host that reloads what you save',
   details:
-    'root holds servers/, gateways/ and others/ (default: COFFERDAM_EXTENSIONS, else the shipped ones)',
+    'root holds servers/, gateways/ and others/ (default: COFFERDAM_EXTENSIONS, else the shipped ones).\n' +
+    '--report lists requests that a manifest or grant would have to allow, instead of refusing them.',
   async run(args) {
-    const { positionals } = readArgs(args, { options: {}, positionals: ['root?'] });
+    const { positionals, values } = readArgs(args, {
+      options: { report: { type: 'boolean', default: false } },
+      positionals: ['root?'],
+    });
     const root = positionals[0];
     const settings = parseSettings({
       COFFERDAM_WATCH: '1',
@@ -29,6 +33,7 @@ export const dev: Command = {
     });
     const running = await runHost(settings, {
       log: createLog(settings.logLevel),
+      egress: { report: values['report'] === true },
       onLine: ({ instance, level, message, fields }) => {
         const more = fields === undefined ? '' : ` ${JSON.stringify(fields)}`;
         process.stdout.write(`${instance} ${level}: ${message}${more}\n`);

@@ -4,6 +4,8 @@
 type Name =
   | 'Problem'
   | 'Instance'
+  | 'Usage'
+  | 'AccessRequest'
   | 'Extension'
   | 'Call'
   | 'Outcome'

@@ -36,6 +36,21 @@ export const GRANTS = {
         },
       },
     },
+    lock: {
+      type: 'array',
+      maxItems: 1_000,
+      description: 'Requests of no other kind leave: set by "lock to observed"',
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['method', 'host', 'path'],
+        properties: {
+          method: text(20, { pattern: '^[A-Z]+$' }),
+          host: text(300),
+          path: text(300, { pattern: '^/' }),
+        },
+      },
+    },
     storage: {
       type: 'object',
       additionalProperties: false,

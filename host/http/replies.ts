@@ -89,6 +89,51 @@ const INSTANCE = {
     configVersion: { type: 'integer' },
     lastError: { oneOf: [{ $ref: 'Failure#' }, { type: 'null' }] },
     callsRunning: { type: 'integer' },
+    deniedRequests: { type: 'integer', description: 'Requests refused since the host started' },
+  }),
+};
+
+const COUNTED = { count: { type: 'integer' }, firstAt: time, lastAt: time } as const;
+
+const USE = {
+  method: string,
+  host: { type: 'string', description: 'With a port when it is not the own one of https' },
+  path: { type: 'string', description: 'Its shape, such as "/v1/things/{id}"' },
+} as const;
+
+const ACCESS_REQUEST = {
+  $id: 'AccessRequest',
+  description: 'A first use outside the lock of an instance',
+  ...object({ id: string, instance: string, ...USE, ...COUNTED }),
+};
+
+const USAGE = {
+  $id: 'Usage',
+  description: 'What an instance does with its grants',
+  ...object({
+    instance: { type: 'string', description: 'category/name/instance' },
+    grants: { oneOf: [{ $ref: 'Grants#' }, { type: 'null' }] },
+    used: list(object({ ...USE, ...COUNTED })),
+    denied: list(
+      object(
+        {
+          rule: string,
+          setBy: { type: 'string', description: 'Who made the rule' },
+          allowedBy: {
+            type: ['string', 'null'],
+            description: 'The line of manifest or grants that would allow it; null: nothing does',
+          },
+          target: string,
+          message: string,
+          remedy: string,
+          ...COUNTED,
+        },
+        ['remedy'],
+      ),
+    ),
+    asked: list({ $ref: 'AccessRequest#' }),
+    secrets: list(object({ field: string, hosts: list(string), in: list(string) })),
+    proposal: object({ grants: { $ref: 'Grants#' }, drops: list(string) }),
   }),
 };
 
@@ -250,6 +295,8 @@ export const SHARED_REPLIES = [
   GRANTS_GIVEN,
   RECEIPT,
   INSTANCE,
+  ACCESS_REQUEST,
+  USAGE,
   EXTENSION,
   CALL,
   OUTCOME,

@@ -35,6 +35,18 @@ export const ENABLE_BODY = {
   properties: { grants: GRANTS },
 } as const;
 
+export const LOCK_BODY = {
+  type: ['object', 'null'],
+  additionalProperties: false,
+  properties: { lock: { ...GRANTS.properties.lock, description: 'Absent: what was observed' } },
+} as const;
+
+export const REQUEST_PARAMS = {
+  type: 'object',
+  required: ['id'],
+  properties: { id: segment },
+} as const;
+
 export const INSTANCE_BODY = {
   type: 'object',
   required: ['instance'],

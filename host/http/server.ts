@@ -29,6 +29,7 @@ import { lifecycleRoutes } from './routes/lifecycle.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { panelRoutes } from './routes/panel.ts';
 import { recordRoutes } from './routes/records.ts';
+import { usageRoutes } from './routes/usage.ts';
 import { EventStreams } from './sse.ts';
 import { checkInputs, readJsonBodies } from './validation.ts';
 
@@ -81,6 +82,7 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
       lifecycleRoutes(admin, host, { audit, streams });
       callRoutes(admin, host);
       recordRoutes(admin, host, { audit, streams });
+      usageRoutes(admin, host, audit);
       accessRoutes(admin, powers, audit);
       deliveryRoutes(admin, deliveries, audit);
     },

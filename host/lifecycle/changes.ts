@@ -59,7 +59,7 @@ export class InstanceChanges {
 
   remove(ref: InstanceRef, actor: Actor): Promise<void> {
     return this.#change(ref, async ({ id, row }) => {
-      const { store, instances, logs, publish } = this.#parts;
+      const { store, instances, logs, sightings, publish } = this.#parts;
       const live = instances.live(id);
       if (live !== undefined) {
         await this.#hook(live, 'onDisable', { actor }).catch(ignoreFailure);
@@ -68,6 +68,7 @@ export class InstanceChanges {
       await instances.close(id);
       await store.removeInstance(row);
       logs.remove(id);
+      sightings.forget(id);
       publish({ type: 'instance.state', subject: id, data: { state: 'removed' } });
     });
   }
@@ -267,11 +268,15 @@ export class InstanceChanges {
   }
 }
 
-/** Without a wish, LAN ranges that an admin gave before stay: the manifest cannot ask for them. */
+/** Without a wish, LAN ranges and the lock of an admin stay: the manifest cannot ask for them. */
 function grantsFor(asked: Grants, wish: Grants | undefined, row: InstanceRow): Grants {
   if (wish !== undefined) return decideGrants(asked, wish);
-  const lan = row.grants?.lan;
-  return { ...decideGrants(asked, undefined), ...(lan === undefined ? {} : { lan }) };
+  const { lan, lock } = row.grants ?? {};
+  return {
+    ...decideGrants(asked, undefined),
+    ...(lan === undefined ? {} : { lan }),
+    ...(lock === undefined ? {} : { lock }),
+  };
 }
 
 function assertCovered({ id, row, compiled }: Subject): void {

@@ -4,9 +4,11 @@
 import type { Capability, CapabilityTable } from '../capabilities/capability.ts';
 import type { Detour } from '../capabilities/connect.ts';
 import { expandHosts } from '../capabilities/egress.ts';
+import type { EgressPolicy } from '../capabilities/egress.ts';
 import { createFetchCapability } from '../capabilities/fetch.ts';
 import { createSealedKeys } from '../capabilities/sealed-keys.ts';
 import { SecretBook } from '../capabilities/secrets.ts';
+import type { EgressWatch } from '../capabilities/use.ts';
 import { createStorage } from '../capabilities/storage.ts';
 import type { CatalogEntry } from '../catalog/catalog.ts';
 import { HostError } from '../errors.ts';
@@ -23,6 +25,8 @@ import { Instances } from './instances.ts';
 export type EgressPowers = {
   readonly resolve?: (hostname: string) => Promise<readonly string[]>;
   readonly detour?: Detour;
+  /** What a grant could allow is reported, not refused: for `dev` alone. */
+  readonly report?: boolean;
 };
 
 type EndowPowers = {
@@ -34,24 +38,33 @@ type EndowPowers = {
   readonly egress: EgressPowers;
   /** Told of every request that egress refused, with its rule. */
   readonly onDenied: (rule: unknown) => void;
+  readonly watch: (instance: string) => EgressWatch;
+  /** Told of a request that would have been refused. */
+  readonly onReport: (instance: string, refusal: HostError) => void;
 };
 
 /** Makes the function that endows a new isolate. */
 export function createEndow(
   powers: EndowPowers,
 ): (row: InstanceRow, entry: CatalogEntry, compiled: Compiled) => Promise<Endowment> {
-  const { store, vault, nowMs, own, egress, onDenied } = powers;
+  const { store, vault, nowMs, onDenied } = powers;
+  const { resolve, detour } = powers.egress;
   return async (row, entry, compiled) => {
     const id = Instances.id(entry, row.instance);
     const config = openConfig(row.config, id, vault);
     const secrets = createSecrets(compiled, config);
     const grants = row.grants ?? {};
     const fetch = createFetchCapability({
-      policy: { hosts: expandHosts(grants.fetch?.hosts ?? [], config), lan: grants.lan ?? [], own },
+      policy: policyOf(powers, id, { grants, config }),
       secrets,
       trust: trustOf(compiled, config),
       nowMs,
-      ...egress,
+      watch: powers.watch(id),
+      keys: Object.entries(compiled.manifest.capabilities?.fetch?.idempotency ?? {}).map(
+        ([host, header]) => ({ hosts: expandHosts([host], config), header }),
+      ),
+      ...(resolve === undefined ? {} : { resolve }),
+      ...(detour === undefined ? {} : { detour }),
     });
     const storage =
       grants.storage === undefined
@@ -80,6 +93,21 @@ function noting(serve: Capability, onDenied: (rule: unknown) => void): Capabilit
       }
     });
     return reply;
+  };
+}
+
+function policyOf(
+  { own, egress, onReport }: EndowPowers,
+  id: string,
+  { grants, config }: { readonly grants: Grants; readonly config: Record<string, unknown> },
+): EgressPolicy {
+  const { lock } = grants;
+  return {
+    hosts: expandHosts(grants.fetch?.hosts ?? [], config),
+    lan: grants.lan ?? [],
+    own,
+    ...(lock === undefined ? {} : { lock }),
+    ...(egress.report === true ? { report: (refusal) => onReport(id, refusal) } : {}),
   };
 }
 

@@ -11,6 +11,7 @@ import { Instances } from './instances.ts';
 import type { InstanceLogs } from './logs.ts';
 import type { HostParts } from './parts.ts';
 import { placeUpload } from './uploads.ts';
+import { accessRequests, decideRequest, lockInstance, readUsage, unlockInstance } from './usage.ts';
 import { idOf, typeOf, usable, viewOf } from './views.ts';
 
 /** Makes the running host. */
@@ -61,6 +62,12 @@ export function createExtensionHost(parts: HostParts, calls: Calls): ExtensionHo
     disable: (ref, actor) => instanceChanges.disable(ref, actor),
     restart: (ref) => instanceChanges.restart(ref),
     test: (ref, values, actor) => instanceChanges.test(ref, values, actor),
+
+    usage: (ref) => readUsage(parts, ref),
+    lock: (ref, lock) => lockInstance(parts, ref, lock),
+    unlock: (ref) => unlockInstance(parts, ref),
+    accessRequests: () => accessRequests(parts),
+    decideRequest: (id, decision) => decideRequest(parts, id, decision),
 
     call: (ref, handler, request) => calls.call(ref, handler, request),
     calls: async (filter) => records.list(filter),

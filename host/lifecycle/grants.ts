@@ -48,7 +48,7 @@ export function missingGrants(requested: Grants, granted: Grants, narrowed: Gran
 
 /**
  * The grants an admin's `enable` gives: without a wish exactly what is asked, with one its overlap
- * with what is asked, plus LAN ranges, which only an admin can add.
+ * with what is asked, plus LAN ranges and a lock, which only an admin can set.
  */
 export function decideGrants(requested: Grants, wish: Grants | undefined): Grants {
   if (wish === undefined) return requested;
@@ -61,6 +61,7 @@ export function decideGrants(requested: Grants, wish: Grants | undefined): Grant
   return {
     ...(hosts === undefined ? {} : { fetch: { hosts } }),
     ...(wish.lan === undefined ? {} : { lan: wish.lan }),
+    ...(wish.lock === undefined ? {} : { lock: wish.lock }),
     ...(asked === undefined ? {} : { storage: { quotaBytes } }),
     ...(events === undefined ? {} : { events }),
     ...(requested.webhook === true && wish.webhook !== false ? { webhook: true } : {}),

@@ -30,6 +30,14 @@ export type Grants = {
     readonly http?: boolean;
     readonly ports?: readonly number[];
   }[];
+  /** Only an admin sets it: requests of no other kind leave, whatever `fetch` says. */
+  readonly lock?: readonly {
+    readonly method: string;
+    /** `api.example.com`, with a port when it is not the scheme's own; `http://…` where it is not TLS */
+    readonly host: string;
+    /** `/v1/things/{id}`: its shape, as host/capabilities/use.ts tells it */
+    readonly path: string;
+  }[];
   readonly storage?: { readonly quotaBytes: number };
   readonly events?: readonly string[];
   readonly webhook?: boolean;
@@ -60,6 +68,34 @@ export type InstanceView = {
   readonly configVersion: number;
   readonly lastError: ErrorData | null;
   readonly callsRunning: number;
+  /** Requests refused since this host started; `GET …/usage` says which and why. */
+  readonly deniedRequests: number;
+};
+
+/** Something counted, with when it was seen first and last. */
+type Counted = { readonly count: number; readonly firstAt: string; readonly lastAt: string };
+
+/** A first use outside the lock of an instance. */
+export type AccessRequest = Counted &
+  NonNullable<Grants['lock']>[number] & { readonly id: string; readonly instance: string };
+
+/** What an instance does with its grants. */
+export type UsageView = {
+  /** `category/name/instance` */
+  readonly instance: string;
+  readonly grants: Grants | null;
+  readonly used: readonly (Counted & NonNullable<Grants['lock']>[number])[];
+  /** With `rule`, `setBy`, `allowedBy`, `target`, `message`, `remedy`. */
+  readonly denied: readonly (Counted & Readonly<Record<string, unknown>>)[];
+  readonly asked: readonly AccessRequest[];
+  /** Where each secret may go. */
+  readonly secrets: readonly {
+    readonly field: string;
+    readonly hosts: readonly string[];
+    readonly in: readonly string[];
+  }[];
+  /** Grants that what was used fits into, and the granted hosts that they leave out. */
+  readonly proposal: { readonly grants: Grants; readonly drops: readonly string[] };
 };
 
 /** One extension as an admin sees it. */
@@ -147,6 +183,7 @@ export type StateChange = {
     | 'instance.config'
     | 'instance.reloaded'
     | 'instance.rolled-back'
+    | 'egress.asked'
     | 'cell.started'
     | 'cell.killed'
     | 'call.finished'
@@ -192,6 +229,13 @@ export type ExtensionHost = {
     values: Record<string, unknown> | undefined,
     actor: Actor,
   ): Promise<{ ok: boolean; message?: string; remedy?: string; callId: string }>;
+
+  usage(ref: InstanceRef): Promise<UsageView>;
+  /** Without `lock` to what was observed. */
+  lock(ref: InstanceRef, lock: Grants['lock'], actor: Actor): Promise<InstanceView>;
+  unlock(ref: InstanceRef, actor: Actor): Promise<InstanceView>;
+  accessRequests(): Promise<readonly AccessRequest[]>;
+  decideRequest(id: string, decision: 'allow' | 'dismiss', actor: Actor): Promise<AccessRequest>;
 
   call(
     ref: InstanceRef,

@@ -23,6 +23,8 @@ export type InstancesPowers = {
   readonly endow: (row: InstanceRow, entry: CatalogEntry, compiled: Compiled) => Promise<Endowment>;
   readonly onLog: (instance: string, ...line: Parameters<InstancePowers['onLog']>) => void;
   readonly onChange: (change: Omit<StateChange, 'at'>) => void;
+  /** Requests of an instance that were refused since the start. */
+  readonly deniedOf: (id: string) => number;
   /** Whether extensions of that folder are trusted when no admin has said otherwise. */
   readonly isTrustedFolder: (entry: CatalogEntry) => boolean;
 };
@@ -217,6 +219,7 @@ export class Instances {
       configVersion: row.configVersion,
       lastError: instance?.lastError ?? null,
       callsRunning: instance?.callsRunning ?? 0,
+      deniedRequests: this.#powers.deniedOf(Instances.id(entry, row.instance)),
     };
   }
 }

@@ -15,6 +15,7 @@ import type { Instances } from './instances.ts';
 import type { InstanceLogs } from './logs.ts';
 import type { Probe } from './probe.ts';
 import type { CallRecords } from './records.ts';
+import type { Sightings } from './sightings.ts';
 
 /** Everything the host is made of. */
 export type HostParts = {
@@ -30,6 +31,7 @@ export type HostParts = {
   readonly publicUrl: string | undefined;
   readonly log: Logger;
   readonly logs: InstanceLogs;
+  readonly sightings: Sightings;
   readonly changes: Feed<StateChange>;
   readonly installer: Installer;
   readonly shippedRoot: string;

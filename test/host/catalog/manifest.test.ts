@@ -85,6 +85,14 @@ describe('manifest', () => {
     );
   });
 
+  it('takes a key for repeats of a host that fetch may reach, and of no other', () => {
+    const asking = (idempotency: object): string =>
+      withField({ capabilities: { fetch: { hosts: ['a.example'], idempotency } } });
+    assert.ok(parseManifest(asking({ 'a.example': 'Idempotency-Key' }), 'others').ok);
+    assert.match(problemsOf(asking({ 'b.example': 'Key' }))[0] ?? '', /"b\.example" is not among/);
+    assert.match(problemsOf(asking({ 'a.example': 'a b' }))[0] ?? '', /must be a header/);
+  });
+
   it('takes a manifest at the size limit and refuses one over it', () => {
     const room = LIMITS.manifestBytes - withField({}).length;
     assert.ok(parseManifest(withField({}) + ' '.repeat(room), 'others').ok);

@@ -8,6 +8,30 @@ import { HostError } from '../errors.ts';
 /** `host` shares with other hosts; `alone` shares with nobody. */
 export type StoreUse = 'host' | 'alone';
 
+/**
+ * Whether a store's tables may be used as they are: those of hosts that run on are not renewed.
+ *
+ * @throws {HostError} `HOST_STORE_FAILED` for tables of another version
+ */
+export function assertVersion(
+  version: number,
+  { newest, mayRenew }: { readonly newest: number; readonly mayRenew: boolean },
+): void {
+  if (version > newest) {
+    throw new HostError(
+      'HOST_STORE_FAILED',
+      'The store was written by a newer version of the host',
+      { remedy: 'Start that version, or restore a backup' },
+    );
+  }
+  if (version === newest || mayRenew) return;
+  throw new HostError(
+    'HOST_STORE_FAILED',
+    'The store was written by an older version of the host, which may still be running',
+    { remedy: 'Use this command of that version, or start a host of this version first' },
+  );
+}
+
 /** The lock of a database file. */
 export function lockFile(databasePath: string): string {
   return `${databasePath}.lock`;

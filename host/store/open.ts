@@ -35,7 +35,8 @@ export async function openStore({ dataDir, databaseUrl }: StoreLocation): Promis
 /**
  * Opens the tables of a store.
  *
- * @param use `alone`: no host may use the store meanwhile; `beside`: hosts may run on
+ * @param use `alone`: no host may use the store meanwhile; `beside`: hosts may run on, so that tables of
+ *   an older version are refused, not renewed
  * @throws {HostError} `HOST_STORE_FAILED`; `CALLER_CONFLICT` when it cannot be had alone
  */
 export async function openTables(
@@ -47,7 +48,7 @@ export async function openTables(
   const path = databaseFile(dataDir);
   const claim = use === 'alone' ? claimFile(lockFile(path), 'alone') : undefined;
   try {
-    const tables = openSqliteTables(path);
+    const tables = openSqliteTables(path, use === 'alone');
     return {
       ...tables,
       async [Symbol.asyncDispose]() {
@@ -62,7 +63,7 @@ export async function openTables(
 }
 
 async function openPostgresTables(url: string, use: 'alone' | 'beside'): Promise<Tables> {
-  const sql = await openPostgres(url, 'cofferdam command');
+  const sql = await openPostgres(url, 'cofferdam command', use === 'alone');
   try {
     const claim = use === 'alone' ? await claimAlone(sql) : undefined;
     return {

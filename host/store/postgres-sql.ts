@@ -6,6 +6,7 @@ import type { ClientConfig, PoolClient } from 'pg';
 
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { assertVersion } from './claim.ts';
 import { isConnectionLoss, postgresError } from './postgres-errors.ts';
 import type { PostgresPlace } from './postgres-errors.ts';
 import { POSTGRES_STEPS, SCHEMA } from './postgres-schema.ts';
@@ -40,8 +41,12 @@ const MIGRATION_LOCK = '7165893203117344';
 const parsers = new TypeOverrides();
 parsers.setTypeParser(types.builtins.INT8, Number);
 
-/** Opens the pool, tries a connection and takes the schema to the newest version. */
-export async function openPostgres(url: string, applicationName: string): Promise<PgSql> {
+/** Opens the pool, tries a connection, takes the schema to the newest version or refuses an older one. */
+export async function openPostgres(
+  url: string,
+  applicationName: string,
+  mayRenew = true,
+): Promise<PgSql> {
   const config = configOf(url, applicationName);
   const place = placeOf(config);
   const pool = new Pool({
@@ -53,7 +58,7 @@ export async function openPostgres(url: string, applicationName: string): Promis
   pool.on('error', () => undefined);
   const sql = createPgSql(pool, config, place);
   try {
-    await migrate(sql);
+    await migrate(sql, mayRenew);
     return sql;
   } catch (error) {
     await pool.end();
@@ -186,7 +191,7 @@ function isFromPg(error: unknown): boolean {
   return 'severity' in error || 'errno' in error || /connection|timeout/i.test(error.message);
 }
 
-async function migrate(sql: PgSql): Promise<void> {
+async function migrate(sql: PgSql, mayRenew: boolean): Promise<void> {
   await sql.transaction(async (run) => {
     // A step may take longer than a statement of every day.
     await run(`SET LOCAL statement_timeout = ${LIMITS.storeMigrationMs}`);
@@ -195,13 +200,7 @@ async function migrate(sql: PgSql): Promise<void> {
     if (found?.['made'] !== (true as unknown)) await makeSchema(run);
     const [row] = await run(`SELECT version FROM ${SCHEMA}.schema_version`);
     const version = Number(row?.['version'] ?? 0);
-    if (version > POSTGRES_STEPS.length) {
-      throw new HostError(
-        'HOST_STORE_FAILED',
-        'The store was written by a newer version of the host',
-        { remedy: 'Start that version, or restore a backup' },
-      );
-    }
+    assertVersion(version, { newest: POSTGRES_STEPS.length, mayRenew });
     for (const step of POSTGRES_STEPS.slice(version)) await runScript(run, step);
     if (version < POSTGRES_STEPS.length) {
       await run(`UPDATE ${SCHEMA}.schema_version SET version = $1`, POSTGRES_STEPS.length);

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
 
 import { HostError } from '../errors.ts';
+import { assertVersion } from './claim.ts';
 import type { Row } from './rows.ts';
 import { STEPS } from './schema.ts';
 
@@ -22,8 +23,8 @@ export type Statements = Pick<Sql, 'all' | 'get'> & {
   run(sql: string, ...values: SQLInputValue[]): number;
 };
 
-/** Opens or makes the file and takes it to the newest version. */
-export function openDatabase(path: string): DatabaseSync {
+/** Opens or makes the file and takes it to the newest version, or refuses an older one. */
+export function openDatabase(path: string, mayRenew = true): DatabaseSync {
   try {
     const database = new DatabaseSync(path);
     // Readable by this user alone: it holds configs and audit.
@@ -31,7 +32,7 @@ export function openDatabase(path: string): DatabaseSync {
     database.exec(
       'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000',
     );
-    migrate(database);
+    migrate(database, mayRenew);
     return database;
   } catch (error) {
     if (error instanceof HostError) throw error;
@@ -43,19 +44,16 @@ export function openDatabase(path: string): DatabaseSync {
   }
 }
 
-function migrate(database: DatabaseSync): void {
+function migrate(database: DatabaseSync, mayRenew: boolean): void {
   // IMMEDIATE takes the write lock: two hosts that start together migrate one after the other.
   database.exec('BEGIN IMMEDIATE');
   const row = database.prepare('PRAGMA user_version').get() as { user_version: number };
-  if (row.user_version > STEPS.length) {
+  try {
+    assertVersion(row.user_version, { newest: STEPS.length, mayRenew });
+  } catch (error) {
     database.exec('ROLLBACK');
-    throw new HostError(
-      'HOST_STORE_FAILED',
-      'The store was written by a newer version of the host',
-      {
-        remedy: 'Start that version, or restore a backup',
-      },
-    );
+    database.close();
+    throw error;
   }
   for (const step of STEPS.slice(row.user_version)) database.exec(step);
   database.exec(`PRAGMA user_version = ${STEPS.length}`);

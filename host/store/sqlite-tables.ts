@@ -12,9 +12,9 @@ const HOLDS: Readonly<Record<string, Column['holds']>> = {
   BLOB: 'bytes',
 };
 
-/** Opens the file, makes or renews its tables. @throws {HostError} `HOST_STORE_FAILED` */
-export function openSqliteTables(path: string): Tables {
-  const database = openDatabase(path);
+/** Opens the file, makes its tables, and renews them where that is allowed. @throws {HostError} `HOST_STORE_FAILED` */
+export function openSqliteTables(path: string, mayRenew = true): Tables {
+  const database = openDatabase(path, mayRenew);
   return {
     list: async () => listTables(database),
     async snapshot(work) {

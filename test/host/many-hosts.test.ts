@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 
 import { openPostgresStore } from '../../host/store/postgres.ts';
 import { packFiles, upload } from '../helpers/archive.ts';
-import { manifestFor, other, startTestHost } from '../helpers/host.ts';
+import { ADMIN_TOKEN, manifestFor, other, startTestHost } from '../helpers/host.ts';
 import type { Answer, TestHost } from '../helpers/host.ts';
 import { postgresMissing, startPostgres } from '../helpers/postgres.ts';
 import type { TestPostgres } from '../helpers/postgres.ts';
@@ -25,7 +25,24 @@ export default defineOther({
   },
 } as any);
 `;
+const COUNTER = `import { defineOther } from 'cofferdam/sdk';
+export default defineOther({
+  async execute(_input, { storage }) {
+    const kept = await storage.list('', { limit: 1000 });
+    return kept.map(({ key, value }) => key + ' ' + value);
+  },
+  on: { async 'invoice.paid'(event, { storage }) { await storage.increment(event.id); } },
+} as any);
+`;
 const EXTENSIONS = {
+  'others/counter': {
+    'extension.ts': COUNTER,
+    'manifest.json': JSON.stringify(
+      manifestFor('others/counter', {
+        capabilities: { storage: { quotaBytes: 100_000 }, events: ['invoice.paid'] },
+      }),
+    ),
+  },
   'others/greeter': {
     'extension.ts': GREETER,
     'manifest.json': JSON.stringify(
@@ -164,7 +181,7 @@ describe('hosts that share one PostgreSQL', { skip, timeout: 240_000 }, () => {
   it('lists and runs it on a third host that starts later with an empty folder', async () => {
     const third = await startHost();
     assert.deepEqual((await third.request('GET', '/extensions/others')).body, {
-      others: ['greeter', 'uploaded'],
+      others: ['counter', 'greeter', 'uploaded'],
     });
     assert.equal((await third.call('others/uploaded', 'execute')).body.result, 'v2');
     assert.equal((await third.call('others/greeter', 'execute')).body.result, 'two');
@@ -181,6 +198,34 @@ describe('hosts that share one PostgreSQL', { skip, timeout: 240_000 }, () => {
       const lists = () => host.request('GET', '/extensions/others');
       await isLive(lists, (answer) => !answer.body.others.includes('uploaded'));
     }
+  });
+
+  it('delivers every event once, though each is told to two hosts', async () => {
+    await first.enable('others/counter');
+    const ids = Array.from({ length: 60 }, (_, at) => `evt-${String(at).padStart(3, '0')}`);
+    const tell = async (host: TestHost, id: string): Promise<void> => {
+      const response = await fetch(`${host.url}/api/v1/events`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${ADMIN_TOKEN}`,
+          'content-type': 'application/json',
+        },
+        body: JSON.stringify({ id, type: 'invoice.paid', data: {} }),
+      });
+      assert.equal(response.status, 202, await response.text());
+    };
+    await Promise.all(ids.flatMap((id) => [tell(first, id), tell(second, id)]));
+    const counts = async (): Promise<string[]> =>
+      must(await second.call('others/counter', 'execute')).result;
+    let seen = await counts();
+    for (const untilMs = performance.now() + 20_000; seen.length < ids.length;) {
+      assert.ok(performance.now() < untilMs, `delivered ${seen.length} of ${ids.length}`);
+      seen = await counts();
+    }
+    assert.deepEqual(
+      seen,
+      ids.map((id) => `${id} 1`),
+    );
   });
 
   it('loses no config change that two hosts make at the same time', async () => {

@@ -7,9 +7,11 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
 
+import { Client } from 'pg';
+
 import { backUp, restoreBackup } from '../../../host/store/backup.ts';
 import { openMasterKey } from '../../../host/store/master-key.ts';
-import { openStore, openTables } from '../../../host/store/open.ts';
+import { databaseFile, openStore, openTables } from '../../../host/store/open.ts';
 import type { StoreLocation } from '../../../host/store/open.ts';
 import { rotateKey } from '../../../host/store/rotate.ts';
 import { copyTables } from '../../../host/store/tables.ts';
@@ -151,6 +153,16 @@ function moveClaims(driver: string, newLocation: () => Promise<StoreLocation>): 
       await (await openStore(location))[Symbol.asyncDispose]();
     });
 
+    it('is not renewed beside hosts of the version that wrote it', async () => {
+      const location = await newLocation();
+      await fill(location);
+      await setVersion(location, 1);
+      await assert.rejects(openTables(location, 'beside'), {
+        code: 'HOST_STORE_FAILED',
+        message: /older version/,
+      });
+    });
+
     it('is sealed with the new key after a rotation, its history too, and only once', async () => {
       const location = await newLocation();
       await fill(location);
@@ -202,6 +214,20 @@ function moveClaims(driver: string, newLocation: () => Promise<StoreLocation>): 
       assert.deepEqual(await readAll(location), before);
     });
   });
+}
+
+/** Has the store say that an older version wrote it. */
+async function setVersion({ dataDir, databaseUrl }: StoreLocation, version: number): Promise<void> {
+  if (databaseUrl === undefined) {
+    const database = new DatabaseSync(databaseFile(dataDir));
+    database.exec(`PRAGMA user_version = ${version}`);
+    database.close();
+    return;
+  }
+  const client = new Client({ connectionString: databaseUrl });
+  await client.connect();
+  await client.query('UPDATE cofferdam.schema_version SET version = $1', [version]);
+  await client.end();
 }
 
 async function restoreTo(location: StoreLocation, file: string, replace: boolean): Promise<void> {

@@ -19,7 +19,7 @@ export { currencyExponent, formatMinor, isMoney, money, parseMinor } from './mon
 export type { Money } from './money.ts';
 export { defineOther } from './other.ts';
 export type { OtherHandlers, Page } from './other.ts';
-export { createRemote } from './remote.ts';
+export { createRemote, readRetryAfter } from './remote.ts';
 export type { Remote, RemoteReply, RemoteRequest } from './remote.ts';
 export { secret, z } from './schema.ts';
 export { defineServer } from './server.ts';

@@ -13,6 +13,8 @@ export { z };
  *
  * @param meta.label What the admin sees above the field
  * @param meta.startsWith Accepted beginnings, such as `sk_` and `rk_`
+ * @param meta.key How the value spells the bytes of a key, for `crypto.subtle.importKey('raw', …)`: `base64`
+ *   is base64, after `whsec_` when that is there (Standard Webhooks); the default is the text itself, as UTF-8
  * @param meta.multiline A textarea instead of a password field, for PEM keys
  */
 export function secret(meta: {
@@ -22,6 +24,7 @@ export function secret(meta: {
   minLength?: number;
   maxLength?: number;
   multiline?: boolean;
+  key?: 'base64';
 }): z.ZodString {
   return z.string().meta({ ...meta, secret: true });
 }

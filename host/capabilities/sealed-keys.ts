@@ -90,10 +90,13 @@ class SealedKeys {
     const text = JSON.stringify({ ...asked, usages: asked.usages.toSorted() });
     const known = this.#handles.get(text);
     if (known !== undefined) return { handle: known, type: this.find(known).type };
-    const value = this.#secrets.valueOf(asked.sealed);
-    if (value === undefined) throw refused('it is no sealed secret of this instance');
     const format = asked.format === 'raw-secret' ? 'raw' : asked.format;
-    const bytes = new Uint8Array(format === 'raw' ? Buffer.from(value) : pemBytes(value));
+    const raw = this.#secrets.keyOf(asked.sealed);
+    const value = this.#secrets.valueOf(asked.sealed);
+    if (raw === undefined || value === undefined) {
+      throw refused('it is no sealed secret of this instance');
+    }
+    const bytes = new Uint8Array(format === 'raw' ? raw : pemBytes(value));
     const key = await subtle.importKey(format, bytes, unpack(asked.algorithm), false, asked.usages);
     this.#made += 1;
     const handle = `sealed${this.#made}`;

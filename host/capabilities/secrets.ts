@@ -18,6 +18,8 @@ export type SecretEntry = {
   readonly value: string;
   readonly hosts: readonly HostRule[];
   readonly places: readonly SecretPlace[];
+  /** As a key it is base64, after `whsec_` when that is there. */
+  readonly isBase64Key?: boolean;
 };
 
 /** The parts of a request in which stand-ins are looked for. */
@@ -66,6 +68,13 @@ export class SecretBook {
   /** The value behind a stand-in, for a key that stays in the host. */
   valueOf(sealed: string): string | undefined {
     return this.#byToken.get(sealed.slice('sealed:'.length))?.value;
+  }
+
+  /** The bytes of a key behind a stand-in, as its field says they are spelled. */
+  keyOf(sealed: string): Buffer | undefined {
+    const entry = this.#byToken.get(sealed.slice('sealed:'.length));
+    if (entry?.isBase64Key !== true) return entry && Buffer.from(entry.value);
+    return Buffer.from(entry.value.replace(/^whsec_/, ''), 'base64');
   }
 
   /**

@@ -5,7 +5,7 @@ export { defineGateway } from '../../sdk/gateway.ts';
 export { instanceName, makeMark, readMark } from '../../sdk/marks.ts';
 export { currencyExponent, formatMinor, isMoney, money, parseMinor } from '../../sdk/money.ts';
 export { defineOther } from '../../sdk/other.ts';
-export { createRemote } from '../../sdk/remote.ts';
+export { createRemote, readRetryAfter } from '../../sdk/remote.ts';
 export { defineServer } from '../../sdk/server.ts';
 export {
   forgetStarted,

@@ -25,6 +25,8 @@ export type FieldSchema = {
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly secret?: boolean;
+  /** How a secret spells the bytes of a key; without it the text itself. */
+  readonly key?: 'base64';
   readonly startsWith?: string | readonly string[];
   readonly multiline?: boolean;
   readonly widget?: string;

@@ -94,6 +94,10 @@ function checkSecret(value: unknown, schema: FieldSchema): string | undefined {
   if (value.length < minLength) return `must have at least ${minLength} characters`;
   if (value.length > maxLength) return `must have at most ${maxLength} characters`;
   if (/[\0]/.test(value)) return 'must not contain a null character';
+  const isBase64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+  if ({ ...schema, ...inner }.key === 'base64' && !isBase64.test(value.replace(/^whsec_/, ''))) {
+    return 'must be base64 (after "whsec_" when it begins with that)';
+  }
   const starts = schema.startsWith ?? inner.startsWith;
   const wanted = starts === undefined || typeof starts === 'string' ? starts : [...starts];
   const all = typeof wanted === 'string' ? [wanted] : (wanted ?? []);

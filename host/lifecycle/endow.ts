@@ -127,14 +127,15 @@ function createSecrets(
   { description, manifest }: Compiled,
   config: Record<string, unknown>,
 ): SecretBook {
+  const properties = description.config?.properties ?? {};
   const entries = secretFields(description).flatMap((field) => {
     const value = config[field];
     if (typeof value !== 'string' || value === '') return [];
     // A secret that the manifest does not name can be used as a key, and leaves for nowhere.
     const rule = manifest.secrets?.[field];
-    return [
-      { field, value, hosts: expandHosts(rule?.hosts ?? [], config), places: rule?.in ?? [] },
-    ];
+    const hosts = expandHosts(rule?.hosts ?? [], config);
+    const isBase64Key = properties[field]?.key === 'base64';
+    return [{ field, value, hosts, places: rule?.in ?? [], isBase64Key }];
   });
   return new SecretBook(entries);
 }

@@ -9,6 +9,8 @@ import type { EventName } from './messages.ts';
 
 /** How long a sent event is remembered: longer than the host keeps on delivering one again. */
 const SENT_TTL_MS = 3 * 24 * 60 * 60 * 1_000;
+/** How long one call may be busy with posting: a little longer than the manifest lets it live. */
+const CLAIM_TTL_MS = 20_000;
 
 const DEFAULT_EVENTS: EventName[] = [
   'order.created',
@@ -118,12 +120,21 @@ export default defineOther({
 function onEvent(name: EventName) {
   return async (event: EventMessage, ctx: Context<Config>): Promise<Json> => {
     if (!ctx.config.events.includes(name)) return { sent: false, reason: 'switched off' };
-    // Events come at least once; the same one must not be posted twice.
+    // Events come at least once; the same one must not be posted twice, not even at the same time. A claim
+    // that nobody gave back ends by itself: whoever made it has crashed.
     const key = `sent:${event.id}`;
-    if ((await ctx.storage.get(key)) !== null) return { sent: false, reason: 'sent before' };
-    const result = await post(name, event, ctx);
-    await ctx.storage.set(key, true, { ttlMs: SENT_TTL_MS });
-    return result;
+    if (!(await ctx.storage.compareAndSet(key, null, false, { ttlMs: CLAIM_TTL_MS }))) {
+      if ((await ctx.storage.get(key)) === true) return { sent: false, reason: 'sent before' };
+      throw fail('locked', `Event "${event.id}" is being posted`, { retryAfterMs: CLAIM_TTL_MS });
+    }
+    try {
+      const result = await post(name, event, ctx);
+      await ctx.storage.set(key, true, { ttlMs: SENT_TTL_MS });
+      return result;
+    } catch (error) {
+      await ctx.storage.delete(key);
+      throw error;
+    }
   };
 }
 

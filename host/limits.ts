@@ -140,8 +140,19 @@ export const LIMITS = {
   storeLockTryMsMax: 200,
   /** Milliseconds to wait for a change of the same instance by another host: its hooks may take wallMsMax. */
   storeLockWaitMs: 150_000,
-  /** Characters of a call's input and result kept in its record; longer ones are left out. */
+  /** Characters of a call's input, result and of one request kept in its record; longer ones are left out. */
   recordedChars: 64 * KIB,
+  /** Characters of all requests kept of one call, and how many of those left out are still named. */
+  recordingChars: 512 * KIB,
+  recordedRequests: 1_000,
+  /** Milliseconds after a call's end until its record is in the store; those of a rush leave together. */
+  recordFlushMs: 200,
+  /** Records that may wait for the store; and how many calls that asked nothing are kept for good per flush. */
+  recordsWaiting: 5_000,
+  plainRecordsPerFlush: 50,
+  /** Milliseconds that recordings are kept, and how many at most. */
+  recordingKeptMs: 7 * 86_400_000,
+  recordingsKept: 100_000,
   /** Characters of state handed from one generation to the next. */
   resumeStateChars: 256 * KIB,
 

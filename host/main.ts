@@ -14,12 +14,15 @@ import { Catalog } from './catalog/catalog.ts';
 import type { CatalogEntry } from './catalog/catalog.ts';
 import { CELL_MAIN } from './cells/cell.ts';
 import { Supervisor, UNTRUSTED_CELL } from './cells/supervisor.ts';
-import { startDeliveries } from './delivery/deliveries.ts';
+import { createDeliveries } from './delivery/deliveries.ts';
+import type { Deliveries } from './delivery/deliveries.ts';
 import { executeDelivery } from './delivery/execute.ts';
+import { createTellFinished } from './delivery/finished.ts';
 import { factMessage } from './delivery/fact-message.ts';
 import { createPanelMessenger } from './delivery/panel.ts';
 import { DeliveryQueue } from './delivery/queue.ts';
 import { createReconciler } from './delivery/reconcile.ts';
+import { createResumer } from './delivery/resume.ts';
 import { Subscriptions } from './delivery/subscriptions.ts';
 import { toErrorData } from './errors.ts';
 import { closeHttp, createHttpServer } from './http/server.ts';
@@ -50,6 +53,7 @@ import { watchFolders } from './lifecycle/watch.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { meterStore } from './metrics/store-meter.ts';
+import { Recorder } from './recorder/recorder.ts';
 import type { Settings } from './settings.ts';
 import { openMasterKey } from './store/master-key.ts';
 import { openStore } from './store/open.ts';
@@ -137,7 +141,7 @@ async function startHost(
   const parts: HostParts = createParts(settings, { ...options, ...made });
   const calls = new Calls(parts);
   const host = createExtensionHost(parts, calls);
-  const deliveries = createDeliveries(settings, { parts, calls });
+  const deliveries = wireDeliveries(settings, { parts, calls });
   const { publicUrl } = settings;
   const powers = { host, deliveries, metrics, publicUrl, tokens, store, log };
   const http = await createHttpServer({ ...powers, version: VERSION, nowMs });
@@ -150,6 +154,7 @@ async function startHost(
   const follower = new Follower({ ...reloads, installer: parts.installer, tokens, log });
   await follower.restoreExtensions();
   await openEnabled(reloads, log);
+  await deliveries.start();
   follower.start();
   const url = await http.listen({ port: settings.port, host: settings.host });
   for (const listener of http.addresses()) {
@@ -170,6 +175,7 @@ async function startHost(
       await deliveries.stop();
       await parts.instances.stop();
       await parts.sightings.stop();
+      await parts.records.flush();
       await children.supervisor[Symbol.asyncDispose]();
       await children.builder[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
@@ -243,13 +249,10 @@ function createParts(
   const { builder, supervisor } = given.children;
   const { roots, installed } = rootsOf(settings);
   const vault = createVault(given.masterKey);
+  const recorder = new Recorder({ store, vault });
   const catalog = new Catalog(roots);
-  const logs = new InstanceLogs(nowMs, (line) => {
-    log.debug(line, 'extension log');
-    given.onLine(line);
-  });
-  const isTrustedFolder = ({ root }: CatalogEntry): boolean =>
-    root === SHIPPED_ROOT || settings.isolation === 'shared';
+  const logs = createLogs(given);
+  const isTrustedFolder = trustedFolders(settings);
   const probe = new Probe(supervisor, nowMs);
   const extensions = createExtensions({ builder, store, probe, isTrustedFolder });
   const { sightings, ...watching } = watchEgress({ store, nowMs, publish, log, logs });
@@ -262,6 +265,7 @@ function createParts(
       own: state.own,
       ...watching,
       onDenied: (rule) => metrics.denied(rule),
+      wrap: (table, standIns) => recorder.wrap(table, standIns),
     }),
     deniedOf: (instance) => sightings.deniedOf(instance),
     onLog: (instance, callId, line) =>
@@ -276,7 +280,8 @@ function createParts(
     probe,
     store,
     vault,
-    records: new CallRecords(),
+    records: createRecords(store, recorder, log),
+    recorder,
     facts: createFacts(settings, store, publish),
     meter: metrics.calls,
     publicUrl: settings.publicUrl,
@@ -315,6 +320,25 @@ function createExtensions({
   });
 }
 
+/** Lines of extensions: kept for reading back, and handed on. */
+function createLogs({ log, onLine }: Required<HostOptions>): InstanceLogs {
+  return new InstanceLogs(nowMs, (line) => {
+    log.debug(line, 'extension log');
+    onLine(line);
+  });
+}
+
+/** Whether the extensions of a folder are trusted until an admin says otherwise. */
+function trustedFolders({ isolation }: Settings): (entry: { readonly root: string }) => boolean {
+  return ({ root }) => root === SHIPPED_ROOT || isolation === 'shared';
+}
+
+/** What is kept of calls; one that cannot be kept has run all the same. */
+function createRecords(store: Store, recorder: Recorder, log: Logger): CallRecords {
+  const onError = (error: unknown): void => log.error({ err: error }, 'recording not kept');
+  return new CallRecords({ store, recorder, nowMs, onError });
+}
+
 /** The ledger's keeper; the panel is told of what changes, where one is set. */
 function createFacts(settings: Settings, store: Store, publish: Publish): FactRecorder {
   const tellsPanel = settings.panelUrl !== undefined;
@@ -332,21 +356,23 @@ function createFacts(settings: Settings, store: Store, publish: Publish): FactRe
 }
 
 /** Events, webhooks, ticks, facts and messages to the panel, with their workers. */
-function createDeliveries(
+function wireDeliveries(
   settings: Settings,
   { parts, calls }: { readonly parts: HostParts; readonly calls: Calls },
-): ReturnType<typeof startDeliveries> {
+): Deliveries {
   const { store, publish, changes, log } = parts;
   const { panelUrl: url, panelSecret: secret } = settings;
   const hasPanel = url !== undefined && secret !== undefined;
   const panel = hasPanel ? createPanelMessenger({ url, secret, nowMs }) : undefined;
-  const reconciler = createReconciler({ calls, store, nowMs, tellsPanel: hasPanel });
+  const tellFinished = createTellFinished(store, { nowMs, hasPanel });
+  const reconciler = createReconciler({ calls, store, nowMs, tellFinished });
+  const resumer = createResumer({ ...parts, calls, tellFinished });
   const onError = (error: unknown): void => log.error({ err: error }, 'delivery failed');
   const queue = new DeliveryQueue({
     store,
     nowMs,
     onError,
-    execute: (row) => executeDelivery({ calls, panel, reconciler }, row),
+    execute: (row) => executeDelivery({ calls, panel, reconciler, resumer }, row),
     onDead: ({ id, kind, target, type }, error) =>
       publish({
         type: 'delivery.dead',
@@ -359,7 +385,7 @@ function createDeliveries(
     if (type.startsWith('instance.')) subscriptions.forget();
     if (type === 'fact.recorded') queue.wake();
   });
-  return startDeliveries({ ...parts, calls, queue, subscriptions, onError });
+  return createDeliveries({ ...parts, calls, queue, subscriptions, resumer, onError });
 }
 
 function readVersion(): string {

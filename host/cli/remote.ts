@@ -32,16 +32,17 @@ json     The input; "-" reads it from stdin`,
 
 export const replay: Command = {
   name: 'replay',
-  usage: 'replay <callId>',
-  summary: 'Run a recorded call again',
+  usage: 'replay <callId> [--live]',
+  summary: 'Run a recorded call again, without effects unless --live',
   details: CLIENT_HELP,
   async run(args) {
     const { values, positionals } = readArgs(args, {
-      options: CLIENT_OPTIONS,
+      options: { ...CLIENT_OPTIONS, live: { type: 'boolean', default: false } },
       positionals: ['callId'],
     });
     const path = `/calls/${encodeURIComponent(positionals[0] ?? '')}/replay`;
-    return printAnswer(await createClient(values).request('POST', path));
+    const body = JSON.stringify({ mode: values['live'] === true ? 'live' : 'recorded' });
+    return printAnswer(await createClient(values).request('POST', path, body));
   },
 };
 

@@ -12,6 +12,7 @@ import type { EventPowers, PanelEvent, Published } from './events.ts';
 import { receiveHook } from './hooks.ts';
 import type { HookPowers, HookRequest } from './hooks.ts';
 import type { DeliveryQueue } from './queue.ts';
+import type { Resolution, Resumer } from './resume.ts';
 import { startSchedules } from './schedules.ts';
 import type { SchedulePowers } from './schedules.ts';
 
@@ -57,6 +58,10 @@ export type Deliveries = {
   get(id: string): Promise<DeliveryView>;
   /** Runs an ended delivery again, with all its attempts before it. */
   replay(id: string): Promise<DeliveryView>;
+  /** Says what became of a call that was cut off. */
+  resolve(id: string, resolution: Resolution): Promise<void>;
+  /** Starts the workers; to be called once instances are open, or their deliveries would find nobody. */
+  start(): Promise<void>;
   /** Ends the workers; attempts under way may finish. */
   stop(): Promise<void>;
 };
@@ -64,13 +69,12 @@ export type Deliveries = {
 /** What deliveries are made of. */
 export type DeliveryPowers = EventPowers &
   HookPowers &
-  SchedulePowers & { readonly queue: DeliveryQueue };
+  SchedulePowers & { readonly queue: DeliveryQueue; readonly resumer: Resumer };
 
-/** Starts the workers. */
-export function startDeliveries(powers: DeliveryPowers): Deliveries {
+/** Makes them; nothing is worked on before `start`. */
+export function createDeliveries(powers: DeliveryPowers): Deliveries {
   const { store, queue, nowMs } = powers;
-  const schedules = startSchedules(powers);
-  queue.start();
+  let schedules: ReturnType<typeof startSchedules> | undefined;
   const find = async (id: string): Promise<DeliveryRow> => {
     const row = await store.delivery(id);
     if (row !== undefined) return row;
@@ -79,6 +83,12 @@ export function startDeliveries(powers: DeliveryPowers): Deliveries {
     });
   };
   return {
+    async start() {
+      // What ran when the last process died is run again at once, where nobody else can be running it.
+      await store.releaseClaims();
+      queue.start();
+      schedules = startSchedules(powers);
+    },
     publish: (event) => publishEvent(powers, event),
     receive: (hook) => receiveHook(powers, hook),
     async facts(filter) {
@@ -105,8 +115,12 @@ export function startDeliveries(powers: DeliveryPowers): Deliveries {
       queue.wake();
       return viewOf(await find(id));
     },
+    resolve: async (id, resolution) => {
+      await powers.resumer.resolve(await find(id), resolution);
+      queue.wake();
+    },
     async stop() {
-      schedules.stop();
+      schedules?.stop();
       await queue.stop();
     },
   };

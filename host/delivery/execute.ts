@@ -7,12 +7,14 @@ import type { DeliveryRow } from '../store/deliveries.ts';
 import type { PanelMessenger } from './panel.ts';
 import type { Attempt } from './queue.ts';
 import type { Reconciler } from './reconcile.ts';
+import type { Resumer } from './resume.ts';
 
 /** What an attempt may use. */
 export type ExecutePowers = {
   readonly calls: Calls;
   readonly panel: PanelMessenger | undefined;
   readonly reconciler: Reconciler;
+  readonly resumer: Resumer;
 };
 
 /** Runs one attempt. @throws {HostError} It failed */
@@ -22,6 +24,8 @@ export async function executeDelivery(powers: ExecutePowers, row: DeliveryRow): 
       return sendToPanel(powers, row);
     case 'reconcile':
       return powers.reconciler.run(row);
+    case 'resume':
+      return powers.resumer.run(row);
     case 'webhook':
       return (await runWebhook(powers, row)).attempt;
     case 'event':

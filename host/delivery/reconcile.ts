@@ -6,12 +6,11 @@ import * as z from 'zod';
 import { HostError } from '../errors.ts';
 import type { Calls } from '../lifecycle/calls.ts';
 import { replaceOutcome } from '../lifecycle/idempotency.ts';
-import { withoutOneTime } from '../lifecycle/one-time.ts';
 import { readPending, reconcileInput, waitOf, withProperties } from '../lifecycle/pending.ts';
 import { LIMITS } from '../limits.ts';
 import type { DeliveryRow } from '../store/deliveries.ts';
 import type { Store } from '../store/store.ts';
-import { panelDelivery } from './panel.ts';
+import type { TellFinished } from './finished.ts';
 import type { Attempt } from './queue.ts';
 
 /** Asks about pending operations. */
@@ -31,11 +30,16 @@ export type ReconcilePowers = {
   readonly calls: Calls;
   readonly store: Store;
   readonly nowMs: () => number;
-  readonly tellsPanel: boolean;
+  readonly tellFinished: TellFinished;
 };
 
 /** Makes the reconciler. */
-export function createReconciler({ calls, store, nowMs, tellsPanel }: ReconcilePowers): Reconciler {
+export function createReconciler({
+  calls,
+  store,
+  nowMs,
+  tellFinished,
+}: ReconcilePowers): Reconciler {
   return {
     async run(row) {
       const known = payloadShape.parse(JSON.parse(row.payload));
@@ -48,24 +52,9 @@ export function createReconciler({ calls, store, nowMs, tellsPanel }: ReconcileP
         const payload = JSON.stringify({ ...known, input });
         return { state: 'waiting', dueMs: nowMs() + waitOf(pending), payload };
       }
-      const { key, callId, operation } = known;
+      const { key } = known;
       if (key !== null) await replaceOutcome(store, { instance: row.target, key, outcome });
-      if (tellsPanel) {
-        const result = withoutOneTime(JSON.parse(outcome.resultText));
-        const data = {
-          callId,
-          operationId: key ?? callId,
-          instance: row.target,
-          operation,
-          result,
-        };
-        await store.addDeliveries([
-          panelDelivery(
-            { type: 'operation.finished', data },
-            { id: `${row.id}.end`, subject: row.subject, nowMs: nowMs() },
-          ),
-        ]);
-      }
+      await tellFinished({ ...known, row, result: JSON.parse(outcome.resultText) as unknown });
       return { state: 'done' };
     },
   };

@@ -12,7 +12,11 @@ export type Next =
   | { readonly act: 'forget' };
 
 /** Codes that another attempt cannot cure. */
-const FINAL: ReadonlySet<ErrorCode> = new Set(['CALLER_HANDLER_UNKNOWN', 'CALLER_NOT_FOUND']);
+const FINAL: ReadonlySet<ErrorCode> = new Set([
+  'CALLER_HANDLER_UNKNOWN',
+  'CALLER_NOT_FOUND',
+  'CALLER_NEEDS_RECONCILIATION',
+]);
 
 /** Failures by which a handler says that a webhook is not the vendor's. */
 const FORGED: ReadonlySet<string> = new Set(['unauthorized', 'invalid_input']);

@@ -166,6 +166,36 @@ export const DELIVERIES_QUERY = {
   },
 } as const;
 
+export const REPLAY_BODY = {
+  type: ['object', 'null'],
+  additionalProperties: false,
+  properties: {
+    mode: {
+      type: 'string',
+      enum: ['recorded', 'live'],
+      description:
+        'recorded (default): with the answers it had then, no effect; live: for real, as a new call',
+    },
+    generation: { type: 'string', pattern: '^[0-9a-f]{64}$', description: 'The code to run it on' },
+  },
+} as const;
+
+/** What a person says of a call that was cut off. */
+export const RESOLVE_BODY = {
+  type: 'object',
+  required: ['as'],
+  additionalProperties: false,
+  properties: {
+    as: {
+      type: 'string',
+      enum: ['done', 'failed', 'again'],
+      description: 'again: the effect is not there, run it from the beginning',
+    },
+    result: { description: 'For done: what the handler would have answered' },
+    message: text(2_000, { description: 'For failed: why' }),
+  },
+} as const;
+
 export const AUDIT_QUERY = {
   type: 'object',
   additionalProperties: false,

@@ -12,14 +12,19 @@ import { LIMITS } from '../limits.ts';
 import type { CallMeter } from '../metrics/call-meter.ts';
 import type { DeliveryRow } from '../store/deliveries.ts';
 import type { Store } from '../store/store.ts';
+import { needsReconciliation } from '../recorder/recording.ts';
+import type { RecordedRequest, Recording, Script } from '../recorder/recording.ts';
+import type { Vault } from '../store/vault.ts';
 import { decideLimits } from './compiled.ts';
+import { guardCall } from './cut-off.ts';
+import type { CutOff } from './cut-off.ts';
 import { runOnce } from './idempotency.ts';
 import type { Actor, CallOutcome, ExtensionHost, InstanceRef } from './host.ts';
 import type { Instance } from './instance.ts';
 import { Instances } from './instances.ts';
 import { pendingDelivery, readPending } from './pending.ts';
 import type { CallRecords } from './records.ts';
-import { subjectOf } from './subjects.ts';
+import { isChanging, subjectOf } from './subjects.ts';
 import { BoundedTurns } from './turns.ts';
 
 type Request = Parameters<ExtensionHost['call']>[2];
@@ -29,6 +34,7 @@ export type CallPowers = {
   readonly catalog: Catalog;
   readonly instances: Instances;
   readonly store: Store;
+  readonly vault: Vault;
   readonly records: CallRecords;
   readonly facts: FactRecorder;
   readonly meter: Pick<CallMeter, 'ended'>;
@@ -54,6 +60,10 @@ export type Prepared = {
   /** The service or invoice it is about: such calls run one after the other */
   readonly subject?: string | undefined;
   readonly key?: string;
+  /** It runs again: what it is answered without asking the world */
+  readonly script?: Script;
+  /** Told of the call's recording as it starts */
+  readonly onRecord?: (recording: Recording) => void;
 };
 
 /** Who acts when a delivery runs. */
@@ -94,15 +104,54 @@ export class Calls {
       cancellation: request.cancellation,
       actor: request.actor,
       subject: subjectOf(id, handler, request.input),
+      ...(request.replayOf === undefined ? {} : { replayOf: request.replayOf }),
     };
     const { idempotencyKey: key } = request;
     const callId = createCallId();
-    if (key === undefined) return this.#runInTurn(prepared, callId);
-    const startedAt = new Date(nowMs()).toISOString();
-    const subject = { instance: id, key, callId, handler, inputText, startedAt };
-    return runOnce(this.#powers.store, subject, () =>
-      this.#runInTurn({ ...prepared, key }, callId, key),
-    );
+    if (key === undefined && (prepared.dryRun || !isChanging(id, handler))) {
+      return this.#runInTurn(prepared, callId);
+    }
+    const cutOff = {
+      callId,
+      handler,
+      inputText,
+      key: key ?? null,
+      subject: prepared.subject ?? null,
+    };
+    return guardCall(this.#powers, id, cutOff, () => {
+      if (key === undefined) return this.#runInTurn(prepared, callId);
+      const startedAt = new Date(nowMs()).toISOString();
+      const subject = { instance: id, key, callId, handler, inputText, startedAt };
+      return runOnce(this.#powers.store, subject, () =>
+        this.#runInTurn({ ...prepared, key }, callId, key),
+      );
+    });
+  }
+
+  /**
+   * Finishes a call that was cut off: what it asked before is answered as it was then.
+   *
+   * @throws {HostError} `CALLER_NEEDS_RECONCILIATION` when it goes another way than before
+   */
+  async resume(
+    id: string,
+    { callId, handler, inputText, key, subject }: CutOff,
+    requests: readonly RecordedRequest[],
+  ): Promise<CallOutcome> {
+    const instance = this.#powers.instances.live(id);
+    if (instance === undefined) throw notRunning(id);
+    const prepared: Prepared = {
+      ...{ instance, id, handler, inputText },
+      deadlineMs: this.#powers.nowMs() + decideLimits(instance.compiled.manifest).wallMs,
+      dryRun: false,
+      cancellation: new Cancellation(),
+      actor: DELIVERER,
+      attempt: 2,
+      subject: subject ?? undefined,
+      ...(key === null ? {} : { key }),
+      script: { mode: 'resume', requests },
+    };
+    return this.#runInTurn(prepared, callId, key ?? callId);
   }
 
   /**
@@ -133,27 +182,6 @@ export class Calls {
     return this.#runInTurn(prepared, createCallId(), operationId);
   }
 
-  /** Runs a recorded call again, as a new call. */
-  async replay(callId: string, actor: Actor): Promise<CallOutcome> {
-    const { instance: id, handler, inputText } = this.#powers.records.input(callId);
-    const [category = '', name = '', instanceName = ''] = id.split('/');
-    const { instance } = await this.#find({ category, name, instance: instanceName });
-    const { wallMs } = decideLimits(instance.compiled.manifest);
-    const deadlineMs = this.#powers.nowMs() + wallMs;
-    const cancellation = new Cancellation();
-    const call = {
-      instance,
-      id,
-      handler,
-      inputText,
-      deadlineMs,
-      dryRun: false,
-      cancellation,
-      actor,
-    };
-    return this.run({ ...call, replayOf: callId }, createCallId());
-  }
-
   #runInTurn(call: Prepared, callId: string, operationId?: string): Promise<CallOutcome> {
     const { id, subject, deadlineMs, handler } = call;
     const work = (): Promise<CallOutcome> => this.run(call, callId, operationId);
@@ -170,16 +198,23 @@ export class Calls {
     const { instance, id, handler, inputText, deadlineMs, dryRun, actor, replayOf } = call;
     if (isDraining()) throw new HostError('HOST_DRAINING', 'The host is shutting down');
     assertHandler(instance, id, handler);
-    const record = records.start({
-      callId,
-      instance: id,
-      handler,
-      actor: actor.id,
-      startedMs: nowMs(),
-      inputText,
-      replayOf,
-    });
-    const isGateway = id.startsWith('gateways/');
+    const isReplay = call.script?.mode === 'replay';
+    const record = records.start(
+      {
+        callId,
+        instance: id,
+        handler,
+        actor: actor.id,
+        startedMs: nowMs(),
+        inputText,
+        replayOf,
+        journalled: !dryRun && !isReplay && isChanging(id, handler),
+      },
+      call.script,
+    );
+    call.onRecord?.(record.recording);
+    const isForReal = !dryRun && !isReplay;
+    const isGateway = id.startsWith('gateways/') && isForReal;
     try {
       if (isGateway) await facts.ask(id, handler, inputText);
       const { text, receipt } = await instance.call({
@@ -193,17 +228,20 @@ export class Calls {
         cancellation: call.cancellation,
         ...this.#webhookUrl(call),
       });
-      const changed = isGateway && !dryRun ? await facts.record(id, text) : [];
-      if (!dryRun) await this.#keepPending(call, { callId, text });
-      records.done(record, text, receipt);
+      assertOnTrack(call, record.recording);
+      const changed = isGateway ? await facts.record(id, text) : [];
+      if (isForReal) await this.#keepPending(call, { callId, text });
+      await records.done(record, text, receipt);
       const { wallMs, queueMs, cpuMs } = receipt;
       meter.ended(id, { handler, wallMs, queueMs, cpuMs });
       return { callId, resultText: text, receipt, facts: changed.length };
     } catch (error) {
       const failure = toErrorData(error);
-      records.failed(record, failure);
+      await records.failed(record, failure);
       const wallMs = nowMs() - record.startedMs;
       meter.ended(id, { handler, code: failure.code, wallMs, queueMs: 0, cpuMs: 0 });
+      // A handler may have caught the refusal and gone on.
+      assertOnTrack(call, record.recording);
       throw withCallId(error, callId);
     }
   }
@@ -261,6 +299,12 @@ let calls = 0;
 export function createCallId(): string {
   calls += 1;
   return `call_${RUN}${calls.toString(36).padStart(7, '0')}`;
+}
+
+function assertOnTrack({ script }: Prepared, { callId, strays }: Recording): void {
+  if (script?.mode === 'resume' && strays.length > 0) {
+    throw needsReconciliation(callId, 'run again, it asks for other effects than before');
+  }
 }
 
 function assertHandler(instance: Instance, id: string, handler: string): void {

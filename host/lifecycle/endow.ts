@@ -41,13 +41,15 @@ type EndowPowers = {
   readonly watch: (instance: string) => EgressWatch;
   /** Told of a request that would have been refused. */
   readonly onReport: (instance: string, refusal: HostError) => void;
+  /** Stands between the guest and its capabilities. */
+  readonly wrap: (table: CapabilityTable, standIns: SecretBook['sealed']) => CapabilityTable;
 };
 
 /** Makes the function that endows a new isolate. */
 export function createEndow(
   powers: EndowPowers,
 ): (row: InstanceRow, entry: CatalogEntry, compiled: Compiled) => Promise<Endowment> {
-  const { store, vault, nowMs, onDenied } = powers;
+  const { store, vault, nowMs, onDenied, wrap } = powers;
   const { resolve, detour } = powers.egress;
   return async (row, entry, compiled) => {
     const id = Instances.id(entry, row.instance);
@@ -71,11 +73,14 @@ export function createEndow(
         ? undefined
         : createStorage({ store, instance: id, quotaBytes: grants.storage.quotaBytes, nowMs });
     return {
-      table: tableOf(grants, {
-        fetch: noting(fetch.serve, onDenied),
-        crypto: createSealedKeys(secrets),
-        storage,
-      }),
+      table: wrap(
+        tableOf(grants, {
+          fetch: noting(fetch.serve, onDenied),
+          crypto: createSealedKeys(secrets),
+          storage,
+        }),
+        secrets.sealed,
+      ),
       values: { ...config, ...secrets.sealed },
       scrub: (text) => secrets.scrubber.text(text),
       close: () => void fetch.close(),

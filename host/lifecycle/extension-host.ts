@@ -10,6 +10,7 @@ import type { ExtensionHost, ExtensionRef, ExtensionView, InstanceRef } from './
 import { Instances } from './instances.ts';
 import type { InstanceLogs } from './logs.ts';
 import type { HostParts } from './parts.ts';
+import { Replays } from './replay.ts';
 import { placeUpload } from './uploads.ts';
 import { accessRequests, decideRequest, lockInstance, readUsage, unlockInstance } from './usage.ts';
 import { idOf, typeOf, usable, viewOf } from './views.ts';
@@ -18,6 +19,7 @@ import { idOf, typeOf, usable, viewOf } from './views.ts';
 export function createExtensionHost(parts: HostParts, calls: Calls): ExtensionHost {
   const { catalog, extensions, instances, records, changes } = parts;
   const instanceChanges = new InstanceChanges(parts, calls);
+  const replays = new Replays(parts, calls);
   const find = ({ category, name }: ExtensionRef): Promise<CatalogEntry> =>
     catalog.find(category, name);
 
@@ -70,9 +72,9 @@ export function createExtensionHost(parts: HostParts, calls: Calls): ExtensionHo
     decideRequest: (id, decision) => decideRequest(parts, id, decision),
 
     call: (ref, handler, request) => calls.call(ref, handler, request),
-    calls: async (filter) => records.list(filter),
-    callRecord: async (callId) => records.get(callId),
-    replay: (callId, actor) => calls.replay(callId, actor),
+    calls: (filter) => records.list(filter),
+    callRecord: (callId) => records.get(callId),
+    replay: (callId, wish, actor) => replays.replay(callId, wish, actor),
     logs: (ref, signal) => readLogs(parts, ref, signal),
     changes: (signal) => changes.subscribe(signal),
     readiness: parts.readiness,

@@ -145,6 +145,25 @@ export type CallOutcome = {
   readonly facts: number;
 };
 
+/** How a recorded call is to run again. */
+export type ReplayWish = {
+  /**
+   * `recorded`: with the answers it had then, without any effect (default); `live`: for real, as a new
+   * call.
+   */
+  readonly mode?: 'recorded' | 'live';
+  /** The code to run it on; the current one when absent. */
+  readonly generation?: string;
+};
+
+/** What a replay with recorded answers found. */
+export type Replayed = {
+  readonly mode: 'recorded';
+  readonly same: boolean;
+  /** In words, one for each. */
+  readonly differences: readonly string[];
+};
+
 /** A call as `GET /calls` lists it. */
 export type CallRecord = {
   readonly callId: string;
@@ -248,6 +267,7 @@ export type ExtensionHost = {
       /** Cancelled when the client goes away. */
       readonly cancellation: Cancellation;
       readonly actor: Actor;
+      readonly replayOf?: string;
     },
   ): Promise<CallOutcome>;
   calls(filter: {
@@ -257,7 +277,11 @@ export type ExtensionHost = {
     limit: number;
   }): Promise<{ calls: readonly CallRecord[]; next: string | null }>;
   callRecord(callId: string): Promise<CallRecord>;
-  replay(callId: string, actor: Actor): Promise<CallOutcome>;
+  replay(
+    callId: string,
+    wish: ReplayWish,
+    actor: Actor,
+  ): Promise<CallOutcome & { readonly replay?: Replayed }>;
 
   /** Log lines of one instance: the kept ones first, then live until `signal` aborts. */
   logs(ref: InstanceRef, signal: AbortSignal): AsyncIterable<LogLine>;

@@ -34,7 +34,7 @@ export async function runOnce(
   run: () => Promise<CallOutcome>,
 ): Promise<CallOutcome> {
   const { instance, key, callId, handler, startedAt } = subject;
-  const inputHash = createHash('sha256').update(subject.inputText).digest('hex');
+  const inputHash = hashInput(subject.inputText);
   const row = { instance, key, callId, handler, inputHash, startedAt } as const;
   const known = await store.startOperation({ ...row, state: 'running', outcome: null });
   if (known !== undefined) return replyAgain(known, { handler, inputHash });
@@ -43,8 +43,7 @@ export async function runOnce(
     await replaceOutcome(store, { instance, key, outcome });
     return outcome;
   } catch (error) {
-    const text = JSON.stringify({ error: toErrorData(error) } satisfies Stored);
-    await store.endOperation({ instance, key, state: 'failed', outcome: text });
+    await replaceFailure(store, { instance, key, error: toErrorData(error) });
     throw error;
   }
 }
@@ -58,6 +57,20 @@ export async function replaceOutcome(
     outcome: { ...outcome, resultText: textWithoutOneTime(outcome.resultText) },
   } satisfies Stored);
   await store.endOperation({ instance, key, state: 'done', outcome: text });
+}
+
+/** Stores the failure that repeats are given from now on. */
+export async function replaceFailure(
+  store: Pick<Store, 'endOperation'>,
+  { instance, key, error }: Pick<Subject, 'instance' | 'key'> & { error: ErrorData },
+): Promise<void> {
+  const text = JSON.stringify({ error } satisfies Stored);
+  await store.endOperation({ instance, key, state: 'failed', outcome: text });
+}
+
+/** What identifies a call's input among repeats. */
+export function hashInput(inputText: string): string {
+  return createHash('sha256').update(inputText).digest('hex');
 }
 
 function replyAgain(known: OperationRow, now: { handler: string; inputHash: string }): CallOutcome {

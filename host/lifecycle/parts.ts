@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { FactRecorder } from '../ledger/facts.ts';
 import type { CallMeter } from '../metrics/call-meter.ts';
+import type { Recorder } from '../recorder/recorder.ts';
 import type { Store } from '../store/store.ts';
 import type { Vault } from '../store/vault.ts';
 import type { Extensions } from './extensions.ts';
@@ -26,6 +27,7 @@ export type HostParts = {
   readonly store: Store;
   readonly vault: Vault;
   readonly records: CallRecords;
+  readonly recorder: Recorder;
   readonly facts: FactRecorder;
   readonly meter: Pick<CallMeter, 'ended'>;
   readonly publicUrl: string | undefined;

@@ -1,12 +1,17 @@
-// Records of calls: what ran, for whom, how it ended. The last ones, in memory, bounded.
+// Records of calls: what ran, for whom, how it ended, what it asked of the world. The running and the last
+// ones are in memory; they reach the store a moment after they end, sealed.
 
 import { HostError } from '../errors.ts';
 import type { ErrorData } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import type { Recorder, RecordedBody } from '../recorder/recorder.ts';
+import type { Recording, RecordedRequest, Script } from '../recorder/recording.ts';
+import type { CallRow, RecordingStore } from '../store/recordings.ts';
 import type { CallRecord, Receipt } from './host.ts';
-import { withoutOneTime } from './one-time.ts';
+import { textWithoutOneTime, withoutOneTime } from './one-time.ts';
 
-type Kept = {
+/** What a record starts with. */
+export type CallStart = {
   readonly callId: string;
   readonly instance: string;
   readonly handler: string;
@@ -14,26 +19,56 @@ type Kept = {
   readonly startedMs: number;
   readonly inputText: string;
   readonly replayOf: string | undefined;
+  /** Its effects are written down before they leave. */
+  readonly journalled: boolean;
+};
+
+/** A call that runs or ran. */
+export type Kept = CallStart & {
+  readonly recording: Recording;
   state: CallRecord['state'];
   resultText: string | undefined;
   receipt: Receipt | undefined;
   error: ErrorData | undefined;
 };
 
-/** What a record starts with. */
-export type CallStart = Pick<
-  Kept,
-  'callId' | 'instance' | 'handler' | 'actor' | 'startedMs' | 'inputText' | 'replayOf'
->;
+/** What a replay needs of a call. */
+export type Replayable = {
+  readonly instance: string;
+  readonly handler: string;
+  readonly inputText: string;
+  readonly resultText: string | null;
+  readonly error: ErrorData | undefined;
+  readonly requests: readonly RecordedRequest[];
+};
 
-/** The last `LIMITS.recentCalls` calls. */
+/** What records need. */
+export type RecordPowers = {
+  readonly store: RecordingStore;
+  readonly recorder: Recorder;
+  readonly nowMs: () => number;
+  readonly onError: (error: unknown) => void;
+};
+
+/** The calls of this host, and those that the store remembers. */
 export class CallRecords {
+  readonly #powers: RecordPowers;
   readonly #byId = new Map<string, Kept>();
+  #waiting: Kept[] = [];
+  #plain = 0;
+  #purgedMs = 0;
+  #flushing: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
 
-  start(start: CallStart): Kept {
+  constructor(powers: RecordPowers) {
+    this.#powers = powers;
+  }
+
+  start(start: CallStart, script?: Script): Kept {
     const kept: Kept = {
       ...start,
       inputText: bounded(start.inputText),
+      recording: this.#powers.recorder.open(start, script),
       state: 'running',
       resultText: undefined,
       receipt: undefined,
@@ -49,68 +84,182 @@ export class CallRecords {
     return kept;
   }
 
-  done(kept: Kept, resultText: string, receipt: Receipt): void {
+  /** Resolves once what had an effect is on disk; the rest gets there a moment later. */
+  done(kept: Kept, resultText: string, receipt: Receipt): Promise<void> | undefined {
     kept.state = 'done';
     kept.resultText = bounded(resultText);
     kept.receipt = receipt;
+    return this.#end(kept);
   }
 
-  failed(kept: Kept, error: ErrorData): void {
+  failed(kept: Kept, error: ErrorData): Promise<void> | undefined {
     kept.state = 'failed';
     kept.error = error;
+    return this.#end(kept);
   }
 
   /** Newest first; `after` is the id of the last one seen. */
-  list(filter: { instance?: string; state?: string; after?: string; limit: number }): {
-    calls: CallRecord[];
-    next: string | null;
-  } {
-    const all = [...this.#byId.values()].toReversed();
-    const from =
-      filter.after === undefined ? 0 : all.findIndex((kept) => kept.callId === filter.after) + 1;
-    const matching = all
-      .slice(from)
-      .filter(
-        (kept) =>
-          (filter.instance === undefined || kept.instance === filter.instance) &&
-          (filter.state === undefined || kept.state === filter.state),
-      );
-    const page = matching.slice(0, filter.limit);
-    const next = matching.length > page.length ? (page.at(-1)?.callId ?? null) : null;
-    return { calls: page.map((kept) => summary(kept)), next };
+  async list(filter: {
+    instance?: string;
+    state?: string;
+    after?: string;
+    limit: number;
+  }): Promise<{ calls: CallRecord[]; next: string | null }> {
+    const { instance, after, limit } = filter;
+    const state = filter.state as CallRecord['state'] | undefined;
+    const before = after === undefined ? undefined : await this.#place(after);
+    const matching = [...this.#byId.values()].filter(
+      (kept) =>
+        (instance === undefined || kept.instance === instance) &&
+        (state === undefined || kept.state === state) &&
+        (before === undefined || isOlder(kept, before)),
+    );
+    const stored = await this.#powers.store.calls({
+      limit: limit + 1,
+      ...(instance === undefined ? {} : { instance }),
+      ...(state === undefined ? {} : { state }),
+      ...(before === undefined ? {} : { before }),
+    });
+    const known = new Set(matching.map(({ callId }) => callId));
+    const all = [
+      ...matching.map((kept) => ({ place: kept, record: summary(kept) })),
+      ...stored
+        // A row may be older than what memory knows of the same call.
+        .filter(({ callId }) => !known.has(callId) && !this.#byId.has(callId))
+        .map((row) => ({ place: row, record: rowSummary(row) })),
+    ].toSorted((a, b) => (isOlder(a.place, b.place) ? 1 : -1));
+    const page = all.slice(0, limit).map(({ record }) => record);
+    const next = all.length > page.length ? (page.at(-1)?.callId ?? null) : null;
+    return { calls: page, next };
   }
 
-  /** One call with its input and result. @throws {HostError} `CALLER_NOT_FOUND` */
-  get(callId: string): CallRecord {
-    const kept = this.#find(callId);
-    return {
-      ...summary(kept),
-      input: readText(kept.inputText),
-      ...(kept.resultText === undefined
-        ? {}
-        : { result: withoutOneTime(readText(kept.resultText)) }),
-    };
+  /** One call with its input, result and requests. @throws {HostError} `CALLER_NOT_FOUND` */
+  async get(callId: string): Promise<CallRecord> {
+    const kept = this.#byId.get(callId);
+    if (kept !== undefined) {
+      const { inputText, resultText = null, recording } = kept;
+      return {
+        ...summary(kept),
+        ...bodyOf({ inputText, resultText, requests: recording.requests }),
+      };
+    }
+    const row = await this.#row(callId);
+    const body = this.#powers.recorder.openBody(row);
+    return { ...rowSummary(row), ...(body === undefined ? {} : bodyOf(body)) };
   }
 
   /** What a replay needs. @throws {HostError} `CALLER_NOT_FOUND`, `CALLER_UNSUPPORTED` */
-  input(callId: string): { instance: string; handler: string; inputText: string } {
-    const { instance, handler, inputText } = this.#find(callId);
+  async replayable(callId: string): Promise<Replayable> {
+    const kept = this.#byId.get(callId);
+    const known = kept ?? (await this.#stored(callId));
+    const { instance, handler, inputText, resultText = null, error } = known;
     if (inputText === '') {
       throw new HostError(
         'CALLER_UNSUPPORTED',
         `Call "${callId}" cannot be replayed: its input is over ${LIMITS.recordedChars} characters`,
       );
     }
-    return { instance, handler, inputText };
+    const requests = 'recording' in known ? known.recording.requests : known.requests;
+    return { instance, handler, inputText, resultText, error, requests };
   }
 
-  #find(callId: string): Kept {
-    const kept = this.#byId.get(callId);
-    if (kept !== undefined) return kept;
-    throw new HostError('CALLER_NOT_FOUND', `Call "${callId}" not found`, {
-      remedy: `The last ${LIMITS.recentCalls} calls are kept: list them with GET /api/v1/admin/calls`,
+  /** Writes down what has ended. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const batch = this.#waiting;
+    this.#waiting = [];
+    this.#plain = 0;
+    this.#flushing = this.#flushing.then(() => this.#write(batch));
+    await this.#flushing;
+  }
+
+  async #write(batch: readonly Kept[]): Promise<void> {
+    const { store, onError } = this.#powers;
+    if (batch.length === 0) return;
+    try {
+      await this.#purge();
+      await store.putCalls(batch.map((kept) => this.#seal(kept)));
+      for (const { callId, recording } of batch) {
+        if (recording.journalled && recording.requests.length > 0) {
+          await store.removeEffects(callId);
+        }
+      }
+    } catch (error) {
+      // The calls themselves have ended well: what is lost is the memory of them.
+      onError(error);
+    }
+  }
+
+  async #purge(): Promise<void> {
+    const now = this.#powers.nowMs();
+    if (now - this.#purgedMs < LIMITS.purgeEveryMs) return;
+    this.#purgedMs = now;
+    await this.#powers.store.purgeCalls({
+      beforeMs: now - LIMITS.recordingKeptMs,
+      keep: LIMITS.recordingsKept,
+      limit: LIMITS.deliveriesPurged,
     });
   }
+
+  /** Calls that asked nothing of the world are many and alike: in a rush only some are kept for good. */
+  #end(kept: Kept): Promise<void> | undefined {
+    this.#powers.recorder.close(kept.callId);
+    const isPlain = kept.state === 'done' && kept.recording.requests.length === 0;
+    if (isPlain && (this.#plain += 1) > LIMITS.plainRecordsPerFlush) return undefined;
+    if (this.#waiting.length >= LIMITS.recordsWaiting) return undefined;
+    this.#waiting.push(kept);
+    if (kept.recording.journalled && !isPlain) return this.flush();
+    this.#timer ??= setTimeout(() => void this.flush(), LIMITS.recordFlushMs).unref();
+    return undefined;
+  }
+
+  #seal(kept: Kept): CallRow {
+    const { callId, instance, handler, actor, state, startedMs, replayOf = null } = kept;
+    const { inputText, resultText, receipt, error, recording } = kept;
+    const row = {
+      ...{ callId, instance, handler, actor, state, startedMs, replayOf },
+      receipt: receipt === undefined ? null : JSON.stringify(receipt),
+      error: error === undefined ? null : JSON.stringify(error),
+    };
+    return this.#powers.recorder.seal(row, {
+      inputText,
+      resultText: resultText === undefined ? null : textWithoutOneTime(resultText),
+      requests: recording.requests,
+    });
+  }
+
+  async #place(callId: string): Promise<Pick<CallRow, 'startedMs' | 'callId'>> {
+    return this.#byId.get(callId) ?? (await this.#row(callId));
+  }
+
+  async #stored(callId: string): Promise<Replayable> {
+    const row = await this.#row(callId);
+    const { instance, handler, error } = row;
+    const body = this.#powers.recorder.openBody(row);
+    return {
+      instance,
+      handler,
+      inputText: body?.inputText ?? '',
+      resultText: body?.resultText ?? null,
+      error: error === null ? undefined : (JSON.parse(error) as ErrorData),
+      requests: body?.requests ?? [],
+    };
+  }
+
+  async #row(callId: string): Promise<CallRow> {
+    const row = await this.#powers.store.call(callId);
+    if (row !== undefined) return row;
+    throw new HostError('CALLER_NOT_FOUND', `Call "${callId}" not found`, {
+      remedy: 'List those that are kept with GET /api/v1/admin/calls',
+    });
+  }
+}
+
+type Place = { readonly startedMs: number; readonly callId: string };
+
+function isOlder(a: Place, b: Place): boolean {
+  return a.startedMs === b.startedMs ? a.callId < b.callId : a.startedMs < b.startedMs;
 }
 
 function summary(kept: Kept): CallRecord {
@@ -125,6 +274,25 @@ function summary(kept: Kept): CallRecord {
     ...(error === undefined ? {} : { error }),
     ...(receipt === undefined ? {} : { receipt }),
     ...(replayOf === undefined ? {} : { replayOf }),
+  };
+}
+
+function rowSummary(row: Omit<CallRow, 'sealed'>): CallRecord {
+  const { callId, instance, handler, actor, state, startedMs, error, receipt, replayOf } = row;
+  return {
+    ...{ callId, instance, handler, actor, state },
+    startedAt: new Date(startedMs).toISOString(),
+    ...(error === null ? {} : { error: JSON.parse(error) as ErrorData }),
+    ...(receipt === null ? {} : { receipt: JSON.parse(receipt) as Receipt }),
+    ...(replayOf === null ? {} : { replayOf }),
+  };
+}
+
+function bodyOf({ inputText, resultText, requests }: RecordedBody): Partial<CallRecord> {
+  return {
+    input: readText(inputText),
+    ...(resultText === null ? {} : { result: withoutOneTime(readText(resultText)) }),
+    requests,
   };
 }
 

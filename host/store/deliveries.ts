@@ -1,8 +1,15 @@
-// What is to be delivered, as the store keeps it: events, webhooks, ticks, reconciliations, messages to
-// the panel. Written before it is acknowledged; one row is one obligation.
+// What is to be delivered, as the store keeps it: events, webhooks, ticks, questions about pending
+// operations, calls that were cut off, messages to the panel. Written before it is acknowledged; one row is one obligation.
 
 /** What a delivery is. */
-export const DELIVERY_KINDS = ['event', 'webhook', 'schedule', 'reconcile', 'panel'] as const;
+export const DELIVERY_KINDS = [
+  'event',
+  'webhook',
+  'schedule',
+  'reconcile',
+  'resume',
+  'panel',
+] as const;
 
 /** One of `DELIVERY_KINDS`. */
 export type DeliveryKind = (typeof DELIVERY_KINDS)[number];
@@ -83,7 +90,12 @@ export type DeliveryStore = {
   }): Promise<DeliveryRow[]>;
   /** @returns false when the claim was lost meanwhile: somebody else runs it */
   endDelivery(end: DeliveryEnd): Promise<boolean>;
-  /** Forgets one: a webhook that proved to be forged. */
+  /**
+   * Gives up every claim, where there is only one host: at its start they are those of a dead one.
+   * Where there are many, leases tell.
+   */
+  releaseClaims(): Promise<void>;
+  /** Forgets one: a webhook that proved to be forged, a call that has ended. */
   removeDelivery(seq: number): Promise<void>;
   /** Newest first; `before` is the `seq` of the last one seen. */
   deliveries(filter: {

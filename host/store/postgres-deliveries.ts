@@ -41,6 +41,8 @@ export function createPgDeliveries(sql: PgSql): DeliveryStore {
       return rows.map(deliveryOf).toSorted((a, b) => a.dueMs - b.dueMs || a.seq - b.seq);
     },
     endDelivery: async (end) => (await endOne(sql.write, end)).length > 0,
+    // Others may be alive: their leases end by themselves.
+    releaseClaims: async () => undefined,
     async removeDelivery(seq) {
       await sql.write('DELETE FROM cofferdam.deliveries WHERE seq = $1', seq);
     },

@@ -72,7 +72,8 @@ export function createPgInstances(sql: PgSql): InstanceRecords {
            operations AS (DELETE FROM cofferdam.operations WHERE instance = $4),
            deliveries AS (DELETE FROM cofferdam.deliveries WHERE target = $4),
            sightings AS (DELETE FROM cofferdam.sightings WHERE instance = $4),
-           seen AS (DELETE FROM cofferdam.seen WHERE instance = $4)
+           seen AS (DELETE FROM cofferdam.seen WHERE instance = $4),
+           calls AS (DELETE FROM cofferdam.calls WHERE instance = $4)
          DELETE FROM cofferdam.instances WHERE ${KEY}`,
         ...[category, name, instance, `${category}/${name}/${instance}`],
       );

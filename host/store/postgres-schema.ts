@@ -143,4 +143,18 @@ export const POSTGRES_STEPS: readonly string[] = [
   );
   CREATE INDEX seen_expires ON cofferdam.seen (instance, expires_ms);
   `,
+  `
+  CREATE TABLE cofferdam.calls (
+    call_id text COLLATE "C" PRIMARY KEY, instance text COLLATE "C" NOT NULL, handler text NOT NULL,
+    actor text NOT NULL, state text NOT NULL, started_ms bigint NOT NULL, replay_of text,
+    receipt text, error text, sealed text
+  );
+  CREATE INDEX calls_place ON cofferdam.calls (started_ms, call_id);
+  CREATE INDEX calls_instance ON cofferdam.calls (instance, started_ms, call_id);
+  CREATE TABLE cofferdam.effects (
+    call_id text COLLATE "C" NOT NULL, sequence bigint NOT NULL,
+    instance text COLLATE "C" NOT NULL, request text NOT NULL, reply text,
+    PRIMARY KEY (call_id, sequence)
+  );
+  `,
 ];

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { createPgAccess, createPgOperations } from './postgres-access.ts';
+import { createPgRecordings } from './postgres-recordings.ts';
 import { createPgArchives, createPgGenerations, createPgInstances } from './postgres-records.ts';
 import { PostgresSession } from './postgres-session.ts';
 import { createPgDeliveries } from './postgres-deliveries.ts';
@@ -45,6 +46,7 @@ export async function openPostgresStore(url: string): Promise<Store> {
     ...createPgDeliveries(sql),
     ...createPgFacts(sql),
     ...createPgSightings(sql),
+    ...createPgRecordings(sql),
     async [Symbol.asyncDispose]() {
       if (isClosed) return;
       isClosed = true;

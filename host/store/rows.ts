@@ -5,6 +5,7 @@ import type { SQLOutputValue } from 'node:sqlite';
 import type { DeliveryRow } from './deliveries.ts';
 import type { FactRow, PaymentAsk } from './facts.ts';
 import type { SightingRow } from './sightings.ts';
+import type { CallRow, EffectRow } from './recordings.ts';
 import type {
   ArchiveRow,
   AuditRow,
@@ -211,5 +212,38 @@ export function askOf(row: Row): PaymentAsk {
     amountMinor: Number(row['amount_minor']),
     currency: text(row['currency']),
     atMs: Number(row['at_ms']),
+  };
+}
+
+export function callOf(row: Row): CallRow {
+  return {
+    callId: text(row['call_id']),
+    instance: text(row['instance']),
+    handler: text(row['handler']),
+    actor: text(row['actor']),
+    state: text(row['state']) as CallRow['state'],
+    startedMs: Number(row['started_ms']),
+    replayOf: textOrNull(row['replay_of']),
+    receipt: textOrNull(row['receipt']),
+    error: textOrNull(row['error']),
+    sealed: textOrNull(row['sealed']),
+  };
+}
+
+/** In the order of the columns. */
+export function callValues(row: CallRow): (string | number | null)[] {
+  return [
+    ...[row.callId, row.instance, row.handler, row.actor, row.state, row.startedMs, row.replayOf],
+    ...[row.receipt, row.error, row.sealed],
+  ];
+}
+
+export function effectOf(row: Row): EffectRow {
+  return {
+    callId: text(row['call_id']),
+    instance: text(row['instance']),
+    sequence: Number(row['sequence']),
+    request: text(row['request']),
+    reply: textOrNull(row['reply']),
   };
 }

@@ -84,4 +84,18 @@ export const STEPS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX seen_expires ON seen (instance, expires_ms);
   `,
+  `
+  CREATE TABLE calls (
+    call_id TEXT PRIMARY KEY, instance TEXT NOT NULL, handler TEXT NOT NULL, actor TEXT NOT NULL,
+    state TEXT NOT NULL, started_ms INTEGER NOT NULL, replay_of TEXT, receipt TEXT, error TEXT,
+    sealed TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX calls_place ON calls (started_ms, call_id);
+  CREATE INDEX calls_instance ON calls (instance, started_ms, call_id);
+  CREATE TABLE effects (
+    call_id TEXT NOT NULL, sequence INTEGER NOT NULL, instance TEXT NOT NULL,
+    request TEXT NOT NULL, reply TEXT,
+    PRIMARY KEY (call_id, sequence)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

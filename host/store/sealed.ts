@@ -34,6 +34,18 @@ const renewConfig: SealedColumn['renew'] = (text, row, reseal) => {
   return isSame ? text : JSON.stringify(config);
 };
 
+/** A text that is sealed as a whole, bound to its call; see recorder/recorder.ts. */
+const renewRecorded: SealedColumn['renew'] = (text, row, reseal) =>
+  reseal(text, { instance: String(row['instance']), field: `call:${String(row['call_id'])}` });
+
+/** `{"callId","sealed"}` of a call that was cut off; see lifecycle/cut-off.ts. Others hold no secret. */
+const renewCutOff: SealedColumn['renew'] = (text, row, reseal) => {
+  if (row['kind'] !== 'resume') return text;
+  const { callId, sealed } = JSON.parse(text) as { callId: string; sealed: string };
+  const place = { instance: String(row['target']), field: `cut-off:${callId}` };
+  return JSON.stringify({ callId, sealed: reseal(sealed, place) });
+};
+
 /** Every column that holds sealed values. */
 export const SEALED_COLUMNS: readonly SealedColumn[] = [
   {
@@ -48,4 +60,8 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     column: 'config',
     renew: renewConfig,
   },
+  { table: 'calls', keys: ['call_id'], column: 'sealed', renew: renewRecorded },
+  { table: 'effects', keys: ['call_id', 'sequence'], column: 'request', renew: renewRecorded },
+  { table: 'effects', keys: ['call_id', 'sequence'], column: 'reply', renew: renewRecorded },
+  { table: 'deliveries', keys: ['seq'], column: 'payload', renew: renewCutOff },
 ];

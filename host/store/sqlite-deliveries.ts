@@ -58,6 +58,8 @@ export function createDeliveries(sql: Sql): DeliveryStore {
         const sets = [end.dueMs, error, end.payload ?? null, next];
         return run(`UPDATE deliveries SET ${set} WHERE ${mine}`, ...sets, seq, attempt) > 0;
       }),
+    releaseClaims: () =>
+      sql.write((run) => void run("UPDATE deliveries SET lease_ms = 0 WHERE state = 'running'")),
     removeDelivery: (seq) =>
       sql.write((run) => void run('DELETE FROM deliveries WHERE seq = ?', seq)),
     replayDelivery: (id, nowMs) =>

@@ -20,6 +20,7 @@ import { createAccess, createOperations } from './sqlite-access.ts';
 import { createDeliveries } from './sqlite-deliveries.ts';
 import { createFacts } from './sqlite-facts.ts';
 import { createSightings } from './sqlite-sightings.ts';
+import { createRecordings } from './sqlite-recordings.ts';
 import { createValues } from './sqlite-values.ts';
 import type { Store } from './store.ts';
 import { createTurns } from './turns.ts';
@@ -51,6 +52,7 @@ export function openSqliteStore(path: string): Store {
     ...createDeliveries(sql),
     ...createFacts(sql),
     ...createSightings(sql),
+    ...createRecordings(sql),
     async [Symbol.asyncDispose]() {
       if (!database.isOpen) return;
       await sql.write(() => undefined);
@@ -128,6 +130,7 @@ function createInstances(sql: Sql): InstanceRecords {
         run('DELETE FROM deliveries WHERE target = ?', id);
         run('DELETE FROM sightings WHERE instance = ?', id);
         run('DELETE FROM seen WHERE instance = ?', id);
+        run('DELETE FROM calls WHERE instance = ?', id);
       }),
   };
 }

@@ -6,6 +6,7 @@ import type { Grants } from '../lifecycle/host.ts';
 import type { DeliveryStore } from './deliveries.ts';
 import type { FactStore } from './facts.ts';
 import type { SightingStore } from './sightings.ts';
+import type { RecordingStore } from './recordings.ts';
 
 /** One instance as it is kept. */
 export type InstanceRow = {
@@ -110,7 +111,7 @@ export type StoreNotice =
   | { readonly kind: 'all' };
 
 /** Everything the host keeps. Writes are durable when their promise resolves. */
-export type Store = StateStore & DeliveryStore & FactStore & SightingStore;
+export type Store = StateStore & DeliveryStore & FactStore & RecordingStore & SightingStore;
 
 /** Instances, generations, tokens, audit, operations and stored values. */
 type StateStore = {

@@ -12,6 +12,7 @@ import { storeDurabilityClaims } from './store-durability.ts';
 import { instanceRow } from './store-subject.ts';
 import type { StoreSubject } from './store-subject.ts';
 import { storeSightingClaims } from './store-sightings.ts';
+import { storeRecordingClaims } from './store-recordings.ts';
 import { storeValueClaims } from './store-values.ts';
 
 const QUOTA = { nowMs: 0, quotaBytes: 1_000 };
@@ -26,6 +27,7 @@ export function storeContract(subject: StoreSubject): void {
     storeValueClaims(subject);
     storeDeliveryClaims(subject);
     storeSightingClaims(subject);
+    storeRecordingClaims(subject);
     storeDurabilityClaims(subject);
   });
 }

@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Cancellation } from '../../broker/cancellation.ts';
 import { HostError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
-import type { CallOutcome, ExtensionHost, ExtensionRef } from '../../lifecycle/host.ts';
+import type { CallOutcome, ExtensionHost, ExtensionRef, Replayed } from '../../lifecycle/host.ts';
 import { json, ref } from '../answers.ts';
 import { actorOf, MAY } from '../auth.ts';
 import { SAFE_HEADERS } from '../headers.ts';
@@ -100,9 +100,10 @@ function readKey({ headers }: FastifyRequest<CallRoute>): string | undefined {
 export function sendOutcome(
   request: FastifyRequest,
   reply: FastifyReply,
-  { callId, resultText, receipt }: CallOutcome,
+  { callId, resultText, receipt, replay }: CallOutcome & { readonly replay?: Replayed },
 ): FastifyReply {
-  const text = `{"callId":"${callId}","result":${resultText},"receipt":${JSON.stringify(receipt)}}`;
+  const more = replay === undefined ? '' : `,"replay":${JSON.stringify(replay)}`;
+  const text = `{"callId":"${callId}","result":${resultText},"receipt":${JSON.stringify(receipt)}${more}}`;
   // Straight to the socket: what a reply goes through otherwise costs as much as the call itself.
   reply.hijack();
   reply.raw.writeHead(200, [

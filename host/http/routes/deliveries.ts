@@ -3,10 +3,10 @@
 import type { FastifyInstance } from 'fastify';
 
 import type { Deliveries, DeliveryFilter } from '../../delivery/deliveries.ts';
-import { json, listed, ref } from '../answers.ts';
+import { json, listed, NOTHING, ref } from '../answers.ts';
 import type { AuditTrail } from '../audit.ts';
 import { MAY } from '../auth.ts';
-import { DELIVERIES_QUERY, DELIVERY_PARAMS } from '../schemas.ts';
+import { DELIVERIES_QUERY, DELIVERY_PARAMS, RESOLVE_BODY } from '../schemas.ts';
 
 const tags = ['deliveries'];
 
@@ -55,4 +55,40 @@ export function deliveryRoutes(
       return view;
     },
   );
+  resolveRoute(app, deliveries, audit);
+}
+
+type Said = { as: 'done' | 'failed' | 'again'; result?: unknown; message?: string };
+
+function resolveRoute(app: FastifyInstance, deliveries: Deliveries, audit: AuditTrail): void {
+  app.post<{ Params: { id: string }; Body: Said }>(
+    '/deliveries/:id/resolve',
+    {
+      config: { may: MAY.operate, action: 'delivery.resolve' },
+      schema: {
+        tags,
+        summary: 'Say what became of a call that was cut off and needs reconciliation',
+        params: DELIVERY_PARAMS,
+        body: RESOLVE_BODY,
+        response: { 204: NOTHING },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      await deliveries.resolve(id, resolutionOf(request.body));
+      audit.done(request, id, { as: request.body.as });
+      return reply.code(204).send();
+    },
+  );
+}
+
+function resolutionOf({ as, result, message }: Said): Parameters<Deliveries['resolve']>[1] {
+  switch (as) {
+    case 'again':
+      return { as };
+    case 'failed':
+      return { as, message: message ?? 'An operator found that it did not happen' };
+    case 'done':
+      return { as, ...(result === undefined ? {} : { result }) };
+  }
 }

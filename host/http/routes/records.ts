@@ -2,11 +2,11 @@
 
 import type { FastifyInstance } from 'fastify';
 
-import type { ExtensionHost } from '../../lifecycle/host.ts';
+import type { ExtensionHost, ReplayWish } from '../../lifecycle/host.ts';
 import { events, json, listed, ref } from '../answers.ts';
 import type { AuditTrail } from '../audit.ts';
 import { actorOf, MAY } from '../auth.ts';
-import { CALL_PARAMS, CALLS_QUERY } from '../schemas.ts';
+import { CALL_PARAMS, CALLS_QUERY, REPLAY_BODY } from '../schemas.ts';
 import type { EventStreams } from '../sse.ts';
 import { sendOutcome } from './calls.ts';
 
@@ -47,23 +47,30 @@ export function recordRoutes(
         response: { 200: json('The call', ref('Call')) },
       },
     },
-    ({ params }) => host.callRecord(params.callId),
+    async (request) => {
+      const { requests, ...record } = await host.callRecord(request.params.callId);
+      // Requests may hold what an extension made for a customer, such as a password.
+      const maySee = MAY.operate.some((role) => role === actorOf(request).role);
+      return maySee && requests !== undefined ? { ...record, requests } : record;
+    },
   );
-  app.post<{ Params: { callId: string } }>(
+  app.post<{ Params: { callId: string }; Body: ReplayWish | null | undefined }>(
     '/calls/:callId/replay',
     {
       config: { may: MAY.operate, action: 'call.replay' },
       schema: {
         tags,
-        summary: 'Run a call again, for real, as a new call',
+        summary: 'Run a call again: with the answers it had then, or for real',
+        body: REPLAY_BODY,
         params: CALL_PARAMS,
         response: { 200: json("The handler's result and what it cost", ref('Outcome')) },
       },
     },
     async (request, reply) => {
       const { callId } = request.params;
-      const outcome = await host.replay(callId, actorOf(request));
-      audit.done(request, callId, { callId: outcome.callId });
+      const wish = request.body ?? {};
+      const outcome = await host.replay(callId, wish, actorOf(request));
+      audit.done(request, callId, { callId: outcome.callId, mode: wish.mode ?? 'recorded' });
       return sendOutcome(request, reply, outcome);
     },
   );

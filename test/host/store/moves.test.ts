@@ -9,6 +9,8 @@ import { after, before, describe, it } from 'node:test';
 
 import { Client } from 'pg';
 
+import { guardCall, openCutOff } from '../../../host/lifecycle/cut-off.ts';
+import { Recorder } from '../../../host/recorder/recorder.ts';
 import { backUp, restoreBackup } from '../../../host/store/backup.ts';
 import { openMasterKey } from '../../../host/store/master-key.ts';
 import { databaseFile, openStore, openTables } from '../../../host/store/open.ts';
@@ -57,6 +59,18 @@ async function fill(location: StoreLocation): Promise<void> {
   const delivery = { kind: 'event', target: ID, subject: '', type: 't', dedupe: 'd' } as const;
   await store.addDeliveries([{ id: 'dlv', ...delivery, payload: '{}', ...times }]);
   const call = { callId: 'c', handler: 'h', inputHash: 'i', startedAt: 'now' };
+  const recorder = new Recorder({ store, vault });
+  const ran = { callId: 'call_1', instance: ID, handler: 'h', actor: 'tok', startedMs: 1 };
+  const row = { ...ran, state: 'done', replayOf: null, receipt: null, error: null } as const;
+  await store.putCalls([recorder.seal(row, { inputText: '1', resultText: '2', requests: [] })]);
+  const effect = { callId: 'call_2', instance: ID, sequence: 1 };
+  const sealed = (value: object): string =>
+    vault.seal(JSON.stringify(value), { instance: ID, field: 'call:call_2' }).$sealed;
+  await store.putEffect({ ...effect, request: sealed({ asked: 1 }), reply: sealed({ value: 2 }) });
+  const cut = { callId: 'call_2', handler: 'h', inputText: '1', key: null, subject: null };
+  const powers = { store, vault, nowMs: () => 1 };
+  // The process ends in the middle of it.
+  void guardCall(powers, ID, cut, () => new Promise(() => undefined));
   await store.startOperation({ instance: ID, key: 'k', ...call, state: 'done', outcome: '{}' });
 }
 
@@ -80,6 +94,8 @@ async function readAll(location: StoreLocation): Promise<unknown> {
     audit: entries.map(({ subject }) => subject),
     values: await store.values(ID, { prefix: '', after: '', limit: 10, nowMs: 0 }),
     deliveries: await store.deliveries({ limit: 10 }),
+    call: await store.call('call_1'),
+    effects: await store.effects('call_2'),
     mark: await store.keepMark('master key', 'none'),
   };
 }
@@ -167,7 +183,7 @@ function moveClaims(driver: string, newLocation: () => Promise<StoreLocation>): 
       const location = await newLocation();
       await fill(location);
       const keys = { from: OLD, to: NEW };
-      assert.deepEqual(await rotate(location, keys), { changed: true, secrets: 3 });
+      assert.deepEqual(await rotate(location, keys), { changed: true, secrets: 7 });
       await using store = await openStore(location);
       const opened = createVault(NEW);
       const [row] = await store.instances();
@@ -178,6 +194,13 @@ function moveClaims(driver: string, newLocation: () => Promise<StoreLocation>): 
         history.map(({ config }) => opened.open(config['key'] as never, place('key'))),
         ['secret 2', 'secret 1'],
       );
+      const recorder = new Recorder({ store, vault: opened });
+      const call = await store.call('call_1');
+      assert.ok(call !== undefined);
+      assert.equal(recorder.openBody(call)?.resultText, '2');
+      assert.deepEqual(await recorder.effects('call_2'), [{ asked: 1, reply: { value: 2 } }]);
+      const [guard] = await store.deliveries({ kind: 'resume', limit: 1 });
+      assert.equal(openCutOff(opened, ID, guard?.payload ?? '').callId, 'call_2');
       await openMasterKey(store, { given: NEW, dataDir: location.dataDir });
       const { dataDir } = location;
       await assert.rejects(openMasterKey(store, { given: OLD, dataDir }), {
@@ -284,7 +307,11 @@ it('seals nothing for the store that a rotation does not know', async () => {
     if (/vault\.seal\(/i.test(await readFile(join(host, file), 'utf8'))) sealing.push(file);
   }
   // Whoever comes here adds the columns to SEALED_COLUMNS of host/store/sealed.ts, and to `fill` above.
-  assert.deepEqual(sealing, ['lifecycle/config.ts']);
+  assert.deepEqual(sealing.toSorted(), [
+    'lifecycle/config.ts',
+    'lifecycle/cut-off.ts',
+    'recorder/recorder.ts',
+  ]);
 });
 
 it('restores nothing from a file that is no backup', async () => {

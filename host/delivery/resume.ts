@@ -1,0 +1,135 @@
+// Calls that were cut off by the end of a process: run again with the answers they had already, or, where
+// nobody can know what an effect has done, kept until a person has looked at the vendor.
+
+import { HostError, toErrorData } from '../errors.ts';
+import type { Calls } from '../lifecycle/calls.ts';
+import { openCutOff } from '../lifecycle/cut-off.ts';
+import type { CutOff } from '../lifecycle/cut-off.ts';
+import type { CallOutcome } from '../lifecycle/host.ts';
+import { hashInput, replaceFailure, replaceOutcome } from '../lifecycle/idempotency.ts';
+import type { Recorder } from '../recorder/recorder.ts';
+import { isRepeatable, needsReconciliation } from '../recorder/recording.ts';
+import type { DeliveryRow } from '../store/deliveries.ts';
+import type { Store } from '../store/store.ts';
+import type { Vault } from '../store/vault.ts';
+import type { TellFinished } from './finished.ts';
+import type { Attempt } from './queue.ts';
+
+/** What a person says became of a call that was cut off. */
+export type Resolution =
+  /** The effect is there; `result` is what the handler would have answered */
+  | { readonly as: 'done'; readonly result?: unknown }
+  | { readonly as: 'failed'; readonly message: string }
+  /** The effect is not there: run it from the beginning */
+  | { readonly as: 'again' };
+
+/** Finishes calls that were cut off. */
+export type Resumer = {
+  run(row: DeliveryRow): Promise<Attempt>;
+  /** @throws {HostError} `CALLER_CONFLICT` when it does not wait for a person */
+  resolve(row: DeliveryRow, resolution: Resolution): Promise<void>;
+};
+
+/** What resuming needs. */
+export type ResumePowers = {
+  readonly calls: Calls;
+  readonly store: Store;
+  readonly vault: Vault;
+  readonly recorder: Recorder;
+  readonly nowMs: () => number;
+  readonly tellFinished: TellFinished;
+};
+
+/** Makes the resumer. */
+export function createResumer(powers: ResumePowers): Resumer {
+  const { calls, store, vault, recorder, tellFinished } = powers;
+  const open = ({ target, payload }: DeliveryRow): CutOff => openCutOff(vault, target, payload);
+  const finish = (row: DeliveryRow, cut: CutOff, end: End): Promise<void> =>
+    finishCall({ store, tellFinished }, { row, cut, end });
+  return {
+    async run(row) {
+      const cut = open(row);
+      if (await hasEnded(powers, row, cut)) return { state: 'done', forget: true };
+      const effects = await recorder.effects(cut.callId);
+      const unknown = effects.find((each) => each.reply === undefined && !isRepeatable(each));
+      if (unknown !== undefined) {
+        throw needsReconciliation(cut.callId, 'an effect was sent, and its answer was lost');
+      }
+      try {
+        const outcome = await calls.resume(row.target, cut, effects);
+        await finish(row, cut, { outcome });
+      } catch (error) {
+        if (!(error instanceof HostError) || !isFinal(error)) throw error;
+        await finish(row, cut, { error });
+      }
+      return { state: 'done' };
+    },
+    async resolve(row, resolution) {
+      if (row.kind !== 'resume' || row.state !== 'dead') {
+        throw new HostError('CALLER_CONFLICT', `Delivery "${row.id}" does not wait for a person`, {
+          remedy: 'Only calls that were cut off and need reconciliation are resolved',
+        });
+      }
+      const cut = open(row);
+      if (resolution.as === 'again') {
+        await store.removeEffects(cut.callId);
+        await store.replayDelivery(row.id, powers.nowMs());
+        return;
+      }
+      await finish(row, cut, endOf(cut, resolution));
+      await store.removeDelivery(row.seq);
+    },
+  };
+}
+
+type End = { readonly outcome: CallOutcome } | { readonly error: HostError };
+
+/** It may have ended, and only the end of its guard was lost; or its key belongs to another call. */
+async function hasEnded(
+  { store, nowMs }: ResumePowers,
+  { target: instance }: DeliveryRow,
+  { key, callId, handler, inputText }: CutOff,
+): Promise<boolean> {
+  if (key === null) return false;
+  const startedAt = new Date(nowMs()).toISOString();
+  const inputHash = hashInput(inputText);
+  const row = { instance, key, callId, handler, inputHash, startedAt, outcome: null } as const;
+  const known = await store.startOperation({ ...row, state: 'running' });
+  return known !== undefined && (known.callId !== callId || known.state !== 'running');
+}
+
+async function finishCall(
+  { store, tellFinished }: Pick<ResumePowers, 'store' | 'tellFinished'>,
+  { row, cut, end }: { readonly row: DeliveryRow; readonly cut: CutOff; readonly end: End },
+): Promise<void> {
+  const { callId, handler: operation, key } = cut;
+  const { target: instance } = row;
+  const about = { row, callId, operation, key };
+  if ('outcome' in end) {
+    const { outcome } = end;
+    if (key !== null) await replaceOutcome(store, { instance, key, outcome });
+    await tellFinished({ ...about, result: JSON.parse(outcome.resultText) as unknown });
+  } else {
+    const error = toErrorData(end.error);
+    if (key !== null) await replaceFailure(store, { instance, key, error });
+    await tellFinished({ ...about, error });
+  }
+  await store.removeEffects(callId);
+}
+
+/** Whether a failure is the call's own end, not one of the way there. */
+function isFinal({ code }: HostError): boolean {
+  return /^(?:EXTENSION|EGRESS|REMOTE)_/.test(code) && code !== 'EXTENSION_QUARANTINED';
+}
+
+function endOf({ callId }: CutOff, resolution: Exclude<Resolution, { readonly as: 'again' }>): End {
+  if (resolution.as === 'failed') {
+    const { message } = resolution;
+    const failure = { code: 'rejected', message, retriable: false };
+    return { error: new HostError('EXTENSION_FAILED', message, { details: { failure, callId } }) };
+  }
+  const resultText = JSON.stringify(resolution.result ?? { status: 'done' });
+  const cost = { wallMs: 0, queueMs: 0, cpuMs: 0, heapPeakBytes: 0 };
+  const receipt = { ...cost, generation: '', capabilities: {} };
+  return { outcome: { callId, resultText, receipt, facts: 0 } };
+}

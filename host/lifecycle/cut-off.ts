@@ -1,0 +1,60 @@
+// Calls that must not be forgotten when the process dies: while one runs, a delivery stands for it in the
+// store. It is removed with the call's end; one that is still there belongs to a call that was cut off.
+
+import { randomUUID } from 'node:crypto';
+
+import { LIMITS } from '../limits.ts';
+import type { DeliveryStore } from '../store/deliveries.ts';
+import type { Vault } from '../store/vault.ts';
+
+/** What is needed to run a call that was cut off. */
+export type CutOff = {
+  readonly callId: string;
+  readonly handler: string;
+  readonly inputText: string;
+  readonly key: string | null;
+  readonly subject: string | null;
+};
+
+/** Runs `work` with a delivery that stands for it. */
+export async function guardCall<T>(
+  { store, vault, nowMs }: { store: DeliveryStore; vault: Vault; nowMs: () => number },
+  instance: string,
+  call: CutOff,
+  work: () => Promise<T>,
+): Promise<T> {
+  const now = nowMs();
+  const { callId, handler, subject } = call;
+  const row = {
+    id: `cut_${randomUUID().replaceAll('-', '')}`,
+    kind: 'resume',
+    target: instance,
+    // It holds its place: later deliveries about the same thing wait until it has ended.
+    subject: subject ?? '',
+    type: handler,
+    dedupe: callId,
+    payload: JSON.stringify({ callId, sealed: sealCutOff(vault, instance, call) }),
+    dueMs: now,
+    createdMs: now,
+  } as const;
+  const [guard] = await store.addDeliveries([row], now + LIMITS.deliveryLeaseMs);
+  try {
+    return await work();
+  } finally {
+    if (guard !== undefined) await store.removeDelivery(guard.seq);
+  }
+}
+
+/** What a delivery that stands for a call holds. */
+export function openCutOff(vault: Vault, instance: string, payload: string): CutOff {
+  const { callId, sealed } = JSON.parse(payload) as { callId: string; sealed: string };
+  return JSON.parse(vault.open({ $sealed: sealed }, placeOf(instance, callId))) as CutOff;
+}
+
+function sealCutOff(vault: Vault, instance: string, call: CutOff): string {
+  return vault.seal(JSON.stringify(call), placeOf(instance, call.callId)).$sealed;
+}
+
+function placeOf(instance: string, callId: string): { instance: string; field: string } {
+  return { instance, field: `cut-off:${callId}` };
+}

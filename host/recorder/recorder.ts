@@ -1,0 +1,136 @@
+// The flight recorder: sits between a guest's requests and the capabilities that serve them. Keeps what
+// each call asked; writes effects down before they leave; gives recorded answers to calls that run again.
+
+import type { Capability, CapabilityTable } from '../capabilities/capability.ts';
+import type { CallRow, EffectRow, RecordingStore } from '../store/recordings.ts';
+import type { Vault } from '../store/vault.ts';
+import { failureReply, isEffect, Recording, replyOf } from './recording.ts';
+import type { RecordedReply, RecordedRequest, Script } from './recording.ts';
+import { giveStandIns, nameStandIns } from './stand-ins.ts';
+import type { StandIns } from './stand-ins.ts';
+
+/** What is sealed with a call's row. */
+export type RecordedBody = {
+  readonly inputText: string;
+  readonly resultText: string | null;
+  readonly requests: readonly RecordedRequest[];
+};
+
+/** What the recorder needs. */
+export type RecorderPowers = {
+  readonly store: RecordingStore;
+  readonly vault: Vault;
+};
+
+/** Records the calls that run. */
+export class Recorder {
+  readonly #powers: RecorderPowers;
+  readonly #byCall = new Map<string, Recording>();
+
+  constructor(powers: RecorderPowers) {
+    this.#powers = powers;
+  }
+
+  /** From now on the requests of that call are recorded; `close` ends it. */
+  open(
+    subject: { readonly callId: string; readonly instance: string; readonly journalled: boolean },
+    script?: Script,
+  ): Recording {
+    const recording = new Recording(subject, script);
+    this.#byCall.set(subject.callId, recording);
+    return recording;
+  }
+
+  close(callId: string): void {
+    this.#byCall.delete(callId);
+  }
+
+  /** The same capabilities, recorded. */
+  wrap(table: CapabilityTable, standIns: StandIns): CapabilityTable {
+    return Object.fromEntries(
+      Object.entries(table).map(([name, serve]) => [name, this.#record(name, serve, standIns)]),
+    );
+  }
+
+  #record(capability: string, serve: Capability, standIns: StandIns): Capability {
+    return async (payload, scope, upload) => {
+      const recording = this.#byCall.get(scope.callId);
+      if (recording === undefined) return serve(payload, scope, upload);
+      const named = nameStandIns(payload, standIns);
+      const request = { sequence: scope.sequence, capability, payload: named };
+      const known = recording.take(request);
+      if (known !== undefined) {
+        recording.add(request, replyOf(known));
+        return { value: giveStandIns(known.value, standIns) };
+      }
+      const isJournalled = recording.journalled && isEffect(request);
+      if (isJournalled) await this.#begin(recording, request);
+      const end = async (reply: RecordedReply): Promise<void> => {
+        recording.add(request, reply);
+        if (isJournalled) await this.#end(recording, request, reply);
+      };
+      try {
+        const reply = await serve(payload, scope, upload);
+        await end(nameStandIns(replyOf(reply), standIns));
+        return reply;
+      } catch (error) {
+        await end(failureReply(error));
+        throw error;
+      }
+    };
+  }
+
+  /** The effects of a call that was cut off. */
+  async effects(callId: string): Promise<RecordedRequest[]> {
+    const rows = await this.#powers.store.effects(callId);
+    return rows.map((row) => this.#openEffect(row));
+  }
+
+  /** The call's row to be kept, with what is sealed in it. */
+  seal(row: Omit<CallRow, 'sealed'>, body: RecordedBody): CallRow {
+    const { vault } = this.#powers;
+    return { ...row, sealed: vault.seal(JSON.stringify(body), placeOf(row)).$sealed };
+  }
+
+  /** What was sealed; undefined when it was too long to keep. @throws {HostError} `HOST_STORE_FAILED` */
+  openBody(row: CallRow): RecordedBody | undefined {
+    if (row.sealed === null) return undefined;
+    const text = this.#powers.vault.open({ $sealed: row.sealed }, placeOf(row));
+    return JSON.parse(text) as RecordedBody;
+  }
+
+  async #begin(recording: Recording, request: RecordedRequest): Promise<void> {
+    const { callId, instance } = recording;
+    const sealed = this.#sealText(recording, request);
+    const about = { callId, instance, sequence: request.sequence };
+    await this.#powers.store.putEffect({ ...about, request: sealed, reply: null });
+  }
+
+  async #end(
+    recording: Recording,
+    { sequence }: RecordedRequest,
+    reply: RecordedReply,
+  ): Promise<void> {
+    const { callId } = recording;
+    const sealed = this.#sealText(recording, reply);
+    await this.#powers.store.endEffect({ callId, sequence, reply: sealed });
+  }
+
+  #sealText(place: Pick<CallRow, 'callId' | 'instance'>, value: unknown): string {
+    return this.#powers.vault.seal(JSON.stringify(value), placeOf(place)).$sealed;
+  }
+
+  #openEffect({ request, reply, ...place }: EffectRow): RecordedRequest {
+    const read = (sealed: string): unknown =>
+      JSON.parse(this.#powers.vault.open({ $sealed: sealed }, placeOf(place)));
+    const known = read(request) as RecordedRequest;
+    return reply === null ? known : { ...known, reply: read(reply) as RecordedReply };
+  }
+}
+
+function placeOf({ callId, instance }: Pick<CallRow, 'callId' | 'instance'>): {
+  readonly instance: string;
+  readonly field: string;
+} {
+  return { instance, field: `call:${callId}` };
+}

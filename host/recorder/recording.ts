@@ -1,0 +1,165 @@
+// What one call asked of the world, in order, and how it was answered; and, when it is run again, which of
+// those answers are given instead of asking again. Pure data, no store.
+
+import type { CapabilityReply } from '../capabilities/capability.ts';
+import { HostError, toErrorData } from '../errors.ts';
+import type { ErrorData } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+
+/** How a request was answered. */
+export type RecordedReply =
+  | { readonly value: unknown }
+  | { readonly error: ErrorData }
+  /** Too long, or streamed: it cannot be given again. */
+  | { readonly left: 'out' };
+
+/** One capability request. A guest's stand-ins for secrets stand in it, never secrets. */
+export type RecordedRequest = {
+  readonly sequence: number;
+  readonly capability: string;
+  readonly payload: unknown;
+  /** Absent: sent, and not answered when the recording ended */
+  readonly reply?: RecordedReply;
+};
+
+/**
+ * What a call that runs again is given.
+ *
+ * `replay`: recorded answers and nothing else. `resume`: recorded answers as far as they go, then the
+ * world; effects must be asked for in the recorded order, or nobody knows what has happened already.
+ */
+export type Script = {
+  readonly mode: 'replay' | 'resume';
+  readonly requests: readonly RecordedRequest[];
+};
+
+/** The recording of one call. */
+export class Recording {
+  readonly callId: string;
+  /** `category/name/instance` */
+  readonly instance: string;
+  /** Its effects are journalled before they leave. */
+  readonly journalled: boolean;
+  readonly #script: Script | undefined;
+  readonly #unused: RecordedRequest[];
+  readonly requests: RecordedRequest[] = [];
+  /** Requests that were not made as recorded; a replay reports them. */
+  readonly strays: RecordedRequest[] = [];
+  #chars = 0;
+
+  constructor(
+    subject: { readonly callId: string; readonly instance: string; readonly journalled: boolean },
+    script?: Script,
+  ) {
+    this.callId = subject.callId;
+    this.instance = subject.instance;
+    this.journalled = subject.journalled;
+    this.#script = script;
+    this.#unused = [...(script?.requests ?? [])];
+  }
+
+  /** Recorded requests that nobody has asked for again. */
+  get unused(): readonly RecordedRequest[] {
+    return this.#unused;
+  }
+
+  /**
+   * The recorded answer to a request, or undefined: ask the world.
+   *
+   * @throws {HostError} What was recorded as a failure; `CALLER_UNSUPPORTED` where a replay would have to
+   *   ask the world; `CALLER_NEEDS_RECONCILIATION` where a resumed call asks for another effect
+   */
+  take(request: Omit<RecordedRequest, 'reply'>): CapabilityReply | undefined {
+    if (this.#script === undefined) return undefined;
+    const at = this.#unused.findIndex((each) => isSame(each, request));
+    const found = this.#unused[at];
+    if (found !== undefined) this.#unused.splice(at, 1);
+    const isReplay = this.#script.mode === 'replay';
+    if (!isReplay && isEffect(request)) this.#assertInOrder(request, found);
+    if (found?.reply === undefined || 'left' in found.reply) {
+      if (!isReplay) return undefined;
+      this.strays.push(request);
+      throw new HostError('CALLER_UNSUPPORTED', 'A replay sends nothing that was not recorded', {
+        remedy: 'Replay it for real with {"mode":"live"}',
+      });
+    }
+    const { reply } = found;
+    if ('value' in reply) return { value: reply.value };
+    const { code, message, ...more } = reply.error;
+    throw new HostError(code, message, more);
+  }
+
+  /** Keeps a request with its answer, within `LIMITS.recordingChars`. */
+  add(request: Omit<RecordedRequest, 'reply'>, reply: RecordedReply): void {
+    const chars = JSON.stringify({ request, reply }).length;
+    const fits = chars <= LIMITS.recordedChars && this.#chars + chars <= LIMITS.recordingChars;
+    this.#chars += fits ? chars : 0;
+    if (fits) this.requests.push({ ...request, reply });
+    else if (this.requests.length < LIMITS.recordedRequests) {
+      const { sequence, capability } = request;
+      this.requests.push({ sequence, capability, payload: null, reply: { left: 'out' } });
+    }
+  }
+
+  /** A resumed call may not go another way past an effect: it would happen beside the first one. */
+  #assertInOrder(
+    request: Omit<RecordedRequest, 'reply'>,
+    found: RecordedRequest | undefined,
+  ): void {
+    const skipped = this.#unused.find(
+      (each) => isEffect(each) && (found === undefined || each.sequence < found.sequence),
+    );
+    if (skipped === undefined) return;
+    this.strays.push(request);
+    throw needsReconciliation(this.callId, 'run again, it asks for other effects than before');
+  }
+}
+
+/** Why a call cannot be finished by the host alone. */
+export function needsReconciliation(callId: string, why: string): HostError {
+  return new HostError('CALLER_NEEDS_RECONCILIATION', `Call "${callId}" was cut off: ${why}`, {
+    remedy:
+      'Look at the vendor whether its effect is there, then resolve it: POST /api/v1/admin/deliveries/{id}/resolve',
+    details: { callId },
+  });
+}
+
+/** What became of a request, to be kept. */
+export function replyOf(reply: CapabilityReply): RecordedReply {
+  return reply.body === undefined ? { value: reply.value ?? null } : { left: 'out' };
+}
+
+/** A failed request, to be kept. */
+export function failureReply(error: unknown): RecordedReply {
+  return { error: toErrorData(error) };
+}
+
+/** Whether a request may change something at a vendor. */
+export function isEffect({ capability, payload }: Omit<RecordedRequest, 'reply'>): boolean {
+  const { method } = fetchOf(payload);
+  return capability === 'fetch' && method !== 'GET' && method !== 'HEAD';
+}
+
+/** Whether an effect may be sent again when nobody knows whether it arrived: HTTP or the vendor makes sure. */
+export function isRepeatable({ payload }: Pick<RecordedRequest, 'payload'>): boolean {
+  const { method, headers } = fetchOf(payload);
+  return method === 'PUT' || method === 'DELETE' || headers.some((name) => ONCE.has(name));
+}
+
+/** Headers by which vendors know a repeat: the IETF draft's, PayPal's, Stripe's and Mollie's are among them. */
+const ONCE: ReadonlySet<string> = new Set(['idempotency-key', 'paypal-request-id']);
+
+function fetchOf(payload: unknown): { readonly method: string; readonly headers: string[] } {
+  const { method, headers } = Object(payload) as { method?: unknown; headers?: unknown };
+  const names = Array.isArray(headers)
+    ? headers.map((pair: unknown) => String(Object(pair)[0]))
+    : [];
+  return {
+    method: typeof method === 'string' ? method.toUpperCase() : 'GET',
+    headers: names.map((name) => name.toLowerCase()),
+  };
+}
+
+function isSame(a: Omit<RecordedRequest, 'reply'>, b: Omit<RecordedRequest, 'reply'>): boolean {
+  return a.capability === b.capability && JSON.stringify(a.payload) === JSON.stringify(b.payload);
+}

@@ -1,0 +1,165 @@
+// Recorded calls run again: with the answers they had, without an effect, on today's code or another.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+
+import { manifestFor, startTestHost } from '../../helpers/host.ts';
+import type { Answer, TestHost } from '../../helpers/host.ts';
+
+const code = (more: string): string => `import { defineOther, secret, z } from 'cofferdam/sdk';
+export default defineOther({
+  config: z.object({ key: secret({ label: 'Key' }) }),
+  async execute(input, { fetch, storage, config }) {
+    const seen = await storage.increment('runs');
+    const headers = { authorization: 'Bearer ' + config.key };
+    const body = JSON.stringify({ note: input.note });
+    const made = await (await fetch('https://api.example.com/notes', { method: 'POST', headers, body })).json();
+    ${more}
+    if (input.note === 'bad') throw new Error('No such note');
+    return { made, seen, oneTime: { password: 'p4ss-w0rd-' + (40 + 2) } };
+  },
+});
+`;
+
+const MANIFEST = manifestFor('others/notes', {
+  capabilities: { fetch: { hosts: ['api.example.com'] }, storage: { quotaBytes: 1_000 } },
+  secrets: { key: { hosts: ['api.example.com'], in: ['header'] } },
+});
+
+const KEY = 'key-CANARY-7f3a91';
+
+describe('a replay', { timeout: 60_000 }, () => {
+  let host: TestHost;
+  let vendor: Server;
+  let posts = 0;
+
+  before(async () => {
+    vendor = createServer((request, response) => {
+      posts += 1;
+      request.resume();
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ id: posts, saw: request.headers.authorization }));
+    }).listen(0, '127.0.0.1');
+    await once(vendor, 'listening');
+    const { port } = vendor.address() as AddressInfo;
+    host = await startTestHost(
+      {
+        'others/notes': {
+          'manifest.json': JSON.stringify(MANIFEST),
+          'extension.ts': code(''),
+        },
+      },
+      {
+        egress: {
+          resolve: async () => ['93.184.215.14'],
+          detour: () => ({ address: '127.0.0.1', port, plain: true }),
+        },
+      },
+    );
+    await host.enable('others/notes', { key: KEY });
+  });
+  after(async () => {
+    await host[Symbol.asyncDispose]();
+    vendor.closeAllConnections();
+    vendor.close();
+  });
+
+  const replay = (callId: string, body?: object): Promise<Answer> =>
+    host.request('POST', `/calls/${callId}/replay`, body);
+  const generations = async (): Promise<string[]> =>
+    (await host.request('GET', '/extensions/others/notes')).body.generations.map(
+      ({ generation }: any) => generation,
+    );
+
+  it('gives the recorded answers, and sends nothing', async () => {
+    const call = await host.call('others/notes', 'execute', { note: 'a' });
+    const { status, body } = await replay(call.body.callId);
+    assert.equal(status, 200);
+    const { oneTime: _once, ...result } = call.body.result;
+    const { oneTime: _again, ...again } = body.result;
+    assert.deepEqual(again, result);
+    assert.deepEqual(body.replay, { mode: 'recorded', same: true, differences: [] });
+    assert.equal(posts, 1);
+    assert.notEqual(body.callId, call.body.callId);
+  });
+
+  it('shows what a call asked, without secrets and without what is shown once', async () => {
+    const { body } = await host.request('GET', '/calls?instance=others/notes/default');
+    const { body: call } = await host.request('GET', `/calls/${body.calls.at(-1).callId}`);
+    const [storage, fetched] = call.requests;
+    assert.deepEqual(storage.reply, { value: 1 });
+    assert.equal(fetched.payload.method, 'POST');
+    assert.doesNotMatch(JSON.stringify(call), /CANARY|p4ss-w0rd/);
+  });
+
+  it('hides requests from a viewer', async () => {
+    const { body: token } = await host.request('POST', '/tokens', { name: 'eye', role: 'viewer' });
+    const { body } = await host.request('GET', '/calls');
+    const reply = await fetch(`${host.url}/api/v1/admin/calls/${body.calls[0].callId}`, {
+      headers: { authorization: `Bearer ${token.secret}` },
+    });
+    const call = (await reply.json()) as object;
+    assert.deepEqual(['input' in call, 'requests' in call], [true, false]);
+  });
+
+  it('repeats a failure with the answers of that time', async () => {
+    const failed = await host.call('others/notes', 'execute', { note: 'bad' });
+    assert.equal(failed.status, 502);
+    const before = posts;
+    const again = await replay(failed.body.callId);
+    assert.deepEqual([again.status, again.body.code], [502, 'EXTENSION_THREW']);
+    assert.deepEqual(again.body.details.replay.differences, []);
+    assert.equal(posts, before);
+  });
+
+  it('says what new code would do otherwise, and refuses what was not recorded', async () => {
+    const call = await host.call('others/notes', 'execute', { note: 'b' });
+    const before = posts;
+    const [old] = await generations();
+    const more = `await fetch('https://api.example.com/more', { method: 'POST' }).catch(() => null);`;
+    await host.write('others/notes', 'extension.ts', code(more));
+    await host.request('POST', '/extensions/others/notes/restart');
+    const { body } = await replay(call.body.callId);
+    assert.deepEqual(body.replay, {
+      mode: 'recorded',
+      same: false,
+      differences: ['new: fetch POST https://api.example.com/more'],
+    });
+    assert.equal(posts, before);
+    const onOld = await replay(call.body.callId, { generation: old });
+    assert.equal(onOld.body.replay.same, true);
+  });
+
+  it('runs for real when asked to', async () => {
+    const call = await host.call('others/notes', 'execute', { note: 'c' });
+    const before = posts;
+    const { body } = await replay(call.body.callId, { mode: 'live' });
+    assert.equal(body.replay, undefined);
+    assert.equal(posts, before + 2);
+    const { body: record } = await host.request('GET', `/calls/${body.callId}`);
+    assert.equal(record.replayOf, call.body.callId);
+  });
+
+  it('keeps recordings sealed in the store', async () => {
+    await host.call('others/notes', 'execute', { note: 'CANARY-NOTE-55' });
+    // Every write is in the file or its log once the call is listed from the store.
+    await host.running.stop();
+    const bytes = await Promise.all(
+      ['cofferdam.db', 'cofferdam.db-wal'].map((name) =>
+        readFile(join(host.dir, 'data', name)).catch(() => Buffer.alloc(0)),
+      ),
+    );
+    const all = Buffer.concat(bytes);
+    assert.deepEqual(
+      [all.includes('CANARY-NOTE-55'), all.includes('p4ss-w0rd-42')],
+      [false, false],
+    );
+    assert.equal(all.includes('others/notes/default'), true);
+  });
+});

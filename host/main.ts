@@ -7,7 +7,7 @@ import { join } from 'node:path';
 
 import type { Logger } from 'pino';
 
-import type { Builder } from './build/build.ts';
+import type { Builder, PageAssets } from './build/build.ts';
 import { BUILDER_MAIN, createBuilder } from './build/builder.ts';
 import { packPlatform } from './build/messages.ts';
 import { Catalog } from './catalog/catalog.ts';
@@ -143,7 +143,8 @@ async function startHost(
   const host = createExtensionHost(parts, calls);
   const deliveries = wireDeliveries(settings, { parts, calls });
   const { publicUrl } = settings;
-  const powers = { host, deliveries, metrics, publicUrl, tokens, store, log };
+  const pages = (): Promise<PageAssets> => children.builder.buildPages();
+  const powers = { pages, host, deliveries, metrics, publicUrl, tokens, store, log };
   const http = await createHttpServer({ ...powers, version: VERSION, nowMs });
   const reloads = { ...parts, onChange: publish };
   const evictor = createEvictor(parts.instances, nowMs);

@@ -51,6 +51,13 @@ export type Platform = {
   readonly cell: string;
 };
 
+/** What the host's own pages are made of: a script for each, one sheet for both. */
+export type PageAssets = {
+  readonly console: string;
+  readonly docs: string;
+  readonly style: string;
+};
+
 /** Compiles extension folders in a process of its own; one build per folder at a time. */
 export type Builder = {
   /**
@@ -62,6 +69,8 @@ export type Builder = {
   build(folder: string): Promise<BuildResult>;
   /** Compiles the code that every isolate starts from: the platform, and zod for those that use it. */
   buildPlatform(): Promise<Platform>;
+  /** Compiles the host's own pages. */
+  buildPages(): Promise<PageAssets>;
   /** Drops what is kept of a folder for quick rebuilds. */
   forget(folder: string): void;
   [Symbol.asyncDispose](): Promise<void>;

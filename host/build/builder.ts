@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { FrameReader, FrameWriter } from '../protocol.ts';
-import type { BuildResult, Builder, Platform, Problem } from './build.ts';
-import { BUILDER_FRAME, unpackPlatform, unpackResult } from './messages.ts';
+import type { BuildResult, Builder, PageAssets, Platform, Problem } from './build.ts';
+import { BUILDER_FRAME, unpackPages, unpackPlatform, unpackResult } from './messages.ts';
 
 /** What the host's side needs. */
 export type BuilderPowers = {
@@ -71,6 +71,9 @@ export function createBuilder(powers: BuilderPowers): Builder {
     },
     async buildPlatform(): Promise<Platform> {
       return unpackPlatform(await ask(BUILDER_FRAME.platform, ''));
+    },
+    async buildPages(): Promise<PageAssets> {
+      return unpackPages(await ask(BUILDER_FRAME.pages, ''));
     },
     forget(folder) {
       worker?.writer.send(BUILDER_FRAME.forget, 0, 0, JSON.stringify({ folder, modules: [] }));

@@ -7,8 +7,9 @@ import { LIMITS } from '../limits.ts';
 import { FrameReader, FrameWriter } from '../protocol.ts';
 import type { Frame } from '../protocol.ts';
 import { FolderBuild } from './bundle.ts';
-import { BUILDER_FRAME, packPlatform, packResult } from './messages.ts';
+import { BUILDER_FRAME, packPages, packPlatform, packResult } from './messages.ts';
 import type { BuildRequest } from './messages.ts';
+import { buildPages } from './pages.ts';
 import { buildPlatform } from './platform.ts';
 
 const pipe = new Socket({ fd: 3, readable: true, writable: true });
@@ -26,6 +27,9 @@ pipe.on('close', () => process.kill(process.pid, 'SIGKILL'));
 async function handle({ kind, id, payload }: Frame): Promise<void> {
   if (kind === BUILDER_FRAME.platform) {
     return writer.send(BUILDER_FRAME.platform, 0, id, packPlatform(await buildPlatform()));
+  }
+  if (kind === BUILDER_FRAME.pages) {
+    return writer.send(BUILDER_FRAME.pages, 0, id, packPages(await buildPages()));
   }
   const request = JSON.parse(payload.toString('utf8')) as BuildRequest;
   if (kind === BUILDER_FRAME.forget) return drop(request.folder);

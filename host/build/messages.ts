@@ -1,10 +1,10 @@
 // Messages between the host and a builder process, packed so that code travels as bytes, not as JSON.
 
 import { packBlocks, unpackBlocks } from '../protocol.ts';
-import type { BuildResult, BundlePart, Platform, Problem } from './build.ts';
+import type { BuildResult, BundlePart, PageAssets, Platform, Problem } from './build.ts';
 
 /** Kinds of frame on a builder's pipe; a reply repeats the request's id. */
-export const BUILDER_FRAME = { platform: 1, build: 2, forget: 3, ping: 8 } as const;
+export const BUILDER_FRAME = { platform: 1, build: 2, forget: 3, pages: 4, ping: 8 } as const;
 
 /** What a build needs to know; paths are absolute. */
 export type BuildRequest = { readonly folder: string; readonly modules: readonly string[] };
@@ -63,4 +63,15 @@ export function unpackPlatform(payload: Buffer): Platform {
     schema: script(schemaCode, schemaCache),
     cell: String(cell ?? ''),
   };
+}
+
+/** Packs the scripts and the sheet of the pages. */
+export function packPages({ console, docs, style }: PageAssets): Buffer {
+  return packBlocks([console, docs, style]);
+}
+
+/** Undoes `packPages`. */
+export function unpackPages(payload: Buffer): PageAssets {
+  const [console, docs, style] = unpackBlocks(payload).map(String);
+  return { console: console ?? '', docs: docs ?? '', style: style ?? '' };
 }

@@ -5,6 +5,7 @@ import swagger from '@fastify/swagger';
 import fastify, { LogController } from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 
+import type { PageAssets } from '../build/build.ts';
 import type { Deliveries } from '../delivery/deliveries.ts';
 import type { ExtensionHost } from '../lifecycle/host.ts';
 import { LIMITS } from '../limits.ts';
@@ -27,6 +28,7 @@ import { hookRoutes } from './routes/hooks.ts';
 import { instanceRoutes } from './routes/instances.ts';
 import { lifecycleRoutes } from './routes/lifecycle.ts';
 import { operationRoutes } from './routes/operations.ts';
+import { pageRoutes } from './routes/pages.ts';
 import { panelRoutes } from './routes/panel.ts';
 import { recordRoutes } from './routes/records.ts';
 import { usageRoutes } from './routes/usage.ts';
@@ -40,12 +42,21 @@ export type HttpPowers = {
   readonly metrics: Pick<Metrics, 'read' | 'refused'>;
   /** Where the world reaches this host */
   readonly publicUrl: string | undefined;
+  /** Compiles the pages for people. */
+  readonly pages: () => Promise<PageAssets>;
   readonly tokens: Tokens;
   readonly store: Pick<Store, 'addAudit' | 'audit'>;
   readonly log: FastifyBaseLogger;
   readonly version: string;
   readonly nowMs: () => number;
 };
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Headers in place of those of data. */
+    headers?: Readonly<Record<string, string>>;
+  }
+}
 
 /** Makes the server; the caller listens and closes. Closing ends event streams and waits for replies. */
 export async function createHttpServer(powers: HttpPowers): Promise<FastifyInstance> {
@@ -64,7 +75,8 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
   for (const schema of SHARED_REPLIES) app.addSchema(schema);
   app.addHook('onRequest', createGuard({ tokens, onThrottled: audit.throttled, nowMs }));
   app.addHook('onSend', (request, reply, payload, done) => {
-    reply.headers(SAFE_HEADERS).header('x-request-id', request.id);
+    reply.headers(request.routeOptions.config.headers ?? SAFE_HEADERS);
+    reply.header('x-request-id', request.id);
     done(null, payload);
   });
   answerFailures(app, { audit, metrics });
@@ -91,6 +103,7 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
   await app.register(async (panel) => panelRoutes(panel, deliveries), { prefix: '/api/v1' });
   await app.register((hooks) => hookRoutes(hooks, powers));
   operationRoutes(app, host, metrics);
+  pageRoutes(app, powers.pages);
   refuseOtherMethods();
   await app.ready();
   return app;

@@ -5,9 +5,9 @@ import type { FastifyInstance } from 'fastify';
 import { HostError } from '../../errors.ts';
 import type { Store, TokenRow } from '../../store/store.ts';
 import type { Tokens } from '../../store/tokens.ts';
-import { json, listed, NOTHING, ref } from '../answers.ts';
+import { json, listed, NOTHING, object, ref } from '../answers.ts';
 import type { AuditTrail } from '../audit.ts';
-import { MAY } from '../auth.ts';
+import { actorOf, MAY, ROLES } from '../auth.ts';
 import { AUDIT_QUERY, TOKEN_BODY, TOKEN_PARAMS } from '../schemas.ts';
 
 const tags = ['access'];
@@ -20,6 +20,21 @@ export function accessRoutes(
   audit: AuditTrail,
 ): void {
   tokenRoutes(app, tokens, audit);
+  const role = { type: 'string', enum: ROLES } as const;
+  app.get(
+    '/session',
+    {
+      config: { may: MAY.facts },
+      schema: {
+        tags,
+        summary: 'Whose token this is, and what it may do',
+        response: {
+          200: json('The token that was sent', object({ id: { type: 'string' }, role })),
+        },
+      },
+    },
+    async (request) => actorOf(request),
+  );
   const next = {
     type: ['integer', 'null'],
     description: '"before" of the next page; null: the last',

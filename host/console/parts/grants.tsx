@@ -1,0 +1,90 @@
+// Capabilities in words, what a new yes would add, and the form that narrows it.
+
+import type { VNode } from 'preact';
+
+import type { Grants } from '../../lifecycle/host.ts';
+
+/** One thing an extension may do, in words. */
+export type GrantLine = { readonly key: string; readonly text: string };
+
+/** Everything that grants allow, a line for each. */
+export function grantLines(grants: Grants | null): GrantLine[] {
+  if (grants === null) return [];
+  const { fetch, lan, storage, events, webhook, schedule } = grants;
+  return [
+    ...(fetch?.hosts ?? []).map((host) => ({ key: `fetch ${host}`, text: `Connect to ${host}` })),
+    ...(lan ?? []).map(({ cidr, reason, http, ports }) => ({
+      key: `lan ${cidr}`,
+      text: `Reach the private network ${cidr}${ports === undefined ? '' : ` on ports ${ports.join(', ')}`}${http === true ? ', without TLS' : ''}: ${reason}`,
+    })),
+    ...(storage === undefined
+      ? []
+      : [{ key: 'storage', text: `Keep up to ${sizeText(storage.quotaBytes)} of data` }]),
+    ...(events ?? []).map((event) => ({ key: `event ${event}`, text: `Be told of ${event}` })),
+    ...(webhook === true ? [{ key: 'webhook', text: 'Receive webhooks from its vendor' }] : []),
+    ...(schedule ?? []).map(({ name, cron }) => ({
+      key: `schedule ${name}`,
+      text: `Run by itself: ${name} (${cron})`,
+    })),
+  ];
+}
+
+/** Room of its own, which reaches nothing and nobody: the one line that cannot be struck out. */
+export const ALWAYS_GIVEN = 'storage';
+
+/** The grants without the lines that were struck out. */
+export function narrow(grants: Grants, struck: ReadonlySet<string>): Grants {
+  const keeps = (key: string): boolean => !struck.has(key);
+  const { fetch, events, webhook, schedule } = grants;
+  return {
+    ...(fetch === undefined
+      ? {}
+      : { fetch: { hosts: fetch.hosts.filter((host) => keeps(`fetch ${host}`)) } }),
+    ...(events === undefined ? {} : { events: events.filter((event) => keeps(`event ${event}`)) }),
+    ...(webhook === undefined ? {} : { webhook: webhook && keeps('webhook') }),
+    ...(schedule === undefined
+      ? {}
+      : { schedule: schedule.filter(({ name }) => keeps(`schedule ${name}`)) }),
+  };
+}
+
+/** Requested beside granted, line by line. */
+export function GrantTable({
+  requested,
+  granted,
+}: {
+  readonly requested: Grants;
+  readonly granted: Grants | null;
+}): VNode {
+  const has = new Set(grantLines(granted).map(({ key }) => key));
+  const asks = grantLines(requested);
+  const asked = new Set(asks.map(({ key }) => key));
+  const more = grantLines(granted).filter(({ key }) => !asked.has(key));
+  if (asks.length + more.length === 0) {
+    return <p class="quiet">It asks for nothing: no network, no storage, no events.</p>;
+  }
+  return (
+    <ul class="plain">
+      {asks.map(({ key, text }) => (
+        <li key={key} class="row spread">
+          <span>{text}</span>
+          <span class={`badge ${has.has(key) ? 'good' : 'warn'}`}>
+            {has.has(key) ? 'granted' : 'not granted'}
+          </span>
+        </li>
+      ))}
+      {more.map(({ key, text }) => (
+        <li key={key} class="row spread">
+          <span>{text}</span>
+          <span class="badge good">granted by an admin</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function sizeText(bytes: number): string {
+  return bytes >= 1_048_576
+    ? `${Math.round(bytes / 1_048_576)} MiB`
+    : `${Math.ceil(bytes / 1_024)} KiB`;
+}

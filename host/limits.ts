@@ -165,6 +165,8 @@ export const LIMITS = {
   /** Kinds gathered in memory between two writes of them, over all instances, and milliseconds between those. */
   sightingsGathered: 10_000,
   sightingFlushMs: 1_000,
+  /** Credentials given by vendors that an isolate has stand-ins for; the oldest is forgotten first. */
+  earnedSecrets: 50,
   /** Milliseconds to resolve a name. */
   lookupMs: 5_000,
   /** Milliseconds an instance uses the addresses of a name again, and names it remembers. */

@@ -2,7 +2,7 @@
 
 export type { Call, Context, Log, Storage } from './capabilities.ts';
 export type * from './domain.ts';
-export { ExtensionFailure, fail, FAILURE_CODES, isFailure } from './errors.ts';
+export { ExtensionFailure, fail, FAILURE_CODES, isFailure, isForgottenSecret } from './errors.ts';
 export type { Failure, FailureCode } from './errors.ts';
 export type { Action, ActionResult, CheckResult, EventMessage } from './extension.ts';
 export { defineGateway } from './gateway.ts';

@@ -99,6 +99,23 @@ export const manifestSchema = z.strictObject({
       z.strictObject({
         hosts: z.array(host).max(50),
         in: z.array(z.enum(SECRET_PLACES)).max(SECRET_PLACES.length),
+        /** Not a config field: given by the vendor in replies to this path, and sealed there. */
+        earned: z
+          .strictObject({
+            path: z
+              .string()
+              .max(500)
+              .regex(/^\/[^?#]*$/, 'must be a path such as "/oauth/token"'),
+            json: text(200).optional(),
+            header: text(100).optional(),
+            cookie: text(100).optional(),
+          })
+          .refine(
+            ({ json, header, cookie }) =>
+              [json, header, cookie].filter((name) => name !== undefined).length === 1,
+            'must name one of "json" (a dotted path), "header" and "cookie"',
+          )
+          .optional(),
       }),
     )
     .optional(),

@@ -5,9 +5,12 @@ import { isUtf8 } from 'node:buffer';
 
 import { HostError } from '../errors.ts';
 import type { CapabilityReply } from './capability.ts';
+import { sealReply } from './earned.ts';
+import type { EarnedRule } from './earned.ts';
 import { decodeStream, decodeWhole, encodingsOf } from './fetch-decode.ts';
 import type { Exchange, Head } from './fetch-exchange.ts';
 import type { Scrubber } from './scrub.ts';
+import type { SecretBook } from './secrets.ts';
 
 type Context = {
   readonly method: string;
@@ -19,6 +22,37 @@ type Context = {
 };
 
 const NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
+
+/**
+ * Reads an answer that gives credentials: the guest gets stand-ins for them.
+ *
+ * @throws {HostError} `REMOTE_PROTOCOL` when they are not there, and whatever `readReply` throws
+ */
+export async function readEarned(
+  head: Head,
+  exchange: Exchange,
+  {
+    hostname,
+    url,
+    redirected,
+    rules,
+    secrets,
+  }: Pick<Context, 'hostname' | 'url' | 'redirected'> & {
+    readonly rules: readonly EarnedRule[];
+    readonly secrets: SecretBook;
+  },
+): Promise<CapabilityReply> {
+  const seal = (rule: EarnedRule, value: string): string => secrets.seal(rule, value);
+  const { headers, bytes } = await sealReply(head, exchange, { rules, seal, hostname });
+  // Only now the scrubber knows what was given: it may stand in the reply more than once.
+  const { scrubber } = secrets;
+  const shown = {
+    status: head.status,
+    statusText: scrubber.text(head.statusText),
+    headers: shownHeaders({ ...head, headers }, false, scrubber),
+  };
+  return { value: { ...shown, url, redirected, body: packBody(scrubber.bytes(bytes)) } };
+}
 
 /** Reads an answer. @throws {HostError} `REMOTE_PROTOCOL`, `REMOTE_UNREACHABLE`, `REMOTE_TIMED_OUT` */
 export async function readReply(

@@ -9,7 +9,7 @@ import type { Exchange } from './fetch-exchange.ts';
 import { OperationKeys } from './fetch-idempotency.ts';
 import { locationOf, nextHop } from './fetch-redirect.ts';
 import type { Hop } from './fetch-redirect.ts';
-import { readReply } from './fetch-reply.ts';
+import { readEarned, readReply } from './fetch-reply.ts';
 import { parseFetchRequest } from './fetch-request.ts';
 import { Sender } from './fetch-send.ts';
 import type { Asking, FetchPowers } from './fetch-send.ts';
@@ -108,6 +108,11 @@ class Fetcher {
         const href = url.hash === '' ? url.href : url.href.slice(0, -url.hash.length);
         const shown = { url: opened.seal(href), redirected: hops > 0 };
         const hostname = scrubber.text(url.hostname);
+        const rules = head.status < 400 ? this.#secrets.earnedAt(url) : [];
+        if (rules.length > 0) {
+          const secrets = this.#secrets;
+          return await readEarned(head, exchange, { hostname, ...shown, rules, secrets });
+        }
         return await readReply(head, exchange, { method, hostname, ...shown, scrubber });
       }
       exchange.discard();

@@ -8,6 +8,9 @@ import { HostError } from '../errors.ts';
 import { denied } from './egress.ts';
 import { matchesHost, matchesPort, normalHost, portOf } from './hosts.ts';
 import type { HostRule } from './hosts.ts';
+import { rulesAt } from './earned.ts';
+import type { EarnedRule } from './earned.ts';
+import { LIMITS } from '../limits.ts';
 import { Scrubber } from './scrub.ts';
 import { openBody, openHeader, openPath, STAND_IN } from './secret-places.ts';
 import type { FoundPlace, Open } from './secret-places.ts';
@@ -49,19 +52,57 @@ const HEADER_TEXT = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** The stand-ins of one isolate. A new isolate gets new ones. */
 export class SecretBook {
   readonly #byToken = new Map<string, SecretEntry>();
-  readonly scrubber: Scrubber;
+  /** Stand-ins of what was earned, oldest use first. */
+  readonly #earned = new Set<string>();
+  readonly #rules: readonly EarnedRule[];
+  #scrubber: Scrubber;
 
-  constructor(entries: readonly SecretEntry[]) {
+  /** @param rules What vendors give in their replies, to be sealed there */
+  constructor(entries: readonly SecretEntry[], rules: readonly EarnedRule[] = []) {
     // Half a surrogate pair cannot be encoded in any place.
     const known = entries.map((entry) => ({ ...entry, value: entry.value.toWellFormed() }));
     for (const entry of known) this.#byToken.set(createToken(), entry);
-    this.scrubber = new Scrubber(known);
+    this.#rules = rules;
+    this.#scrubber = new Scrubber(known);
+  }
+
+  /** Blanks every secret there is now: ask again after a reply that may have given one. */
+  get scrubber(): Scrubber {
+    return this.#scrubber;
+  }
+
+  /** What replies from an address give. */
+  earnedAt(url: URL): readonly EarnedRule[] {
+    return rulesAt(this.#rules, url);
+  }
+
+  /** Keeps what a vendor gave. @returns Its stand-in, the same for the same value */
+  seal({ field, hosts, places }: EarnedRule, value: string): string {
+    for (const token of this.#earned) {
+      const known = this.#byToken.get(token);
+      if (known?.field !== field || known.value !== value) continue;
+      this.#earned.delete(token);
+      this.#earned.add(token);
+      return `sealed:${token}`;
+    }
+    const made = createToken();
+    for (const oldest of this.#earned) {
+      if (this.#earned.size < LIMITS.earnedSecrets) break;
+      this.#earned.delete(oldest);
+      this.#byToken.delete(oldest);
+    }
+    this.#byToken.set(made, { field, hosts, places, value: value.toWellFormed() });
+    this.#earned.add(made);
+    this.#scrubber = new Scrubber([...this.#byToken.values()]);
+    return `sealed:${made}`;
   }
 
   /** Stand-ins by config field. */
   get sealed(): Record<string, string> {
     return Object.fromEntries(
-      [...this.#byToken].map(([token, { field }]) => [field, `sealed:${token}`]),
+      [...this.#byToken]
+        .filter(([token]) => !this.#earned.has(token))
+        .map(([token, { field }]) => [field, `sealed:${token}`]),
     );
   }
 
@@ -112,7 +153,9 @@ export class SecretBook {
    *   `CALLER_CONFIG_INVALID` when a header cannot carry the value
    */
   substitute({ url, headers, body }: RequestParts): OpenedParts {
-    if (this.#byToken.size === 0) return { path: url.pathname + url.search, headers, body };
+    if (this.#byToken.size + this.#rules.length === 0) {
+      return { path: url.pathname + url.search, headers, body };
+    }
     const open: Open = (text, place, encode) =>
       text.replaceAll(TOKEN, (found, id: string) => {
         const secret = this.#find(id, place, url.host);

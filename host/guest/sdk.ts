@@ -1,6 +1,12 @@
 // The SDK as extensions find it in the isolate, schemas apart: `z` is large and loaded only when used.
 
-export { ExtensionFailure, fail, FAILURE_CODES, isFailure } from '../../sdk/errors.ts';
+export {
+  ExtensionFailure,
+  fail,
+  FAILURE_CODES,
+  isFailure,
+  isForgottenSecret,
+} from '../../sdk/errors.ts';
 export { defineGateway } from '../../sdk/gateway.ts';
 export { instanceName, makeMark, readMark } from '../../sdk/marks.ts';
 export { currencyExponent, formatMinor, isMoney, money, parseMinor } from '../../sdk/money.ts';

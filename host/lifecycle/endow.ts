@@ -5,6 +5,7 @@ import type { Capability, CapabilityTable } from '../capabilities/capability.ts'
 import type { Detour } from '../capabilities/connect.ts';
 import { expandHosts } from '../capabilities/egress.ts';
 import type { EgressPolicy } from '../capabilities/egress.ts';
+import type { EarnedRule } from '../capabilities/earned.ts';
 import { createFetchCapability } from '../capabilities/fetch.ts';
 import { createSealedKeys } from '../capabilities/sealed-keys.ts';
 import { SecretBook } from '../capabilities/secrets.ts';
@@ -142,7 +143,21 @@ function createSecrets(
     const isBase64Key = properties[field]?.key === 'base64';
     return [{ field, value, hosts, places: rule?.in ?? [], isBase64Key }];
   });
-  return new SecretBook(entries);
+  return new SecretBook(entries, earnedRules(manifest, config));
+}
+
+/** What the manifest says that vendors give in their replies. */
+function earnedRules(
+  { secrets = {} }: Compiled['manifest'],
+  config: Record<string, unknown>,
+): EarnedRule[] {
+  return Object.entries(secrets).flatMap(([field, { hosts, in: places, earned }]) => {
+    if (earned === undefined) return [];
+    const { path, json, header, cookie } = earned;
+    const kind = json !== undefined ? 'json' : header !== undefined ? 'header' : 'cookie';
+    const at = { kind, name: json ?? header ?? cookie ?? '' } as const;
+    return [{ field, hosts: expandHosts(hosts, config), places, path, at }];
+  });
 }
 
 /** Fields marked `tls: "fingerprint"` or `tls: "ca"` say what else this instance trusts. */

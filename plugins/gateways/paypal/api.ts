@@ -1,7 +1,15 @@
 // PayPal's REST API over the host's fetch: access tokens, repeatable requests, errors as failures.
 // The client secret goes into the token request only; every other request carries the token.
 
-import { createRemote, digestKey, isFailure, operationKey, readShape, z } from 'cofferdam/sdk';
+import {
+  createRemote,
+  digestKey,
+  isFailure,
+  isForgottenSecret,
+  operationKey,
+  readShape,
+  z,
+} from 'cofferdam/sdk';
 import type { FailureCode, RemoteReply, RemoteRequest } from 'cofferdam/sdk';
 
 import type { PayPalContext } from './config.ts';
@@ -137,7 +145,8 @@ export function createPayPal(ctx: PayPalContext): PayPal {
       return await withToken(cached);
     } catch (error) {
       // PayPal may end a token early, as when the secret is renewed: one new one is worth a try.
-      if (!isFailure(error, 'unauthorized')) throw error;
+      // The host forgets what it sealed when the extension starts anew.
+      if (!isFailure(error, 'unauthorized') && !isForgottenSecret(error)) throw error;
       await ctx.storage.delete(tokenKey(ctx));
       return await withToken(await requestToken());
     }

@@ -85,6 +85,18 @@ describe('manifest', () => {
     );
   });
 
+  it('takes one place where a vendor gives a secret, and not two', () => {
+    const asking = (earned: object): string =>
+      withField({
+        capabilities: { fetch: { hosts: ['a.example'] } },
+        secrets: { token: { hosts: ['a.example'], in: ['header'], earned } },
+      });
+    assert.ok(parseManifest(asking({ path: '/token', json: 'data.token' }), 'others').ok);
+    const two = asking({ path: '/token', json: 'token', cookie: 'token' });
+    assert.match(problemsOf(two)[0] ?? '', /must name one of "json"/);
+    assert.match(problemsOf(asking({ path: 'token', json: 'x' }))[0] ?? '', /must be a path/);
+  });
+
   it('takes a key for repeats of a host that fetch may reach, and of no other', () => {
     const asking = (idempotency: object): string =>
       withField({ capabilities: { fetch: { hosts: ['a.example'], idempotency } } });

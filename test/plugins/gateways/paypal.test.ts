@@ -22,12 +22,20 @@ const sent = (requests: readonly { method: string; path: string }[], at: string)
   requests.filter(({ method, path }) => `${method} ${path}` === at);
 
 describe('paypal manifest and requests', () => {
-  it('asks for PayPal’s two hosts, and lets the secret out in Basic only', options, () => {
-    const { capabilities, secrets } = manifestSchema.parse(manifest);
-    const hosts = ['api-m.paypal.com', 'api-m.sandbox.paypal.com'];
-    assert.deepEqual(capabilities?.fetch?.hosts, hosts);
-    assert.deepEqual(secrets, { clientSecret: { hosts, in: ['basic'] } });
-  });
+  it(
+    'asks for PayPal’s two hosts, lets the secret out in Basic only, has its token sealed',
+    options,
+    () => {
+      const { capabilities, secrets } = manifestSchema.parse(manifest);
+      const hosts = ['api-m.paypal.com', 'api-m.sandbox.paypal.com'];
+      assert.deepEqual(capabilities?.fetch?.hosts, hosts);
+      const earned = { path: '/v1/oauth2/token', json: 'access_token' };
+      assert.deepEqual(secrets, {
+        clientSecret: { hosts, in: ['basic'] },
+        accessToken: { hosts, in: ['header'], earned },
+      });
+    },
+  );
 
   it('is tried against PayPal’s own description, which notices mistakes', options, (test) => {
     const check = loadPayPalCheck();

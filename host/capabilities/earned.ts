@@ -1,0 +1,141 @@
+// Credentials that a vendor gives in a reply (an access token, a ticket, a key): taken out of the place
+// that the manifest names, before the guest sees the reply, and a stand-in put there.
+
+import { HostError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { SecretPlace } from '../../sdk/manifest.ts';
+import { decodeStream, encodingsOf } from './fetch-decode.ts';
+import type { Exchange, Head } from './fetch-exchange.ts';
+import { matchesHost, matchesPort, normalHost, portOf } from './hosts.ts';
+import type { HostRule } from './hosts.ts';
+
+/** Where a credential is given, and where it may go afterwards. */
+export type EarnedRule = {
+  readonly field: string;
+  readonly hosts: readonly HostRule[];
+  readonly places: readonly SecretPlace[];
+  /** Path of the requests whose replies give it. */
+  readonly path: string;
+  /** Its name there: `data.ticket` in JSON, a header, a cookie. */
+  readonly at: { readonly kind: 'json' | 'header' | 'cookie'; readonly name: string };
+};
+
+/** Keeps a value and returns its stand-in. */
+export type Seal = (rule: EarnedRule, value: string) => string;
+
+/** A reply whose credentials are sealed; its body is whole and decoded. */
+export type SealedReply = { readonly headers: [string, string][]; readonly bytes: Buffer };
+
+/** The rules that a reply from this address is under. */
+export function rulesAt(rules: readonly EarnedRule[], url: URL): readonly EarnedRule[] {
+  if (rules.length === 0) return rules;
+  const hostname = normalHost(url.hostname);
+  const plain = url.protocol === 'http:';
+  return rules.filter(
+    ({ path, hosts }) =>
+      path === url.pathname &&
+      hosts.some(
+        (rule) => matchesHost(rule.pattern, hostname) && matchesPort(rule, portOf(url), plain),
+      ),
+  );
+}
+
+/**
+ * Reads a reply whole and seals what it gives.
+ *
+ * @throws {HostError} `REMOTE_PROTOCOL` when a 2xx reply has nothing where the manifest says, or is
+ *   over `LIMITS.inlineBodyBytes`: a credential that cannot be sealed is not handed on
+ */
+export async function sealReply(
+  head: Head,
+  exchange: Exchange,
+  { rules, seal, hostname }: { rules: readonly EarnedRule[]; seal: Seal; hostname: string },
+): Promise<SealedReply> {
+  const encodings = encodingsOf(head.headers);
+  const source = exchange.body();
+  const chunks = encodings.length === 0 ? source : decodeStream(source, encodings, hostname);
+  let bytes = await collect(chunks, hostname);
+  // Its length and coding are no longer those that were announced.
+  const gone = new Set(['content-length', 'content-encoding']);
+  let headers = head.headers.filter(([name]) => !gone.has(name));
+  for (const rule of rules) {
+    const { kind, name } = rule.at;
+    const change = (value: string): string => seal(rule, value);
+    const before = { headers, bytes };
+    if (kind === 'json') bytes = sealJson(bytes, name.split('.'), change) ?? bytes;
+    else headers = headers.map((pair) => sealHeader(pair, rule.at, change));
+    const isSealed =
+      bytes !== before.bytes || headers.some((pair) => !before.headers.includes(pair));
+    if (!isSealed && head.status < 300) throw nothingThere(hostname, rule);
+  }
+  return { headers, bytes };
+}
+
+async function collect(chunks: AsyncIterable<Buffer>, hostname: string): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of chunks) {
+    length += chunk.length;
+    if (length > LIMITS.inlineBodyBytes) {
+      const limit = LIMITS.inlineBodyBytes;
+      throw new HostError(
+        'REMOTE_PROTOCOL',
+        `The answer of "${hostname}" that gives a credential is over ${limit} bytes`,
+        { details: { limit } },
+      );
+    }
+    parts.push(chunk);
+  }
+  return Buffer.concat(parts);
+}
+
+function nothingThere(hostname: string, { field, at }: EarnedRule): HostError {
+  return new HostError(
+    'REMOTE_PROTOCOL',
+    `The answer of "${hostname}" has no ${at.kind} "${at.name}" to seal as "${field}"`,
+    { remedy: `Correct secrets.${field}.earned in manifest.json, or ask for the format it names` },
+  );
+}
+
+/** Printed anew, so that a name that stands twice hides nothing. */
+function sealJson(
+  bytes: Buffer,
+  path: readonly string[],
+  change: (value: string) => string,
+): Buffer | undefined {
+  let root: unknown;
+  try {
+    root = JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+  let owner: unknown = root;
+  for (const name of path.slice(0, -1)) owner = own(owner, name);
+  const last = path.at(-1) ?? '';
+  const value = own(owner, last);
+  if (typeof value !== 'string' || value === '') return undefined;
+  // `own` has found a value in it: it is an object.
+  (owner as Record<string, unknown>)[last] = change(value);
+  return Buffer.from(JSON.stringify(root));
+}
+
+function own(owner: unknown, name: string): unknown {
+  if (typeof owner !== 'object' || owner === null || !Object.hasOwn(owner, name)) return undefined;
+  return (owner as Record<string, unknown>)[name];
+}
+
+function sealHeader(
+  pair: [string, string],
+  at: EarnedRule['at'],
+  change: (value: string) => string,
+): [string, string] {
+  const [name, value] = pair;
+  if (at.kind === 'header') {
+    return name === at.name.toLowerCase() && value !== '' ? [name, change(value)] : pair;
+  }
+  if (name !== 'set-cookie') return pair;
+  const [, cookie = '', given = ''] = /^\s*([^=;]+?)\s*=\s*"?([^;"]*)/.exec(value) ?? [];
+  if (cookie !== at.name || given === '') return pair;
+  return [name, value.replace(given, () => change(given))];
+}

@@ -1,56 +1,79 @@
 // One extension in a real cell, called without HTTP.
 
+import { join } from 'node:path';
+
 import { Cancellation } from '../../host/broker/cancellation.ts';
 import { Runner } from '../../host/broker/runner.ts';
 import { BUILDER_MAIN, createBuilder } from '../../host/build/builder.ts';
 import { packPlatform } from '../../host/build/messages.ts';
+import type { Cell } from '../../host/cells/cell.ts';
 import { CELL_MAIN } from '../../host/cells/cell.ts';
 import { Supervisor } from '../../host/cells/supervisor.ts';
 import { HostError } from '../../host/errors.ts';
-import { spawnChild } from '../../host/jail/spawn.ts';
+import { APP_FOLDER, spawnChild } from '../../host/jail/spawn.ts';
 import { loadScripts } from '../../host/lifecycle/compiled.ts';
 
-/** Starts it; `call` resolves with the result's JSON text. */
-export async function startSandbox(
-  folder: string,
-): Promise<{ call(inputText: string): Promise<string>; stop(): Promise<void> }> {
+/** A compiled extension and the cells it can run in. */
+export type Sandbox = {
+  readonly supervisor: Supervisor;
+  /** Calls the isolate that is always there; resolves with the result's JSON text. */
+  call(inputText: string): Promise<string>;
+  /** Starts an isolate in the cell of `key`, calls it once, and frees it. */
+  startFresh(inputText: string, key?: string): Promise<void>;
+  /** Starts an isolate in the cell of `key`, calls it once, and keeps it; resolves with its cell. */
+  keepFresh(inputText: string, key: string): Promise<Cell>;
+  stop(): Promise<void>;
+};
+
+/** Builds the folder and starts its first isolate. */
+export async function startSandbox(folder: string): Promise<Sandbox> {
+  const modules = join(APP_FOLDER, 'node_modules');
   const builder = createBuilder({
     spawnBuilder: () => spawnChild({ main: BUILDER_MAIN, read: [folder], mayStartProcesses: true }),
-    modulesFor: () => [],
+    modulesFor: () => [modules],
   });
+  let program = '';
+  let platform: Promise<Buffer> | undefined;
+  const buildPlatform = async (): Promise<Buffer> => {
+    const built = await builder.buildPlatform();
+    program = built.cell;
+    return packPlatform(built);
+  };
   const supervisor = new Supervisor({
-    spawnCell: () => spawnChild({ main: CELL_MAIN, read: [], mayStartProcesses: false }),
-    platform: () => builder.buildPlatform().then(packPlatform),
+    spawnCell: () => spawnChild({ main: CELL_MAIN, program, read: [], mayStartProcesses: false }),
+    platform: () => (platform ??= buildPlatform()),
     nowMs: Date.now,
     onCell: () => undefined,
   });
   const result = await builder.build(folder);
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
-  const cell = await supervisor.acquire('bench');
-  const runner = new Runner({
-    instance: 'others/echo/default',
-    generation: result.bundle.hash,
-    cell,
-    spec: { cpuMs: 500, memoryMiB: 64, scripts: loadScripts(result.bundle) },
-    table: {},
-    mapStack: (stack) => stack,
-    nowMs: Date.now,
-    events: { log: () => undefined, ended: () => undefined, finished: () => undefined },
-  });
+  const { bundle } = result;
+  const scripts = loadScripts(bundle);
+  const open = (cell: Cell): Runner =>
+    new Runner({
+      instance: 'others/echo/default',
+      generation: bundle.hash,
+      cell,
+      spec: { cpuMs: 500, memoryMiB: 64, scripts },
+      table: {},
+      mapStack: (stack) => stack,
+      nowMs: Date.now,
+      events: { log: () => undefined, ended: () => undefined, finished: () => undefined },
+    });
+  const runner = open(await supervisor.acquire('bench'));
   await runner.loaded;
   return {
-    async call(inputText) {
-      const { text } = await runner.run({
-        callId: 'bench',
-        operationId: 'bench',
-        attempt: 1,
-        handler: 'execute',
-        inputText,
-        deadlineMs: Date.now() + 30_000,
-        dryRun: false,
-        cancellation: new Cancellation(),
-      });
-      return text;
+    supervisor,
+    call: (inputText) => call(runner, inputText),
+    async startFresh(inputText, key = 'bench') {
+      const fresh = open(await supervisor.acquire(key));
+      await call(fresh, inputText);
+      fresh.dispose(new HostError('CALLER_NOT_RUNNING', 'It was started to be measured'));
+    },
+    async keepFresh(inputText, key) {
+      const cell = await supervisor.acquire(key);
+      await call(open(cell), inputText);
+      return cell;
     },
     async stop() {
       runner.dispose(new HostError('CALLER_NOT_RUNNING', 'The bench is over'));
@@ -58,4 +81,18 @@ export async function startSandbox(
       await builder[Symbol.asyncDispose]();
     },
   };
+}
+
+async function call(runner: Runner, inputText: string): Promise<string> {
+  const { text } = await runner.run({
+    callId: 'bench',
+    operationId: 'bench',
+    attempt: 1,
+    handler: 'execute',
+    inputText,
+    deadlineMs: Date.now() + 30_000,
+    dryRun: false,
+    cancellation: new Cancellation(),
+  });
+  return text;
 }

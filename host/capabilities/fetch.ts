@@ -124,8 +124,23 @@ class Fetcher {
         throw new HostError('EGRESS_LIMIT', `More than ${limit} redirects`, { details: { limit } });
       }
       hop = nextHop(hop, head.status, location);
+      const { href, origin, host } = hop.url;
+      if (origin !== url.origin && this.#secrets.scrubber.text(href) !== href) {
+        throw secretInRedirect(host);
+      }
     }
   }
+}
+
+/** A vendor that repeats a secret in a Location must not be a way to hand it to another host. */
+function secretInRedirect(host: string): HostError {
+  return denied({
+    where: host,
+    rule: 'secret-in-redirect',
+    setBy: 'the host',
+    allowedBy: null,
+    remedy: 'The vendor puts a secret into the address it redirects to: ask it for the new address',
+  });
 }
 
 function parseUrl({ url: text, seal }: ReturnType<SecretBook['openUrl']>): URL {

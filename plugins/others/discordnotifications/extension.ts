@@ -4,7 +4,9 @@ import { defineOther, fail, isFailure, secret, z } from 'cofferdam/sdk';
 import type { Context, EventMessage, Json, JsonObject } from 'cofferdam/sdk';
 
 import { readWebhook, sendMessage } from './api.ts';
-import { describeEvent, EVENT_NAMES, EVENTS, LEGACY_NAMES } from './messages.ts';
+import { allChannels, channelOf, fillTemplate, GROUPS, ROUTE, TEMPLATE } from './channels.ts';
+import type { Channels, Group } from './channels.ts';
+import { describeEvent, EVENT_NAMES, EVENTS, LABELS, LEGACY_NAMES } from './messages.ts';
 import type { EventName } from './messages.ts';
 
 /** How long a sent event is remembered: longer than the host keeps on delivering one again. */
@@ -29,13 +31,62 @@ const snowflake = z
   .string()
   .regex(/^(?:[1-9]\d{16,19})?$/, 'must be a Discord id: 17 to 20 digits');
 
-const fields = z.object({
-  webhookUrl: secret({
-    label: 'Webhook URL',
-    description: 'Channel settings → Integrations → Webhooks → Copy webhook URL',
+const channel = (label: string, description: string) =>
+  secret({
+    label,
+    description,
     startsWith: ['https://discord.com/api/webhooks/', 'https://discordapp.com/api/webhooks/'],
     maxLength: 500,
-  }),
+  });
+const own = (what: string) =>
+  channel(`Webhook URL for ${what}`, 'A channel of their own; empty: the one above').optional();
+const known = (text: string): boolean =>
+  EVENT_NAMES.some((name) => name === /^[a-z]+\.[a-z_]+/.exec(text)?.[0]);
+
+const fields = z.object({
+  webhookUrl: channel(
+    'Webhook URL',
+    'Channel settings → Integrations → Webhooks → Copy webhook URL',
+  ),
+  orderWebhookUrl: own('orders'),
+  invoiceWebhookUrl: own('invoices'),
+  paymentWebhookUrl: own('payments'),
+  ticketWebhookUrl: own('tickets'),
+  serviceWebhookUrl: own('services'),
+  userWebhookUrl: own('users'),
+  routes: z
+    .array(
+      z
+        .string()
+        .regex(ROUTE, `must be "<event>=<channel>"; channels are main, ${GROUPS.join(', ')}`)
+        .refine(known, { message: 'must begin with the name of an event' }),
+    )
+    .max(50)
+    .default([])
+    .meta({ label: 'Routes', description: '"payment.disputed=ticket" posts that event there' }),
+  templates: z
+    .array(
+      z
+        .string()
+        .max(1_000)
+        .regex(TEMPLATE, 'must be "<event>: <text>"')
+        .refine(known, { message: 'must begin with the name of an event' }),
+    )
+    .max(50)
+    .default([])
+    .meta({
+      label: 'Texts',
+      description: '"invoice.paid: {{user.firstName}} paid {{invoice.total}}", above the fields',
+    }),
+  hidden: z
+    .array(z.string().refine((label) => LABELS.includes(label), { message: 'must be a field' }))
+    .default([])
+    .meta({
+      label: 'Fields left out',
+      description: 'Never sent to Discord',
+      options: LABELS.map((label) => ({ value: label, label })),
+      widget: 'multiselect',
+    }),
   events: z
     .array(z.enum(EVENT_NAMES))
     .default(DEFAULT_EVENTS)
@@ -90,8 +141,12 @@ export default defineOther({
 
   async testConnection(ctx) {
     try {
-      const { name, channelId } = await readWebhook(ctx);
-      return { ok: true, message: `Webhook "${name}" posts to channel ${channelId}` };
+      const said: string[] = [];
+      for (const webhookUrl of allChannels(channelsOf(ctx.config))) {
+        const { name, channelId } = await readWebhook({ ...ctx, config: { webhookUrl } });
+        said.push(`Webhook "${name}" posts to channel ${channelId}`);
+      }
+      return { ok: true, message: said.join('; ') };
     } catch (error) {
       if (!isFailure(error)) throw error;
       const { message, remedy } = error.failure;
@@ -110,8 +165,12 @@ export default defineOther({
           color: EVENTS['user.created'].color,
           fields: [],
         };
-        const messageId = await sendMessage(ctx, { embed, ...sender(ctx.config) });
-        return { message: 'The test message was sent', data: { messageId } };
+        const messageIds: string[] = [];
+        for (const webhookUrl of allChannels(channelsOf(ctx.config))) {
+          const connection = { ...ctx, config: { webhookUrl } };
+          messageIds.push(await sendMessage(connection, { embed, ...sender(ctx.config) }));
+        }
+        return { message: 'The test message was sent', data: { messageIds } };
       },
     },
   },
@@ -143,9 +202,22 @@ async function post(
   event: { readonly at?: string; readonly data: JsonObject },
   ctx: Context<Config>,
 ): Promise<Json> {
-  const embed = describeEvent(name, event, { showEmail: ctx.config.showEmail });
-  const messageId = await sendMessage(ctx, { embed, ...sender(ctx.config) });
+  const { showEmail, hidden, templates, routes } = ctx.config;
+  const text = fillTemplate(name, templates, { data: event.data, showEmail });
+  const embed = describeEvent(name, event, { showEmail, hidden, text });
+  const webhookUrl = channelOf(name, routes, channelsOf(ctx.config));
+  const connection = { ...ctx, config: { webhookUrl } };
+  const messageId = await sendMessage(connection, { embed, ...sender(ctx.config) });
   return { sent: true, messageId };
+}
+
+function channelsOf(config: Config): Channels {
+  const all: { [group in Group]?: string } = {};
+  for (const group of GROUPS) {
+    const url = config[`${group}WebhookUrl`];
+    if (url !== undefined) all[group] = url;
+  }
+  return { main: config.webhookUrl, ...all };
 }
 
 function sender({ username, avatarUrl, threadId, pingType, pingId }: Config) {

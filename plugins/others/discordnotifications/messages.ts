@@ -108,9 +108,12 @@ const USER: readonly Shown[] = [
 export const EVENTS = {
   'order.created': { title: 'New order', color: COLORS.good, shows: ORDER },
   'order.updated': { title: 'Order changed', color: COLORS.info, shows: ORDER },
+  'order.cancelled': { title: 'Order cancelled', color: COLORS.warn, shows: ORDER },
   'invoice.created': { title: 'New invoice', color: COLORS.info, shows: INVOICE },
   'invoice.updated': { title: 'Invoice changed', color: COLORS.info, shows: INVOICE },
   'invoice.paid': { title: 'Invoice paid', color: COLORS.good, shows: INVOICE },
+  'invoice.overdue': { title: 'Invoice overdue', color: COLORS.bad, shows: INVOICE },
+  'invoice.cancelled': { title: 'Invoice cancelled', color: COLORS.warn, shows: INVOICE },
   'payment.processing': { title: 'Payment on its way', color: COLORS.info, shows: PAYMENT },
   'payment.succeeded': { title: 'Payment received', color: COLORS.good, shows: PAYMENT },
   'payment.failed': { title: 'Payment failed', color: COLORS.bad, shows: PAYMENT },
@@ -119,13 +122,21 @@ export const EVENTS = {
   'ticket.created': { title: 'New ticket', color: COLORS.warn, shows: TICKET },
   'ticket.updated': { title: 'Ticket changed', color: COLORS.info, shows: TICKET },
   'ticket.replied': { title: 'New reply to a ticket', color: COLORS.warn, shows: TICKET },
+  'ticket.closed': { title: 'Ticket closed', color: COLORS.good, shows: TICKET },
   'service.created': { title: 'New service', color: COLORS.good, shows: SERVICE },
   'service.updated': { title: 'Service changed', color: COLORS.info, shows: SERVICE },
+  'service.upgraded': { title: 'Service upgraded', color: COLORS.good, shows: SERVICE },
+  'service.cancellation_requested': {
+    title: 'Cancellation requested',
+    color: COLORS.warn,
+    shows: SERVICE,
+  },
   'service.suspended': { title: 'Service suspended', color: COLORS.warn, shows: SERVICE },
   'service.unsuspended': { title: 'Service active again', color: COLORS.good, shows: SERVICE },
   'service.terminated': { title: 'Service terminated', color: COLORS.bad, shows: SERVICE },
   'user.created': { title: 'New user', color: COLORS.good, shows: USER },
   'user.updated': { title: 'User changed', color: COLORS.info, shows: USER },
+  'user.deleted': { title: 'User deleted', color: COLORS.warn, shows: USER },
 } as const satisfies {
   [name: string]: { title: string; color: number; shows: readonly Shown[] };
 };
@@ -135,6 +146,12 @@ export type EventName = keyof typeof EVENTS;
 
 /** The same names as a list, in the order the form shows them. */
 export const EVENT_NAMES: readonly EventName[] = Object.keys(EVENTS).filter(isEventName);
+
+/** Every label that a message may show a value under. */
+export const LABELS: readonly string[] = [
+  ...new Set(Object.values(EVENTS).flatMap(({ shows }) => shows.map(({ label }) => label))),
+  'Changed',
+];
 
 /** The names that the panel this grew out of used with `execute`. */
 export const LEGACY_NAMES: ReadonlyMap<string, EventName> = new Map([
@@ -153,7 +170,13 @@ export const LEGACY_NAMES: ReadonlyMap<string, EventName> = new Map([
 export function describeEvent(
   name: EventName,
   event: { readonly at?: string; readonly data: JsonObject },
-  options: { readonly showEmail: boolean; readonly footer?: string },
+  options: {
+    readonly showEmail: boolean;
+    /** Labels that are left out */
+    readonly hidden?: readonly string[];
+    /** Instead of the event's own message */
+    readonly text?: string | undefined;
+  },
 ): Embed {
   const { title, color, shows } = EVENTS[name];
   const fields = new Map<string, { name: string; value: string; inline: boolean }>();
@@ -161,12 +184,13 @@ export function describeEvent(
     const value = showField(event.data, shown, options.showEmail);
     // The first path that has a value wins; a second entry of the same label is its fallback.
     if (value === undefined || fields.has(shown.label)) continue;
+    if (options.hidden?.includes(shown.label) === true) continue;
     fields.set(shown.label, { name: shown.label, value, inline: shown.inline ?? false });
   }
   const changed = showChanges(event.data['changes']);
-  if (changed !== undefined)
+  if (changed !== undefined && options.hidden?.includes('Changed') !== true)
     fields.set('Changed', { name: 'Changed', value: changed, inline: false });
-  const text = showValue(event.data['message']);
+  const text = options.text ?? showValue(event.data['message']);
   const url = event.data['url'];
   return {
     title,
@@ -175,7 +199,6 @@ export function describeEvent(
     ...(text === undefined ? {} : { description: text }),
     ...(isHttps(url) ? { url } : {}),
     ...(isDate(event.at) ? { timestamp: new Date(event.at).toISOString() } : {}),
-    ...(options.footer === undefined ? {} : { footer: { text: options.footer } }),
   };
 }
 

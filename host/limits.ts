@@ -150,6 +150,8 @@ export const LIMITS = {
   /** Records that may wait for the store; and how many calls that asked nothing are kept for good per flush. */
   recordsWaiting: 5_000,
   plainRecordsPerFlush: 50,
+  /** Calls that one comparison of two generations replays. */
+  comparedCalls: 100,
   /** Milliseconds that recordings are kept, and how many at most. */
   recordingKeptMs: 7 * 86_400_000,
   recordingsKept: 100_000,

@@ -13,6 +13,7 @@ type Name =
   | 'AuditEntry'
   | 'Fact'
   | 'Delivery'
+  | 'Comparison'
   | 'Failure';
 
 /** A reference to a shared schema. */

@@ -288,6 +288,16 @@ const DELIVERY = {
   ),
 };
 
+const COMPARISON = {
+  $id: 'Comparison',
+  description: 'What a generation would do otherwise than was recorded',
+  ...object({
+    generation: string,
+    compared: { type: 'integer', description: 'Recorded calls that were run on it' },
+    differing: list(object({ callId: string, handler: string, differences: list(string) })),
+  }),
+};
+
 /** Added to the server, so that routes and OpenAPI refer to them by name. */
 export const SHARED_REPLIES = [
   PROBLEM,
@@ -304,4 +314,5 @@ export const SHARED_REPLIES = [
   AUDIT_ENTRY,
   FACT,
   DELIVERY,
+  COMPARISON,
 ] as const;

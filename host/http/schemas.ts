@@ -180,6 +180,29 @@ export const REPLAY_BODY = {
   },
 } as const;
 
+export const COMPARE_BODY = {
+  type: ['object', 'null'],
+  additionalProperties: false,
+  properties: {
+    generation: { type: 'string', pattern: '^[0-9a-f]{64}$', description: 'Absent: the newest' },
+    last: { type: 'integer', minimum: 1, maximum: LIMITS.comparedCalls, default: 20 },
+  },
+} as const;
+
+export const INSTALL_QUERY = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    compare: {
+      type: 'integer',
+      minimum: 1,
+      maximum: LIMITS.comparedCalls,
+      description:
+        'Hold an update back when this many of the last recorded calls go otherwise on it',
+    },
+  },
+} as const;
+
 /** What a person says of a call that was cut off. */
 export const RESOLVE_BODY = {
   type: 'object',

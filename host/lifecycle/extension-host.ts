@@ -5,11 +5,20 @@ import type { Category } from '../catalog/categories.ts';
 import { HostError } from '../errors.ts';
 import type { Calls } from './calls.ts';
 import { InstanceChanges } from './changes.ts';
+import { compareGeneration, pinInstances } from './compare.ts';
 import { configFields } from './fields.ts';
-import type { ExtensionHost, ExtensionRef, ExtensionView, InstanceRef } from './host.ts';
+import type {
+  Actor,
+  Comparison,
+  ExtensionHost,
+  ExtensionRef,
+  ExtensionView,
+  InstanceRef,
+} from './host.ts';
 import { Instances } from './instances.ts';
 import type { InstanceLogs } from './logs.ts';
 import type { HostParts } from './parts.ts';
+import { swapInstances } from './reload.ts';
 import { Replays } from './replay.ts';
 import { placeUpload } from './uploads.ts';
 import { accessRequests, decideRequest, lockInstance, readUsage, unlockInstance } from './usage.ts';
@@ -41,16 +50,20 @@ export function createExtensionHost(parts: HostParts, calls: Calls): ExtensionHo
       return configFields(compiled.description);
     },
     extension: async (ref) => viewOf(parts, await find(ref)),
-    install: (archive) => install(parts, archive),
+    install: (archive, actor, { compareLast = 0 } = {}) =>
+      install({ parts, replays }, archive, { actor, compareLast }),
+    async compare(ref, { generation, last }, actor) {
+      const entry = usable(await find(ref));
+      const compiled =
+        generation === undefined
+          ? await extensions.current(entry)
+          : await extensions.generation(entry, generation);
+      return compareGeneration({ parts, replays }, { entry, compiled, actor }, last);
+    },
     remove: async (ref) => remove(parts, await find(ref)),
     rollback: async (ref, generation) => rollback(parts, await find(ref), generation),
 
-    async instances(ref) {
-      const entry = await find(ref);
-      const { compiled } = extensions.peek(entry);
-      const rows = await instances.rows(entry);
-      return rows.map((row) => instances.view(row, entry, compiled));
-    },
+    instances: async (ref) => viewInstances(parts, await find(ref)),
     async instance(ref) {
       const entry = await find(ref);
       const row = await instances.row(entry, ref.instance);
@@ -81,18 +94,67 @@ export function createExtensionHost(parts: HostParts, calls: Calls): ExtensionHo
   };
 }
 
-async function install(parts: HostParts, archive: Buffer): Promise<ExtensionView> {
+async function viewInstances(
+  { extensions, instances }: HostParts,
+  entry: CatalogEntry,
+): ReturnType<ExtensionHost['instances']> {
+  const { compiled } = extensions.peek(entry);
+  const rows = await instances.rows(entry);
+  return rows.map((row) => instances.view(row, entry, compiled));
+}
+
+async function install(
+  { parts, replays }: { readonly parts: HostParts; readonly replays: Replays },
+  archive: Buffer,
+  { actor, compareLast }: { readonly actor: Actor; readonly compareLast: number },
+): Promise<ExtensionView & { readonly comparison?: Comparison }> {
   const upload = await parts.installer.read(archive);
   const { category, name, sha256 } = upload;
   return parts.store.exclusive(`extension ${category}/${name}`, async () => {
     await parts.installer.assertFree(upload);
+    const isHeld = compareLast > 0 && (await holdInstances(parts, upload));
     const at = new Date(parts.nowMs()).toISOString();
     // Kept before it is unpacked: a host that ends in between unpacks it at its next start.
     await parts.store.putArchive({ category, name, sha256, at, archive });
     const entry = await placeUpload({ ...parts, onChange: parts.publish }, upload);
     parts.publish({ type: 'extension.added', subject: idOf(entry), data: {} });
-    return viewOf(parts, entry);
+    if (!isHeld) return viewOf(parts, entry);
+    const comparison = await compareUpdate({ parts, replays }, entry, { actor, compareLast });
+    return { ...(await viewOf(parts, entry)), ...(comparison === undefined ? {} : { comparison }) };
   });
+}
+
+/** Keeps the running instances of an extension on the code they run. */
+async function holdInstances(
+  parts: HostParts,
+  { category, name }: Pick<CatalogEntry, 'category' | 'name'>,
+): Promise<boolean> {
+  const entry = await parts.catalog.find(category, name).catch((error: unknown) => {
+    if (error instanceof HostError) return undefined;
+    throw error;
+  });
+  const running = entry && parts.extensions.peek(entry).compiled?.bundle.hash;
+  return entry !== undefined && running !== undefined && pinInstances(parts, entry, running);
+}
+
+/** Lets an update in when it does what was recorded; what does otherwise stays outside. */
+async function compareUpdate(
+  { parts, replays }: { readonly parts: HostParts; readonly replays: Replays },
+  entry: CatalogEntry,
+  { actor, compareLast }: { readonly actor: Actor; readonly compareLast: number },
+): Promise<Comparison | undefined> {
+  const { compiled, problems } = parts.extensions.peek(entry);
+  // One that does not build changes nothing: what ran runs on, held or not.
+  if (compiled === undefined || problems.length > 0) return undefined;
+  const comparison = await compareGeneration(
+    { parts, replays },
+    { entry, compiled, actor },
+    compareLast,
+  );
+  if (comparison.differing.length > 0) return comparison;
+  await pinInstances(parts, entry, null);
+  await swapInstances({ ...parts, onChange: parts.publish }, entry, compiled);
+  return comparison;
 }
 
 function remove(parts: HostParts, entry: CatalogEntry): Promise<void> {

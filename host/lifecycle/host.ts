@@ -164,6 +164,18 @@ export type Replayed = {
   readonly differences: readonly string[];
 };
 
+/** What a generation would do otherwise than was recorded. */
+export type Comparison = {
+  readonly generation: string;
+  /** Recorded calls that were run on it, with the answers they had then. */
+  readonly compared: number;
+  readonly differing: readonly {
+    readonly callId: string;
+    readonly handler: string;
+    readonly differences: readonly string[];
+  }[];
+};
+
 /** A call as `GET /calls` lists it. */
 export type CallRecord = {
   readonly callId: string;
@@ -225,7 +237,23 @@ export type ExtensionHost = {
   configFields(ref: ExtensionRef): Promise<readonly Field[]>;
   extension(ref: ExtensionRef): Promise<ExtensionView>;
   /** Unpacks, checks, compiles; the extension is listed afterwards, not enabled. */
-  install(archive: Buffer, actor: Actor): Promise<ExtensionView>;
+  install(
+    archive: Buffer,
+    actor: Actor,
+    options?: {
+      /**
+       * Holds an update back when the last recorded calls, as many as this, go otherwise on it: its
+       * instances stay on the code they run until a rollback to the new generation lets it in.
+       */
+      readonly compareLast?: number;
+    },
+  ): Promise<ExtensionView & { readonly comparison?: Comparison }>;
+  /** Runs the last recorded calls on a generation, without effects. */
+  compare(
+    ref: ExtensionRef,
+    wish: { readonly generation?: string; readonly last: number },
+    actor: Actor,
+  ): Promise<Comparison>;
   remove(ref: ExtensionRef, actor: Actor): Promise<void>;
   rollback(ref: ExtensionRef, generation: string, actor: Actor): Promise<ExtensionView>;
 

@@ -8,7 +8,7 @@ import type { Recorder, RecordedBody } from '../recorder/recorder.ts';
 import type { Recording, RecordedRequest, Script } from '../recorder/recording.ts';
 import type { CallRow, RecordingStore } from '../store/recordings.ts';
 import type { CallRecord, Receipt } from './host.ts';
-import { textWithoutOneTime, withoutOneTime } from './one-time.ts';
+import { blankOneTime, textWithoutOneTime, withoutOneTime } from './one-time.ts';
 
 /** What a record starts with. */
 export type CallStart = {
@@ -88,6 +88,9 @@ export class CallRecords {
   done(kept: Kept, resultText: string, receipt: Receipt): Promise<void> | undefined {
     kept.state = 'done';
     kept.resultText = bounded(resultText);
+    if (resultText.includes('"oneTime"')) {
+      kept.recording.rewrite((text) => blankOneTime(text, resultText));
+    }
     kept.receipt = receipt;
     return this.#end(kept);
   }

@@ -42,10 +42,10 @@ export class Recording {
   readonly journalled: boolean;
   readonly #script: Script | undefined;
   readonly #unused: RecordedRequest[];
-  readonly requests: RecordedRequest[] = [];
   /** Requests that were not made as recorded; a replay reports them. */
   readonly strays: RecordedRequest[] = [];
   #chars = 0;
+  #kept: RecordedRequest[] = [];
 
   constructor(
     subject: { readonly callId: string; readonly instance: string; readonly journalled: boolean },
@@ -56,6 +56,18 @@ export class Recording {
     this.journalled = subject.journalled;
     this.#script = script;
     this.#unused = [...(script?.requests ?? [])];
+  }
+
+  /** What was asked so far, in order. */
+  get requests(): readonly RecordedRequest[] {
+    return this.#kept;
+  }
+
+  /** Changes the text of what is kept: values that must be kept nowhere. */
+  rewrite(change: (text: string) => string): void {
+    const text = JSON.stringify(this.#kept);
+    const changed = change(text);
+    if (changed !== text) this.#kept = JSON.parse(changed) as RecordedRequest[];
   }
 
   /** Recorded requests that nobody has asked for again. */
@@ -94,10 +106,10 @@ export class Recording {
     const chars = JSON.stringify({ request, reply }).length;
     const fits = chars <= LIMITS.recordedChars && this.#chars + chars <= LIMITS.recordingChars;
     this.#chars += fits ? chars : 0;
-    if (fits) this.requests.push({ ...request, reply });
-    else if (this.requests.length < LIMITS.recordedRequests) {
+    if (fits) this.#kept.push({ ...request, reply });
+    else if (this.#kept.length < LIMITS.recordedRequests) {
       const { sequence, capability } = request;
-      this.requests.push({ sequence, capability, payload: null, reply: { left: 'out' } });
+      this.#kept.push({ sequence, capability, payload: null, reply: { left: 'out' } });
     }
   }
 

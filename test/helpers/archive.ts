@@ -26,11 +26,11 @@ export async function packFiles(
   }
 }
 
-/** Uploads an archive to a host. */
-export async function upload(url: string, archive: Buffer): Promise<Answer> {
+/** Uploads an archive to a host; `query` begins with a question mark. */
+export async function upload(url: string, archive: Buffer, query = ''): Promise<Answer> {
   const form = new FormData();
   form.append('archive', new Blob([new Uint8Array(archive)]), 'extension.tgz');
-  const response = await fetch(`${url}/api/v1/admin/extensions`, {
+  const response = await fetch(`${url}/api/v1/admin/extensions${query}`, {
     method: 'POST',
     headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
     body: form,

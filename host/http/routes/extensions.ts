@@ -9,7 +9,13 @@ import { LIMITS } from '../../limits.ts';
 import { json, NOTHING, ref } from '../answers.ts';
 import type { AuditTrail } from '../audit.ts';
 import { actorOf, MAY } from '../auth.ts';
-import { CATEGORY_PARAMS, EXTENSION_PARAMS, ROLLBACK_BODY } from '../schemas.ts';
+import {
+  CATEGORY_PARAMS,
+  COMPARE_BODY,
+  EXTENSION_PARAMS,
+  INSTALL_QUERY,
+  ROLLBACK_BODY,
+} from '../schemas.ts';
 import { CATEGORY_LIST, CONFIG_FIELDS, EXTENSION_LISTS, METADATA } from '../seed.ts';
 
 const tags = ['extensions'];
@@ -37,6 +43,7 @@ export function extensionRoutes(
   );
   installRoute(app, host, audit);
   changeRoutes(app, host, audit);
+  compareRoute(app, host);
 }
 
 function seedRoutes(app: FastifyInstance, host: ExtensionHost): void {
@@ -79,7 +86,7 @@ function seedRoutes(app: FastifyInstance, host: ExtensionHost): void {
 }
 
 function installRoute(app: FastifyInstance, host: ExtensionHost, audit: AuditTrail): void {
-  app.post(
+  app.post<{ Querystring: { compare?: number } }>(
     '/extensions',
     {
       config: { may: MAY.administer, action: 'extension.install' },
@@ -88,12 +95,24 @@ function installRoute(app: FastifyInstance, host: ExtensionHost, audit: AuditTra
         summary: 'Install or update an extension from a .tgz',
         description: `Listed afterwards, not enabled. At most ${LIMITS.archiveBytes} bytes.`,
         consumes: ['multipart/form-data'],
-        response: { 201: json('What was installed', ref('Extension')) },
+        querystring: INSTALL_QUERY,
+        response: {
+          201: json('What was installed; with "compare", what it does otherwise', {
+            allOf: [
+              ref('Extension'),
+              { type: 'object', properties: { comparison: ref('Comparison') } },
+            ],
+          }),
+        },
       },
     },
     async (request, reply) => {
-      const view = await host.install(await readArchiveField(request), actorOf(request));
-      audit.done(request, `${view.category}/${view.name}`, { version: view.version });
+      const archive = await readArchiveField(request);
+      const { compare: compareLast } = request.query;
+      const options = compareLast === undefined ? {} : { compareLast };
+      const view = await host.install(archive, actorOf(request), options);
+      const held = (view.comparison?.differing.length ?? 0) > 0;
+      audit.done(request, `${view.category}/${view.name}`, { version: view.version, held });
       return reply.code(201).send(view);
     },
   );
@@ -158,6 +177,29 @@ function changeRoutes(app: FastifyInstance, host: ExtensionHost, audit: AuditTra
       const view = await host.rollback(params, body.generation, actorOf(request));
       audit.done(request, subject(params), { generation: body.generation });
       return view;
+    },
+  );
+}
+
+function compareRoute(app: FastifyInstance, host: ExtensionHost): void {
+  app.post<{
+    Params: ExtensionRef;
+    Body: { generation?: string; last?: number } | null | undefined;
+  }>(
+    `${ONE}/compare`,
+    {
+      config: { may: MAY.operate },
+      schema: {
+        tags,
+        summary: 'Run the last recorded calls on a generation, without effects',
+        params: EXTENSION_PARAMS,
+        body: COMPARE_BODY,
+        response: { 200: json('What it does otherwise', ref('Comparison')) },
+      },
+    },
+    (request) => {
+      const { last = 20, ...wish } = request.body ?? {};
+      return host.compare(request.params, { ...wish, last }, actorOf(request));
     },
   );
 }

@@ -9,7 +9,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
-import { manifestFor, startTestHost } from '../../helpers/host.ts';
+import { packFiles, upload } from '../../helpers/archive.ts';
+import { manifestFor, other, startTestHost } from '../../helpers/host.ts';
 import type { Answer, TestHost } from '../../helpers/host.ts';
 
 const code = (more: string): string => `import { defineOther, secret, z } from 'cofferdam/sdk';
@@ -161,5 +162,48 @@ describe('a replay', { timeout: 60_000 }, () => {
       [false, false],
     );
     assert.equal(all.includes('others/notes/default'), true);
+  });
+});
+
+describe('an update that is compared', { timeout: 60_000 }, () => {
+  const next = (body: string, version: string): Promise<Buffer> =>
+    packFiles('greeter', {
+      'manifest.json': JSON.stringify(manifestFor('others/greeter', { version })),
+      'extension.ts': other(body),
+    });
+
+  it('comes in when it does what was recorded, and is held back when not', async () => {
+    await using host = await startTestHost();
+    const place = async (archive: Buffer, query = ''): Promise<any> => {
+      const { status, body } = await upload(host.url, archive, query);
+      assert.equal(status, 201, JSON.stringify(body));
+      return body;
+    };
+    const greet = async (): Promise<unknown> =>
+      (await host.call('others/greeter', 'execute', { name: 'Ada' })).body.result;
+
+    await place(await next("return 'Hello ' + input.name;", '1.0.0'));
+    await host.enable('others/greeter');
+    assert.equal(await greet(), 'Hello Ada');
+
+    const same = await place(await next('return `Hello ${input.name}`;', '1.0.1'), '?compare=10');
+    assert.deepEqual([same.comparison.compared, same.comparison.differing], [1, []]);
+    const { body: running } = await host.request('GET', '/extensions/others/greeter');
+    assert.equal(running.instances[0].generation, same.comparison.generation);
+
+    const held = await place(await next("return 'Bye ' + input.name;", '2.0.0'), '?compare=10');
+    const [difference] = held.comparison.differing;
+    assert.deepEqual(
+      [difference.handler, difference.differences],
+      ['execute', ['the result differs']],
+    );
+    assert.equal(await greet(), 'Hello Ada');
+
+    const { generation } = held.comparison;
+    const path = '/extensions/others/greeter';
+    const compared = await host.request('POST', `${path}/compare`, { generation, last: 1 });
+    assert.equal(compared.body.differing.length, 1);
+    assert.equal((await host.request('POST', `${path}/rollback`, { generation })).status, 200);
+    assert.equal(await greet(), 'Bye Ada');
   });
 });

@@ -40,6 +40,7 @@ export async function startTestHost(
   options: {
     settings?: Record<string, string>;
     egress?: HostOptions['egress'];
+    log?: HostOptions['log'];
     shipped?: boolean;
   } = {},
 ): Promise<TestHost> {
@@ -67,7 +68,7 @@ export async function startTestHost(
     ...options.settings,
   });
   const running = await runHost(settings, {
-    log: createLog(settings.logLevel),
+    log: options.log ?? createLog(settings.logLevel),
     ...(options.egress === undefined ? {} : { egress: options.egress }),
   });
   return wrap(running, dir, write);

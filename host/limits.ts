@@ -169,6 +169,9 @@ export const LIMITS = {
   sightingFlushMs: 1_000,
   /** Credentials given by vendors that an isolate has stand-ins for; the oldest is forgotten first. */
   earnedSecrets: 50,
+  /** Webhooks: the longest age that one may have, and how many of an instance are remembered at a time. */
+  webhookToleranceMsMax: 3_600_000,
+  webhooksSeen: 20_000,
   /** Milliseconds to resolve a name. */
   lookupMs: 5_000,
   /** Milliseconds an instance uses the addresses of a name again, and names it remembers. */

@@ -1,6 +1,6 @@
 // The powers an extension may be given. A handler holds what it is handed in `ctx`, nothing else.
 
-import type { Json, JsonObject } from './domain.ts';
+import type { Json, JsonObject, WebhookRequest } from './domain.ts';
 
 /** Structured log lines; secrets in them are redacted by the host. Fields are plain JSON. */
 export type Log = {
@@ -40,6 +40,35 @@ export type Storage = {
   increment(key: string, by?: number, options?: { ttlMs?: number }): Promise<number>;
 };
 
+/** How a vendor signs its webhooks. A `secret` may be sealed; times are tolerated for five minutes unless said. */
+export type WebhookScheme =
+  /** `Stripe-Signature` with any number of `v1`. */
+  | { readonly kind: 'stripe'; readonly secret: string; readonly toleranceMs?: number }
+  /** `webhook-id`, `webhook-timestamp`, `webhook-signature`; a key `whsec_…` in Base64. */
+  | { readonly kind: 'standard'; readonly secret: string; readonly toleranceMs?: number }
+  /** An HMAC of the body in one header, as GitHub's `X-Hub-Signature-256` with prefix `sha256=`. */
+  | {
+      readonly kind: 'hmac';
+      readonly secret: string;
+      readonly header: string;
+      readonly prefix?: string;
+      readonly hash?: 'sha256' | 'sha512';
+      readonly encoding?: 'hex' | 'base64';
+    }
+  /** Ed25519 over timestamp and body, as Discord's interactions; the key in hexadecimal. */
+  | { readonly kind: 'discord'; readonly publicKey: string; readonly toleranceMs?: number };
+
+/** Checks of webhooks by the host; needs `webhook` in the manifest. */
+export type Webhooks = {
+  /**
+   * Verifies a request in constant time.
+   *
+   * @returns `replayed` when the very same one was delivered before: answer it, and do nothing
+   * @throws `unauthorized` when it is not the vendor's, too old, or not signed at all
+   */
+  verify(request: WebhookRequest, scheme: WebhookScheme): Promise<{ readonly replayed: boolean }>;
+};
+
 /** What is known of the call that runs. */
 export type Call = {
   readonly id: string;
@@ -63,5 +92,6 @@ export type Context<Config> = {
   readonly fetch: typeof fetch;
   readonly log: Log;
   readonly storage: Storage;
+  readonly webhooks: Webhooks;
   readonly call: Call;
 };

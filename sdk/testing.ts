@@ -2,7 +2,7 @@
 // `createVendorFetch` stands in for the host's egress: it maps vendor origins to fakes on loopback and
 // puts sealed values in place. It must never let a request leave for anywhere else.
 
-import type { Call, Context, Log, Storage } from './capabilities.ts';
+import type { Call, Context, Log, Storage, Webhooks } from './capabilities.ts';
 import type { Json, JsonObject } from './domain.ts';
 
 /** One log line that a handler wrote. */
@@ -27,6 +27,8 @@ export type TestContextOptions<Config> = {
   readonly storage?: Map<string, Json>;
   /** Epoch milliseconds; drives time-to-live of stored values. */
   readonly now?: () => number;
+  /** What `webhooks.verify` says; the host's own check is not here. */
+  readonly webhooks?: Webhooks;
   readonly call?: Partial<Call>;
 };
 
@@ -45,6 +47,7 @@ export function createTestContext<Config>(
     fetch: options.fetch,
     log: createLog(logs),
     storage: createStorage(stored, now),
+    webhooks: options.webhooks ?? { verify: refuseWebhooks },
     call: {
       id: `call-${calls}`,
       handler: 'test',
@@ -58,6 +61,10 @@ export function createTestContext<Config>(
     logs,
     stored,
   };
+}
+
+async function refuseWebhooks(): Promise<never> {
+  throw new TypeError('Give the test context "webhooks": the check itself is the host\'s');
 }
 
 function createLog(logs: LogEntry[]): Log {

@@ -1,6 +1,7 @@
 // Runs the handlers of the loaded extension: finds them, builds their context, sends their outcome.
 // Called by the bridge within a turn; the outcome of a call is one frame, result or failure.
 
+import { fail } from '../../sdk/errors.ts';
 import { FRAME } from '../frames.ts';
 import { request, send } from './bridge.ts';
 import type { WireError } from './bridge.ts';
@@ -123,6 +124,7 @@ function createContext(id: number, info: CallInfo): Record<string, unknown> {
     fetch: createFetch(id),
     log: createLog(id),
     storage: createStorage(id),
+    webhooks: { verify: (given: unknown, scheme: unknown) => verifyWebhook(id, given, scheme) },
     call: withSignal(id, info),
   };
 }
@@ -145,6 +147,19 @@ function createLog(id: number): Record<string, unknown> {
         stringify({ level, message: String(message).slice(0, STACK_CHARS), fields }),
       );
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+}
+
+/** The host's answer as a handler wants it: what is not the vendor's throws. */
+async function verifyWebhook(id: number, given: unknown, scheme: unknown): Promise<unknown> {
+  const answer = await new Promise<unknown>((resolve, reject) => {
+    const hooks = { reply: resolve, refuse: (error: WireError) => reject(toError(error)) };
+    request(id, 'webhook', { request: given, scheme }, hooks);
+  });
+  const { valid, why, replayed } = answer as { valid: boolean; why?: string; replayed: boolean };
+  if (valid) return { replayed };
+  throw fail('unauthorized', `Cannot verify a webhook: ${why ?? 'it is not signed'}`, {
+    remedy: 'Check that the key in the config is that of the webhook that sent this',
+  });
 }
 
 function createStorage(id: number): Record<string, unknown> {

@@ -10,6 +10,7 @@ import { createFetchCapability } from '../capabilities/fetch.ts';
 import { createSealedKeys } from '../capabilities/sealed-keys.ts';
 import { SecretBook } from '../capabilities/secrets.ts';
 import type { EgressWatch } from '../capabilities/use.ts';
+import { createWebhookCheck } from '../capabilities/webhook.ts';
 import { createStorage } from '../capabilities/storage.ts';
 import type { CatalogEntry } from '../catalog/catalog.ts';
 import { HostError } from '../errors.ts';
@@ -79,6 +80,8 @@ export function createEndow(
           fetch: noting(fetch.serve, onDenied),
           crypto: createSealedKeys(secrets),
           storage,
+          webhook:
+            grants.webhook === true ? createWebhookCheck({ secrets, store, nowMs }) : undefined,
         }),
         secrets.sealed,
       ),
@@ -120,11 +123,14 @@ function policyOf(
 /** Only what was granted is in the table; a table has no other names. */
 function tableOf(
   grants: Grants,
-  made: { [name in 'fetch' | 'crypto' | 'storage']: CapabilityTable[string] | undefined },
+  made: {
+    [name in 'fetch' | 'crypto' | 'storage' | 'webhook']: CapabilityTable[string] | undefined;
+  },
 ): CapabilityTable {
   return {
     ...(grants.fetch === undefined || made.fetch === undefined ? {} : { fetch: made.fetch }),
     ...(made.storage === undefined ? {} : { storage: made.storage }),
+    ...(made.webhook === undefined ? {} : { webhook: made.webhook }),
     ...(made.crypto === undefined ? {} : { crypto: made.crypto }),
   };
 }

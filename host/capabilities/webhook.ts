@@ -1,0 +1,181 @@
+// Verifies webhooks for extensions: signature in constant time, age, and whether the same delivery was seen
+// before. Keys may be sealed; nothing that fails says how near it was.
+
+import { createHash, createHmac, createPublicKey, timingSafeEqual, verify } from 'node:crypto';
+
+import * as z from 'zod';
+
+import { HostError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { SightingStore } from '../store/sightings.ts';
+import type { Capability } from './capability.ts';
+import type { SecretBook } from './secrets.ts';
+
+const secret = z.string().min(1).max(1_000);
+const toleranceMs = z.int().min(1_000).max(LIMITS.webhookToleranceMsMax).default(300_000);
+const scheme = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('stripe'), secret, toleranceMs }),
+  z.object({ kind: z.literal('standard'), secret, toleranceMs }),
+  z.object({
+    kind: z.literal('hmac'),
+    secret,
+    header: z.string().min(1).max(100),
+    prefix: z.string().max(50).default(''),
+    hash: z.enum(['sha256', 'sha512']).default('sha256'),
+    encoding: z.enum(['hex', 'base64']).default('hex'),
+  }),
+  z.object({
+    kind: z.literal('discord'),
+    publicKey: z.string().regex(/^[0-9a-f]{64}$/i),
+    toleranceMs,
+  }),
+]);
+const asked = z.object({
+  scheme,
+  request: z.object({
+    id: z.string().min(1).max(200),
+    headers: z.record(z.string(), z.string()),
+    body: z.string(),
+    bodyEncoding: z.enum(['utf8', 'base64']),
+  }),
+});
+
+type Scheme = z.infer<typeof scheme>;
+type Delivery = { readonly headers: Readonly<Record<string, string>>; readonly body: Buffer };
+/** What was signed, the signatures that came with it, and when it was; null where that is not said. */
+type Signed = {
+  readonly data: Buffer;
+  readonly given: readonly Buffer[];
+  readonly atMs: number | null;
+};
+
+/** What verifying needs. */
+export type WebhookPowers = {
+  readonly secrets: SecretBook;
+  readonly store: Pick<SightingStore, 'seeOnce'>;
+  readonly nowMs: () => number;
+};
+
+/**
+ * Makes the `webhook` capability of one isolate. Answers `{valid, why?, replayed}`: a delivery that was
+ * seen before under another id is valid and replayed, and so is nothing to act on.
+ */
+export function createWebhookCheck({ secrets, store, nowMs }: WebhookPowers): Capability {
+  return async (payload, { instance }) => {
+    const parsed = asked.safeParse(payload);
+    if (!parsed.success) throw invalid(parsed.error);
+    const { scheme: how, request } = parsed.data;
+    const delivery = {
+      headers: request.headers,
+      body: Buffer.from(request.body, request.bodyEncoding),
+    };
+    const signed = readSigned(how, delivery);
+    if (signed === undefined) return refused('its signature headers are missing or malformed');
+    const tolerance = 'toleranceMs' in how ? how.toleranceMs : LIMITS.webhookToleranceMsMax;
+    if (signed.atMs !== null && Math.abs(nowMs() - signed.atMs) > tolerance) {
+      return refused('it is too old, or from the future: check the clock of the host');
+    }
+    const match = signed.given.find((each) => isSignature(how, signed.data, each, secrets));
+    if (match === undefined) return refused('its signature is not that of the key');
+    const seen = createHash('sha256').update(signed.data).update(match).digest('hex');
+    const until = (signed.atMs ?? nowMs()) + tolerance;
+    const mark = { instance, id: seen, by: request.id };
+    const bounds = { nowMs: nowMs(), expiresMs: until, keep: LIMITS.webhooksSeen };
+    const answer = await store.seeOnce(mark, bounds);
+    if (answer === 'full') {
+      throw new HostError('EXTENSION_QUOTA_EXCEEDED', 'Too many webhooks are remembered', {
+        remedy: 'Use a shorter tolerance, or wait until the oldest are forgotten',
+      });
+    }
+    return { value: { valid: true, replayed: answer === 'seen' } };
+  };
+}
+
+function refused(why: string): { value: { valid: false; replayed: false; why: string } } {
+  return { value: { valid: false, replayed: false, why } };
+}
+
+function invalid(error: z.ZodError): HostError {
+  const [issue] = error.issues;
+  const field = issue?.path.join('.') ?? '';
+  return new HostError('EXTENSION_OUTPUT_INVALID', `Webhook: "${field}": ${issue?.message ?? ''}`, {
+    remedy: 'Pass the request as the handler got it, and a scheme as the SDK describes it',
+  });
+}
+
+/** @see https://docs.stripe.com/webhooks#verify-manually · https://www.standardwebhooks.com */
+function readSigned(how: Scheme, { headers, body }: Delivery): Signed | undefined {
+  switch (how.kind) {
+    case 'stripe': {
+      const parts = (headers['stripe-signature'] ?? '').split(',').map((part) => part.trim());
+      const time = parts.find((part) => part.startsWith('t='))?.slice(2) ?? '';
+      const given = parts.filter((part) => part.startsWith('v1=')).map((part) => part.slice(3));
+      return signedAt(time, [`${time}.`, body], decode(given, 'hex'));
+    }
+    case 'standard': {
+      const id = headers['webhook-id'] ?? '';
+      const time = headers['webhook-timestamp'] ?? '';
+      const given = (headers['webhook-signature'] ?? '').split(' ');
+      const versioned = given.filter((each) => each.startsWith('v1,')).map((each) => each.slice(3));
+      if (id === '') return undefined;
+      return signedAt(time, [`${id}.${time}.`, body], decode(versioned, 'base64'));
+    }
+    case 'discord': {
+      const time = headers['x-signature-timestamp'] ?? '';
+      const given = decode([headers['x-signature-ed25519'] ?? ''], 'hex');
+      return signedAt(time, [time, body], given);
+    }
+    case 'hmac': {
+      const value = headers[how.header.toLowerCase()] ?? '';
+      if (!value.startsWith(how.prefix)) return undefined;
+      const given = decode([value.slice(how.prefix.length)], how.encoding);
+      return given.length === 0 ? undefined : { data: body, given, atMs: null };
+    }
+  }
+}
+
+function signedAt(
+  seconds: string,
+  parts: readonly (string | Buffer)[],
+  given: readonly Buffer[],
+): Signed | undefined {
+  if (!/^\d{1,12}$/.test(seconds) || given.length === 0) return undefined;
+  const data = Buffer.concat(parts.map((part) => Buffer.from(part)));
+  return { data, given, atMs: Number(seconds) * 1_000 };
+}
+
+/** A vendor that changes its key sends a few; more is an attack. */
+const SIGNATURES_MAX = 10;
+
+function decode(texts: readonly string[], encoding: 'hex' | 'base64'): Buffer[] {
+  const pattern = encoding === 'hex' ? /^(?:[0-9a-f]{2})+$/i : /^[A-Za-z0-9+/]+={0,2}$/;
+  const fit = texts.filter((text) => pattern.test(text)).slice(0, SIGNATURES_MAX);
+  return fit.map((text) => Buffer.from(text, encoding));
+}
+
+function isSignature(how: Scheme, data: Buffer, given: Buffer, secrets: SecretBook): boolean {
+  if (how.kind === 'discord') {
+    const x = Buffer.from(how.publicKey, 'hex').toString('base64url');
+    const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+    return given.length === 64 && verify(null, data, key, given);
+  }
+  const hash = how.kind === 'hmac' ? how.hash : 'sha256';
+  const right = createHmac(hash, keyOf(how, secrets)).update(data).digest();
+  return right.length === given.length && timingSafeEqual(right, given);
+}
+
+function keyOf(how: Exclude<Scheme, { kind: 'discord' }>, secrets: SecretBook): string | Buffer {
+  const isSealed = how.secret.startsWith('sealed:');
+  const value = isSealed ? secrets.valueOf(how.secret) : how.secret;
+  if (value === undefined) {
+    throw new HostError(
+      'EXTENSION_OUTPUT_INVALID',
+      'Webhook: the secret is not one of this instance',
+      {
+        remedy: 'Use the value of config: stand-ins change with every start and must not be stored',
+      },
+    );
+  }
+  // Standard Webhooks keys are bytes in Base64; Stripe's are used as they stand, prefix and all.
+  return how.kind === 'standard' ? Buffer.from(value.replace(/^whsec_/, ''), 'base64') : value;
+}

@@ -157,4 +157,6 @@ export const POSTGRES_STEPS: readonly string[] = [
     PRIMARY KEY (call_id, sequence)
   );
   `,
+  // Every write of an instance adds up its bytes: without it that reads all of its values.
+  `CREATE INDEX stored_bytes ON cofferdam.stored (instance, expires_ms, bytes);`,
 ];

@@ -98,4 +98,6 @@ export const STEPS: readonly string[] = [
     PRIMARY KEY (call_id, sequence)
   ) STRICT, WITHOUT ROWID;
   `,
+  // Every write of an instance adds up its bytes: without it that reads all of its values.
+  `CREATE INDEX stored_bytes ON stored (instance, expires_ms, bytes);`,
 ];

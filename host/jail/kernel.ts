@@ -38,7 +38,7 @@ function ask(): KernelPowers {
   action.writeUInt32LE(SECCOMP_RETURN_ERRNO);
   const seccomp = call?.('seccomp', SECCOMP_GET_ACTION_AVAILABLE, 0, action) === 0;
   const complete = landlockAbi > 0 && seccomp;
-  const bubblewrap = platform === 'linux' && !complete ? findProgram('bwrap') : undefined;
+  const bubblewrap = complete ? undefined : findBubblewrap();
   return { machine, landlockAbi, seccomp, bubblewrap };
 }
 
@@ -61,6 +61,11 @@ export function createSystemCall(machine: Machine): SystemCaller | undefined {
     const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n, f = 0n] = given;
     return Number(functions.syscall(BigInt(numberOf(name, machine)), a, b, c, d, e, f));
   };
+}
+
+/** Where bubblewrap is installed; `undefined` where it is not, and outside Linux. */
+export function findBubblewrap(): string | undefined {
+  return process.platform === 'linux' ? findProgram('bwrap') : undefined;
 }
 
 function findProgram(name: string): string | undefined {

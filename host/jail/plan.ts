@@ -97,7 +97,7 @@ export function createPlan(
 let runtime: readonly Grant[] | undefined;
 
 /** Node, its loader and the libraries that it has mapped: the child is the same program. */
-function runtimeGrants(): readonly Grant[] {
+export function runtimeGrants(): readonly Grant[] {
   runtime ??= readRuntime();
   return runtime;
 }
@@ -120,7 +120,7 @@ function readRuntime(): readonly Grant[] {
 }
 
 /** The program that esbuild's JavaScript starts. */
-function esbuildGrants(): readonly Grant[] {
+export function esbuildGrants(): readonly Grant[] {
   const require = createRequire(import.meta.url);
   const home = createRequire(require.resolve('esbuild'));
   const platform = `@esbuild/${process.platform}-${process.arch}`;

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 
+import { wrapInBubblewrap } from './bubblewrap.ts';
 import { readKernelPowers } from './kernel.ts';
 import type { KernelPowers } from './kernel.ts';
 import { createPlan } from './plan.ts';
@@ -71,6 +72,13 @@ function decideCommand(
   // esbuild finds node_modules by listing the folder that holds it.
   const list = mayStartProcesses ? [APP_FOLDER] : [];
   const plan = createPlan(kernel, { read: readable, list, mayStartProcesses, command });
-  if (plan === undefined) return command;
-  return [process.execPath, '--no-warnings', LAUNCHER, JSON.stringify(plan)];
+  const walled =
+    plan === undefined
+      ? command
+      : [process.execPath, '--no-warnings', LAUNCHER, JSON.stringify(plan)];
+  if (kernel.bubblewrap === undefined) return walled;
+  // What the kernel has of the finer walls is built inside of the coarse one.
+  const launcher = plan === undefined ? [] : [LAUNCHER];
+  const spec = { read: [...readable, ...launcher], mayStartProcesses, command: walled };
+  return wrapInBubblewrap(kernel.bubblewrap, spec);
 }

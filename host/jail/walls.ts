@@ -1,7 +1,8 @@
 // Which walls hold on this machine: starts a child confined as a cell is and lets it try every denied
 // action. Says what it saw, nothing else: a wall that is absent is called absent.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,7 +10,9 @@ import { join } from 'node:path';
 
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { spawnChild } from './spawn.ts';
+import { readKernelPowers } from './kernel.ts';
+import type { KernelPowers } from './kernel.ts';
+import { APP_FOLDER, spawnChild } from './spawn.ts';
 
 /** One thing that a cell must not be able to do. */
 export type Wall = {
@@ -19,45 +22,80 @@ export type Wall = {
   readonly layer: string;
 };
 
-/** Tried in this order; what refuses it when it is refused. */
-const LAYERS: Readonly<Record<string, string>> = {
-  'read a file of the system': 'Landlock, permission model',
-  'read the environment of the host': 'Landlock, permission model',
-  'read the data folder of the host': 'Landlock, permission model',
-  'write a file': 'Landlock, permission model',
-  'open a database': 'Landlock',
-  'start a process': 'Landlock, permission model',
-  'find a secret in its own environment': 'empty environment',
-  'connect over TCP': 'seccomp, Landlock, permission model',
-  'send over UDP': 'seccomp, permission model',
-  'signal the host': 'Landlock',
+/** Layers in the order in which an action meets them. */
+type Layer = 'seccomp' | 'Landlock' | 'bubblewrap' | 'permission model' | 'empty environment';
+
+/** Tried in this order; what refuses it where that layer is there. */
+const LAYERS: Readonly<Record<string, readonly Layer[]>> = {
+  'read a file of the system': ['Landlock', 'bubblewrap', 'permission model'],
+  'list other processes': ['Landlock', 'bubblewrap', 'permission model'],
+  'read the environment of the host': ['Landlock', 'bubblewrap', 'permission model'],
+  'read the data folder of the host': ['Landlock', 'bubblewrap', 'permission model'],
+  'write a file': ['Landlock', 'bubblewrap', 'permission model'],
+  'open a database': ['Landlock', 'bubblewrap'],
+  'load a native addon from elsewhere': ['Landlock', 'bubblewrap', 'permission model'],
+  'start a process': ['seccomp', 'Landlock', 'bubblewrap', 'permission model'],
+  'find a secret in its own environment': ['empty environment'],
+  'connect over TCP': ['seccomp', 'Landlock', 'bubblewrap', 'permission model'],
+  'send over UDP': ['seccomp', 'bubblewrap', 'permission model'],
+  'connect to a unix socket': ['seccomp', 'bubblewrap', 'permission model'],
+  'signal the host': ['Landlock', 'bubblewrap'],
 };
 
+/** Which of them this machine has. */
+function layersOf({ landlockAbi, seccomp, bubblewrap }: KernelPowers): ReadonlySet<Layer> {
+  return new Set<Layer>([
+    ...(seccomp ? (['seccomp'] as const) : []),
+    ...(landlockAbi > 0 ? (['Landlock'] as const) : []),
+    ...(bubblewrap === undefined ? [] : (['bubblewrap'] as const)),
+    'permission model',
+    'empty environment',
+  ]);
+}
+
 /** Tries every denied action from inside. @throws {HostError} `HOST_INTERNAL` when the child says nothing */
-export async function probeWalls(): Promise<Wall[]> {
+export async function probeWalls(kernel = readKernelPowers()): Promise<Wall[]> {
   const folder = await mkdtemp(join(tmpdir(), 'cofferdam-walls-'));
   const server = createServer((socket) => socket.destroy());
+  const unix = createServer((socket) => socket.destroy());
   try {
     await writeFile(join(folder, 'canary'), 'x');
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    const results = await ask({ port, hostPid: process.pid, folder });
-    return Object.entries(LAYERS).map(([promise, layer]) => {
+    const socket = join(folder, 'socket');
+    await new Promise<void>((resolve) => unix.listen(socket, resolve));
+    // A real addon, outside of what a cell may read: it would load if it could be reached.
+    const addon = join(folder, 'addon.node');
+    await copyFile(addonFile(), addon);
+    const results = await ask({ port, hostPid: process.pid, folder, socket, addon }, kernel);
+    const present = layersOf(kernel);
+    return Object.entries(LAYERS).map(([promise, layers]) => {
       const held = results[promise] === false;
-      return { promise, held, layer: held ? layer : 'none' };
+      const named = layers.filter((layer) => present.has(layer)).join(', ');
+      return { promise, held, layer: held ? named : 'none' };
     });
   } finally {
     server.close();
+    unix.close();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function ask(target: object): Promise<Readonly<Record<string, unknown>>> {
-  const child = spawnChild({
-    main: join(import.meta.dirname, 'probe.ts'),
-    read: [],
-    mayStartProcesses: false,
-  });
+/** The addon that cells load anyway. */
+function addonFile(): string {
+  const { platform, arch } = process;
+  const libc = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  const musl = platform === 'linux' && libc.header?.glibcVersionRuntime === undefined;
+  const build = `abi${process.versions.modules}.${musl ? 'musl' : 'glibc'}`;
+  const folder = join(APP_FOLDER, 'node_modules/isolated-vm/prebuilds', `${platform}-${arch}`);
+  const names = readdirSync(folder).filter((name) => name.endsWith('.node'));
+  const name = names.find((each) => each.includes(build)) ?? names[0] ?? '';
+  return join(folder, name);
+}
+
+function ask(target: object, kernel: KernelPowers): Promise<Readonly<Record<string, unknown>>> {
+  const main = join(import.meta.dirname, 'probe.ts');
+  const child = spawnChild({ main, read: [], mayStartProcesses: false }, kernel);
   const pipe = child.stdio[3] as Socket;
   return new Promise((resolve, reject) => {
     let text = '';
@@ -92,7 +130,9 @@ export type WallCheck = {
 };
 
 /** Tries the walls of this machine at most once. */
-export function createWallCheck(probe: () => Promise<readonly Wall[]> = probeWalls): WallCheck {
+export function createWallCheck(
+  probe: () => Promise<readonly Wall[]> = () => probeWalls(),
+): WallCheck {
   let tried: Promise<readonly string[]> | undefined;
   const open = (): Promise<readonly string[]> => {
     tried ??= probe().then((walls) =>

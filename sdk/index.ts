@@ -2,6 +2,7 @@
 
 export type { Call, Context, Log, Storage, Webhooks, WebhookScheme } from './capabilities.ts';
 export type * from './domain.ts';
+export { parseDomain, readDomain } from './domain-names.ts';
 export { ExtensionFailure, fail, FAILURE_CODES, isFailure, isForgottenSecret } from './errors.ts';
 export type { Failure, FailureCode } from './errors.ts';
 export type { Action, ActionResult, CheckResult, EventMessage } from './extension.ts';
@@ -19,9 +20,10 @@ export { currencyExponent, formatMinor, isMoney, money, parseMinor } from './mon
 export type { Money } from './money.ts';
 export { defineOther } from './other.ts';
 export type { OtherHandlers, Page } from './other.ts';
+export { createPassword, randomText } from './passwords.ts';
 export { createRemote, readRetryAfter } from './remote.ts';
 export type { Remote, RemoteReply, RemoteRequest } from './remote.ts';
-export { secret, z } from './schema.ts';
+export { fingerprint, secret, z } from './schema.ts';
 export { defineServer } from './server.ts';
 export type { LoginUrl, RemoteService, ServerHandlers, ServerResult, Usage } from './server.ts';
 export {

@@ -28,3 +28,19 @@ export function secret(meta: {
 }): z.ZodString {
   return z.string().meta({ ...meta, secret: true });
 }
+
+/**
+ * The field for the SHA-256 fingerprint of a panel's certificate, optional. The host trusts a
+ * certificate with it, and no other, when a request leaves for a host that the config names.
+ */
+export function fingerprint(): z.ZodOptional<z.ZodString> {
+  return z
+    .string()
+    .regex(/^(?:[0-9A-Fa-f]{2}:?){32}$/, 'must be a SHA-256 fingerprint: 32 pairs of hex digits')
+    .optional()
+    .meta({
+      label: 'Certificate fingerprint',
+      description: 'SHA-256, for a certificate that no public authority signed; see the README',
+      tls: 'fingerprint',
+    });
+}

@@ -31,7 +31,7 @@ export const PLATFORM_REQUIRE = 'cofferdamRequire';
 // Named one by one, so that a bundle asks only for the half of the SDK that it uses: zod is large.
 const SDK_SHIM = `
 export { ${Object.keys(sdk).join(', ')} } from 'cofferdam:sdk';
-export { secret, z } from 'cofferdam:schema';
+export { fingerprint, secret, z } from 'cofferdam:schema';
 `;
 const BUILTINS = new Set(builtinModules.map((name) => name.replace(/^node:/, '')));
 

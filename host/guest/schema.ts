@@ -1,3 +1,3 @@
-// The schema half of the SDK: zod and `secret`. A script of its own, loaded when a bundle asks for it.
+// The schema half of the SDK: zod and its fields. A script of its own, loaded when a bundle asks for it.
 
-export { secret, z } from '../../sdk/schema.ts';
+export { fingerprint, secret, z } from '../../sdk/schema.ts';

@@ -1,5 +1,6 @@
 // The SDK as extensions find it in the isolate, schemas apart: `z` is large and loaded only when used.
 
+export { parseDomain, readDomain } from '../../sdk/domain-names.ts';
 export {
   ExtensionFailure,
   fail,
@@ -11,6 +12,7 @@ export { defineGateway } from '../../sdk/gateway.ts';
 export { instanceName, makeMark, readMark } from '../../sdk/marks.ts';
 export { currencyExponent, formatMinor, isMoney, money, parseMinor } from '../../sdk/money.ts';
 export { defineOther } from '../../sdk/other.ts';
+export { createPassword, randomText } from '../../sdk/passwords.ts';
 export { createRemote, readRetryAfter } from '../../sdk/remote.ts';
 export { defineServer } from '../../sdk/server.ts';
 export {

@@ -1,6 +1,6 @@
 // Affiliates and their codes. One user is one affiliate; a code belongs to one affiliate for ever.
 
-import { fail } from 'cofferdam/sdk';
+import { fail, randomText } from 'cofferdam/sdk';
 import type { JsonObject, Storage } from 'cofferdam/sdk';
 
 import { NO_CUSTOMER } from './documents.ts';
@@ -183,7 +183,7 @@ async function claimCode(storage: Storage, id: string, wanted?: string): Promise
     });
   }
   for (let tries = 0; tries < RANDOM_TRIES; tries += 1) {
-    const code = wanted ?? randomCode();
+    const code = wanted ?? randomText(RANDOM_CHARS, ALPHABET);
     // The same affiliate gets its own code again: a call may come twice.
     if ((await amend<string>(storage, KEYS.code(code), (owner) => owner ?? id)) === id) return code;
     if (wanted !== undefined) break;
@@ -191,15 +191,4 @@ async function claimCode(storage: Storage, id: string, wanted?: string): Promise
   throw fail('conflict', `Code "${wanted ?? 'random'}" belongs to another affiliate`, {
     remedy: 'Choose another code',
   });
-}
-
-function randomCode(): string {
-  let code = '';
-  while (code.length < RANDOM_CHARS) {
-    for (const byte of crypto.getRandomValues(new Uint8Array(16))) {
-      // 248 is the largest multiple of 31 below 256: every character is equally likely.
-      if (byte < 248 && code.length < RANDOM_CHARS) code += ALPHABET[byte % ALPHABET.length];
-    }
-  }
-  return code;
 }

@@ -1,6 +1,6 @@
 // The customer's account at the panel, and passwords that the panel takes.
 
-import { fail, isFailure } from 'cofferdam/sdk';
+import { createPassword as createText, fail, isFailure } from 'cofferdam/sdk';
 import type { User } from 'cofferdam/sdk';
 
 import type { Convoy } from './api.ts';
@@ -53,27 +53,7 @@ export function requireCustomer({ email, root_admin: isAdmin }: PanelUser): void
   });
 }
 
-/** The panel wants one of each. */
-const KINDS = ['abcdefghijkmnpqrstuvwxyz', 'ABCDEFGHJKLMNPQRSTUVWXYZ', '23456789', '!@#%^*'];
-
-/** 20 characters from the host's own random source, at least one of each kind. */
+/** 20 characters; the panel wants one of each kind, symbols too. */
 export function createPassword(): string {
-  const letters = KINDS.map((kind) => pick(kind));
-  while (letters.length < 20) letters.push(pick(KINDS.join('')));
-  for (let last = letters.length - 1; last > 0; last -= 1) {
-    const other = below(last + 1);
-    [letters[last], letters[other]] = [letters[other] ?? '', letters[last] ?? ''];
-  }
-  return letters.join('');
-}
-
-const pick = (letters: string): string => letters[below(letters.length)] ?? '';
-
-/** A number from 0 on, each equally likely; `limit` is at most 256. */
-function below(limit: number): number {
-  const fair = 256 - (256 % limit);
-  for (;;) {
-    const byte = crypto.getRandomValues(new Uint8Array(16)).find((each) => each < fair);
-    if (byte !== undefined) return byte % limit;
-  }
+  return createText({ symbols: '!@#%^*' });
 }

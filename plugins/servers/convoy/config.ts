@@ -1,6 +1,6 @@
 // What an admin enters for one Convoy panel, and the settings of a product, parsed.
 
-import { fail, secret, z } from 'cofferdam/sdk';
+import { fail, fingerprint, secret, z } from 'cofferdam/sdk';
 import type { Context, JsonObject } from 'cofferdam/sdk';
 
 /** The config form. */
@@ -23,15 +23,7 @@ export const config = z.object({
     label: 'Namespace',
     description: 'Set it when another panel sells servers on the same Convoy; never change it',
   }),
-  fingerprint: z
-    .string()
-    .regex(/^(?:[0-9A-Fa-f]{2}:?){32}$/, 'must be a SHA-256 fingerprint: 32 pairs of hex digits')
-    .optional()
-    .meta({
-      label: 'Certificate fingerprint',
-      description: 'SHA-256, for a certificate that no public authority signed',
-      tls: 'fingerprint',
-    }),
+  fingerprint: fingerprint(),
 });
 
 /** The parsed config; the key is a placeholder. */

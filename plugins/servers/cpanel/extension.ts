@@ -1,11 +1,10 @@
 // cPanel & WHM: hosting accounts, by WHM API 1.
 
-import { defineServer, fail } from 'cofferdam/sdk';
+import { createPassword, defineServer, fail, readDomain } from 'cofferdam/sdk';
 import type { RemoteService, Usage } from 'cofferdam/sdk';
 
 import {
   createAccount,
-  createPassword,
   done,
   findAccount,
   isAtWork,
@@ -15,7 +14,7 @@ import {
 } from './accounts.ts';
 import { connect } from './api.ts';
 import type { Account, Whm } from './api.ts';
-import { config, parseSettings, readDomain } from './config.ts';
+import { config, parseSettings } from './config.ts';
 import type { CpanelContext } from './config.ts';
 import { CHECKOUT_FIELDS, productFields } from './fields.ts';
 import { measure } from './usage.ts';

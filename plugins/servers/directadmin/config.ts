@@ -1,6 +1,6 @@
 // What an admin enters for one DirectAdmin server, and the values of a product and of a checkout, parsed.
 
-import { fail, secret, z } from 'cofferdam/sdk';
+import { fail, fingerprint, secret, z } from 'cofferdam/sdk';
 import type { Context, JsonObject } from 'cofferdam/sdk';
 
 /** The config form. */
@@ -19,15 +19,7 @@ export const config = z.object({
     description: 'A login key of that user; see the README for the commands it needs',
     minLength: 8,
   }),
-  fingerprint: z
-    .string()
-    .regex(/^(?:[0-9A-Fa-f]{2}:?){32}$/, 'must be a SHA-256 fingerprint: 32 pairs of hex digits')
-    .optional()
-    .meta({
-      label: 'Certificate fingerprint',
-      description: 'SHA-256, for a certificate that no public authority signed; see the README',
-      tls: 'fingerprint',
-    }),
+  fingerprint: fingerprint(),
 });
 
 /** The parsed config; the secret is a placeholder. */
@@ -52,36 +44,5 @@ export function parseSettings(values: JsonObject): Settings {
   const [issue] = parsed.error.issues;
   throw fail('invalid_input', `Product setting "${issue?.path.join('.')}": ${issue?.message}`, {
     remedy: 'Choose a user package and an address in the settings of the product',
-  });
-}
-
-const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
-const TOP = '(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})';
-const DOMAIN = new RegExp(`^(?=.{4,253}$)${LABEL}(?:\\.${LABEL})*\\.${TOP}$`);
-
-/**
- * The domain of a checkout as DirectAdmin writes it: lower case, international names in ASCII form.
- *
- * No other value of the checkout is read: a customer can never change what the admin set.
- *
- * @returns The domain, or what is wrong with it
- */
-export function readDomain({ domain }: JsonObject): { domain: string } | { problem: string } {
-  if (domain === undefined || domain === null || domain === '') return { problem: 'has no value' };
-  const text = typeof domain === 'string' ? domain.trim() : '';
-  if (text === '' || text.length > 253 || /[^\p{L}\p{M}\p{N}.-]/u.test(text))
-    return { problem: 'must be a domain name such as example.com, with no scheme and no path' };
-  const ascii = URL.parse(`http://${text}`)?.hostname.replace(/\.$/, '') ?? '';
-  if (!DOMAIN.test(ascii)) return { problem: 'must be a domain name such as example.com' };
-  if (ascii.startsWith('www.')) return { problem: 'must be the name without "www."' };
-  return { domain: ascii };
-}
-
-/** @throws {ExtensionFailure} `invalid_input` that names the field */
-export function parseDomain(checkout: JsonObject): string {
-  const read = readDomain(checkout);
-  if ('domain' in read) return read.domain;
-  throw fail('invalid_input', `"domain" ${read.problem}`, {
-    remedy: 'Correct the domain of the order',
   });
 }

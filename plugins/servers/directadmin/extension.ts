@@ -1,15 +1,15 @@
 // DirectAdmin: hosting users, by its JSON API and its legacy commands.
 
-import { defineServer, fail } from 'cofferdam/sdk';
+import { createPassword, defineServer, fail, readDomain } from 'cofferdam/sdk';
 import type { RemoteService, Usage } from 'cofferdam/sdk';
 
 import { connect } from './api.ts';
 import type { DirectAdmin, User } from './api.ts';
-import { config, parseSettings, readDomain } from './config.ts';
+import { config, parseSettings } from './config.ts';
 import type { DirectAdminContext } from './config.ts';
 import { CHECKOUT_FIELDS, productFields } from './fields.ts';
 import { measure } from './usage.ts';
-import { createPassword, createUser, done, removeUser, requireUser } from './users.ts';
+import { createUser, done, removeUser, requireUser } from './users.ts';
 
 /** How long a login link holds. */
 const LINK_MS = 5 * 60_000;

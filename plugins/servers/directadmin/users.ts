@@ -2,11 +2,11 @@
 // DirectAdmin keeps no id of ours, so the name is derived from the service's id: a look-up by it tells
 // whether the user is there, however often a reply was lost.
 
-import { fail, isFailure } from 'cofferdam/sdk';
+import { createPassword, fail, isFailure, parseDomain, readDomain } from 'cofferdam/sdk';
 import type { ServerResult, Service } from 'cofferdam/sdk';
 
 import type { DirectAdmin, User } from './api.ts';
-import { parseDomain, parseSettings, readDomain } from './config.ts';
+import { parseSettings } from './config.ts';
 
 /**
  * A user this young whose properties the panel never got was made by a call whose reply was lost.
@@ -130,19 +130,4 @@ export function done(of: {
     properties: { username, domain },
     ...(password === undefined ? {} : { oneTime: { username, password } }),
   };
-}
-
-const UPPER = 'ABCDEFGHJKLMNPQRSTUVWXYZ';
-const LOWER = 'abcdefghijkmnopqrstuvwxyz';
-const DIGITS = '23456789';
-
-/** Twenty characters of the host's random source, over 100 bits; each kind is among them. */
-export function createPassword(): string {
-  return pick(UPPER + LOWER + DIGITS, 17) + pick(UPPER, 1) + pick(LOWER, 1) + pick(DIGITS, 1);
-}
-
-/** The remainder of 32 bits prefers no character by more than one in 75 million. */
-function pick(alphabet: string, count: number): string {
-  const numbers = crypto.getRandomValues(new Uint32Array(count));
-  return [...numbers].map((number) => alphabet[number % alphabet.length]).join('');
 }

@@ -1,6 +1,6 @@
 // What an admin enters for one Enhance cluster, and the values of a product and of a checkout, parsed.
 
-import { fail, secret, z } from 'cofferdam/sdk';
+import { fail, fingerprint, secret, z } from 'cofferdam/sdk';
 import type { Context, JsonObject } from 'cofferdam/sdk';
 
 /** The config form. */
@@ -18,15 +18,7 @@ export const config = z.object({
     label: 'Host of logins',
     description: 'Where customers log in, when that is another name than the host above',
   }),
-  fingerprint: z
-    .string()
-    .regex(/^(?:[0-9A-Fa-f]{2}:?){32}$/, 'must be a SHA-256 fingerprint: 32 pairs of hex digits')
-    .optional()
-    .meta({
-      label: 'Certificate fingerprint',
-      description: 'SHA-256, for a certificate that no public authority signed; see the README',
-      tls: 'fingerprint',
-    }),
+  fingerprint: fingerprint(),
   mark: z
     .string()
     .regex(/^[a-z0-9-]{1,32}$/, 'must be 1 to 32 of a-z, 0-9 and "-"')
@@ -77,36 +69,5 @@ export function parseSettings(values: JsonObject): Settings {
   const [issue] = parsed.error.issues;
   throw fail('invalid_input', `Product setting "${issue?.path.join('.')}": ${issue?.message}`, {
     remedy: 'Choose a plan of Enhance in the settings of the product',
-  });
-}
-
-const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
-const DOMAIN = new RegExp(`^(?=.{4,253}$)(?:${LABEL}\\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})$`);
-
-/**
- * The domain of a checkout in lower case, international names in their ASCII form.
- *
- * No other value of the checkout is read: a customer can never change what the admin set.
- *
- * @returns The domain, or what is wrong with it
- */
-export function readDomain({ domain }: JsonObject): { domain: string } | { problem: string } {
-  if (domain === undefined || domain === null || domain === '') return { problem: 'has no value' };
-  const wrong = { problem: 'must be a domain name such as example.com, with no scheme and path' };
-  if (typeof domain !== 'string' || domain.length > 253) return wrong;
-  const trimmed = domain.trim();
-  if (/[^\p{L}\p{M}\p{N}.-]/u.test(trimmed)) return wrong;
-  const ascii = URL.parse(`http://${trimmed}`)?.hostname.replace(/\.$/, '') ?? '';
-  if (!DOMAIN.test(ascii)) return wrong;
-  if (ascii.startsWith('www.')) return { problem: 'must be the name without "www."' };
-  return { domain: ascii };
-}
-
-/** @throws {ExtensionFailure} `invalid_input` that names the field */
-export function parseDomain(checkout: JsonObject): string {
-  const read = readDomain(checkout);
-  if ('domain' in read) return read.domain;
-  throw fail('invalid_input', `"domain" ${read.problem}`, {
-    remedy: 'Correct the domain of the order',
   });
 }

@@ -2,13 +2,12 @@
 // later call. Runs inside the lock of the user only. Nothing here trusts a name or an address that a
 // customer can change, unless the admin said so.
 
-import { fail, isFailure } from 'cofferdam/sdk';
+import { createPassword as createText, fail, isFailure } from 'cofferdam/sdk';
 import type { User } from 'cofferdam/sdk';
 
 import { orAbsent } from './api.ts';
 import type { Enhance, Org } from './api.ts';
 import type { EnhanceContext } from './config.ts';
-import { createPassword } from './passwords.ts';
 import { changeRecord, isRefusal, readRecord } from './records.ts';
 
 /** Who owns an organisation. */
@@ -178,4 +177,9 @@ export async function removeIfEmpty(api: Enhance, ctx: EnhanceContext, user: Use
 
 function nameOf({ firstName = '', lastName = '', companyName = '', email }: User): string {
   return companyName.trim() || `${firstName} ${lastName}`.trim() || email;
+}
+
+/** 20 characters with one of each kind, symbols too. */
+export function createPassword(): string {
+  return createText({ symbols: '!*#_-' });
 }

@@ -1,14 +1,14 @@
 // Web hosting on an Enhance cluster. Subscriptions and websites: sites.ts; customers: customers.ts.
 
-import { defineServer, fail } from 'cofferdam/sdk';
+import { defineServer, fail, readDomain } from 'cofferdam/sdk';
 import type { RemoteService, ServerResult, Service, Usage } from 'cofferdam/sdk';
 
 import { connect } from './api.ts';
 import type { Enhance, Subscription } from './api.ts';
-import { config, parseSettings, readDomain } from './config.ts';
+import { config, parseSettings } from './config.ts';
 import type { EnhanceContext } from './config.ts';
+import { createPassword } from './customers.ts';
 import { CHECKOUT_FIELDS, DOMAIN_PROBLEMS, productFields } from './fields.ts';
-import { createPassword } from './passwords.ts';
 import { createSite, done, findWebsite, removeSite, requireSubscription } from './sites.ts';
 
 /** Customers that one listing may ask about; the host allows 1000 requests in a call. */

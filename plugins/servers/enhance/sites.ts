@@ -1,12 +1,12 @@
 // One service's subscription and website: found by the panel's mark in the subscription's friendly name,
 // which only the seller can write; made in steps that a later call goes on with, or that are undone.
 
-import { fail, isFailure, z } from 'cofferdam/sdk';
+import { fail, isFailure, parseDomain, z } from 'cofferdam/sdk';
 import type { JsonObject, ServerResult, Service } from 'cofferdam/sdk';
 
 import { orAbsent } from './api.ts';
 import type { Enhance, Subscription, Website } from './api.ts';
-import { parseDomain, parseSettings } from './config.ts';
+import { parseSettings } from './config.ts';
 import type { Config, EnhanceContext } from './config.ts';
 import { ensureOrg, ensureOwner, findOrg, removeIfEmpty } from './customers.ts';
 import type { Owner } from './customers.ts';

@@ -1,6 +1,6 @@
 // Web hosting on a Plesk server. Sites: sites.ts; their customers: customers.ts; the API: api.ts.
 
-import { defineServer, fail } from 'cofferdam/sdk';
+import { defineServer, fail, readDomain } from 'cofferdam/sdk';
 import type { RemoteService, ServerResult, Service } from 'cofferdam/sdk';
 
 import { connect } from './api.ts';
@@ -15,7 +15,7 @@ import {
   usageOf,
   UTILITIES,
 } from './commands.ts';
-import { config, parseSettings, readDomain } from './config.ts';
+import { config, parseSettings } from './config.ts';
 import type { PleskContext } from './config.ts';
 import { CHECKOUT_FIELDS, productFields } from './fields.ts';
 import { createPassword } from './names.ts';

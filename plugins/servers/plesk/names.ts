@@ -1,5 +1,6 @@
 // Names and passwords that Plesk takes, made from the panel's ids and from the host's random source.
 
+import { createPassword as createText, digestKey } from 'cofferdam/sdk';
 import type { Service, User } from 'cofferdam/sdk';
 
 import type { Config } from './config.ts';
@@ -21,36 +22,13 @@ export async function siteLoginOf({ mark }: Config, service: Service): Promise<s
 
 /** 48 bits as hex digits: names of at most 13 characters, whatever characters the ids have. */
 async function digest(text: string): Promise<string> {
-  const hash = new Uint8Array(
-    await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)),
-  );
-  return [...hash.subarray(0, 6)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return (await digestKey(text)).slice(0, 12);
 }
-
-const CLASSES = ['abcdefghijkmnpqrstuvwxyz', 'ABCDEFGHJKLMNPQRSTUVWXYZ', '23456789', '!*#_-'];
-const ALL = CLASSES.join('');
 
 /**
  * 14 characters, the most that Plesk documents for a customer, with one of each class that its
- * strongest password rule asks for; ones that look alike are left out.
+ * strongest password rule asks for.
  */
 export function createPassword(): string {
-  const letters = [...CLASSES.map(pick), ...Array.from({ length: 10 }, () => pick(ALL))];
-  for (let last = letters.length - 1; last > 0; last -= 1) {
-    const at = below(last + 1);
-    [letters[last], letters[at]] = [letters[at] ?? '', letters[last] ?? ''];
-  }
-  return letters.join('');
-}
-
-const pick = (from: string): string => from[below(from.length)] ?? '';
-
-/** An integer from 0 to `bound` - 1, each equally likely. `bound` is at most 256. */
-function below(bound: number): number {
-  const fair = 256 - (256 % bound);
-  for (;;) {
-    for (const byte of crypto.getRandomValues(new Uint8Array(16))) {
-      if (byte < fair) return byte % bound;
-    }
-  }
+  return createText({ chars: 14, symbols: '!*#_-' });
 }

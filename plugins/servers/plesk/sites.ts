@@ -1,13 +1,13 @@
 // One service's site at Plesk: finding it, knowing that it is ours, making it once.
 // Plesk keeps no external id of a site: its owner says whose user it is, its system user which service.
 
-import { fail, isFailure } from 'cofferdam/sdk';
+import { fail, isFailure, parseDomain } from 'cofferdam/sdk';
 import type { JsonObject, ServerResult, Service } from 'cofferdam/sdk';
 
 import { orAbsent } from './api.ts';
 import type { Client, Domain, Plesk } from './api.ts';
 import { readReport, setSitePassword, systemUserOf } from './commands.ts';
-import { parseDomain, parseSettings } from './config.ts';
+import { parseSettings } from './config.ts';
 import type { PleskContext } from './config.ts';
 import { ensureCustomer, removeIfEmpty, whileMaking } from './customers.ts';
 import type { Customer } from './customers.ts';

@@ -1,6 +1,6 @@
 // What an admin enters for one Proxmox cluster, and the settings of a product, parsed.
 
-import { fail, secret, z } from 'cofferdam/sdk';
+import { fail, fingerprint, secret, z } from 'cofferdam/sdk';
 import type { Context, JsonObject } from 'cofferdam/sdk';
 
 /** The config form. */
@@ -14,15 +14,7 @@ export const config = z.object({
     .regex(/^[^\s@!:]+@[^\s@!:]+![A-Za-z][\w.-]*$/, 'must look like "user@realm!token"')
     .meta({ label: 'API token ID', description: 'user@realm!token' }),
   tokenSecret: secret({ label: 'API token secret', minLength: 8 }),
-  fingerprint: z
-    .string()
-    .regex(/^(?:[0-9A-Fa-f]{2}:?){32}$/, 'must be a SHA-256 fingerprint: 32 pairs of hex digits')
-    .optional()
-    .meta({
-      label: 'Certificate fingerprint',
-      description: 'SHA-256, for a certificate that no public authority signed; see the README',
-      tls: 'fingerprint',
-    }),
+  fingerprint: fingerprint(),
 });
 
 /** The parsed config; the secret is a placeholder. */

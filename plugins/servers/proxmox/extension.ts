@@ -1,6 +1,6 @@
 // Proxmox VE: machines and containers, built from a clone, an ISO or a container template.
 
-import { defineServer, fail, isFailure } from 'cofferdam/sdk';
+import { createPassword, defineServer, fail, isFailure } from 'cofferdam/sdk';
 import type { ServerResult, Service } from 'cofferdam/sdk';
 
 import { connect, orAbsent } from './api.ts';
@@ -11,7 +11,6 @@ import {
   advance,
   afterTask,
   createGuest,
-  createPassword,
   done,
   findGuest,
   growDisk,

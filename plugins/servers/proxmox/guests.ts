@@ -1,7 +1,7 @@
 // One service's machine at Proxmox: finding it, building it step by step, and knowing that it is ours.
 // Every step can be run again: a lost reply or a crash leads to the same machine, never to a second one.
 
-import { fail, isFailure } from 'cofferdam/sdk';
+import { createPassword, digestKey, fail, isFailure } from 'cofferdam/sdk';
 import type { JsonObject, ServerResult, Service } from 'cofferdam/sdk';
 
 import { orAbsent } from './api.ts';
@@ -20,10 +20,7 @@ const RETRY_MS = 3_000;
 
 /** `cofferdam-<16 hex digits>`: a tag Proxmox allows, whatever characters the service's id has. */
 export async function serviceTag(serviceId: string): Promise<string> {
-  const hash = new Uint8Array(
-    await crypto.subtle.digest('SHA-256', new TextEncoder().encode(serviceId)),
-  );
-  return `${TAG}-${[...hash.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+  return `${TAG}-${(await digestKey(serviceId)).slice(0, 16)}`;
 }
 
 /** The machine of a service, by its tag, or while it has none yet by the note in its description. */
@@ -370,18 +367,4 @@ function networkOf(
   if (rateMbps !== undefined) parts.push(`rate=${rateMbps / 8}`);
   if (type === 'lxc') parts.push(ipConfig);
   return parts.join(',');
-}
-
-const LETTERS = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789';
-
-/** 20 characters from the host's own random source; ones that look alike are left out. */
-export function createPassword(): string {
-  let password = '';
-  while (password.length < 20) {
-    for (const byte of crypto.getRandomValues(new Uint8Array(32))) {
-      // 224 is the largest multiple of 56 below 256: every character is equally likely.
-      if (byte < 224 && password.length < 20) password += LETTERS[byte % LETTERS.length];
-    }
-  }
-  return password;
 }

@@ -1,6 +1,6 @@
 // The customer's account at the panel: found by the exact e-mail address, made when there is none.
 
-import { fail, isFailure } from 'cofferdam/sdk';
+import { fail, isFailure, randomText } from 'cofferdam/sdk';
 import type { User } from 'cofferdam/sdk';
 
 import type { Pterodactyl } from './api.ts';
@@ -73,22 +73,5 @@ function createUsername(local: string): string {
     .replaceAll(/[^a-z0-9_.-]/g, '')
     .replaceAll(/^[^a-z0-9]+|[^a-z0-9]+$/g, '')
     .slice(0, 60);
-  return `${start || 'user'}_${letters(6, 'abcdefghijkmnpqrstuvwxyz23456789')}`;
-}
-
-const LETTERS = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789';
-
-/** 20 characters from the host's own random source; ones that look alike are left out. */
-export const createPassword = (): string => letters(20, LETTERS);
-
-function letters(count: number, alphabet: string): string {
-  // Above the largest multiple of the alphabet a byte would favour its beginning.
-  const fair = 256 - (256 % alphabet.length);
-  let text = '';
-  while (text.length < count) {
-    for (const byte of crypto.getRandomValues(new Uint8Array(32))) {
-      if (byte < fair && text.length < count) text += alphabet[byte % alphabet.length];
-    }
-  }
-  return text;
+  return `${start || 'user'}_${randomText(6, 'abcdefghijkmnpqrstuvwxyz23456789')}`;
 }

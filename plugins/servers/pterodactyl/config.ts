@@ -1,6 +1,6 @@
 // What an admin enters for one Pterodactyl panel, and the settings of a product, parsed.
 
-import { fail, secret, z } from 'cofferdam/sdk';
+import { fail, fingerprint, secret, z } from 'cofferdam/sdk';
 import type { Context, Json, JsonObject } from 'cofferdam/sdk';
 
 /** The config form. */
@@ -34,15 +34,7 @@ export const config = z.object({
       description:
         'Set it when another panel sells servers on the same Pterodactyl; never change it',
     }),
-  fingerprint: z
-    .string()
-    .regex(/^(?:[0-9A-Fa-f]{2}:?){32}$/, 'must be a SHA-256 fingerprint: 32 pairs of hex digits')
-    .optional()
-    .meta({
-      label: 'Certificate fingerprint',
-      description: 'SHA-256, for a certificate that no public authority signed',
-      tls: 'fingerprint',
-    }),
+  fingerprint: fingerprint(),
 });
 
 /** The parsed config; the secrets are placeholders. */

@@ -1,9 +1,9 @@
 // Pterodactyl: game servers on a panel of the operator's own.
 
-import { defineServer } from 'cofferdam/sdk';
+import { createPassword, defineServer } from 'cofferdam/sdk';
 import type { ServerResult } from 'cofferdam/sdk';
 
-import { createPassword, setPassword } from './accounts.ts';
+import { setPassword } from './accounts.ts';
 import { actions, requireClient } from './actions.ts';
 import { connect, originOf } from './api.ts';
 import type { Pterodactyl } from './api.ts';

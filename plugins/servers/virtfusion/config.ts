@@ -1,6 +1,6 @@
 // What an admin enters for one VirtFusion control server, and what a product and a checkout say, parsed.
 
-import { fail, secret, z } from 'cofferdam/sdk';
+import { fail, fingerprint, secret, z } from 'cofferdam/sdk';
 import type { Context, JsonObject } from 'cofferdam/sdk';
 
 /** The config form. */
@@ -10,15 +10,7 @@ export const config = z.object({
     .meta({ label: 'VirtFusion host', description: 'Name or address of the control server' }),
   port: z.int().min(1).max(65_535).default(443).meta({ label: 'Port' }),
   apiToken: secret({ label: 'API token', minLength: 16 }),
-  fingerprint: z
-    .string()
-    .regex(/^(?:[0-9A-Fa-f]{2}:?){32}$/, 'must be a SHA-256 fingerprint: 32 pairs of hex digits')
-    .optional()
-    .meta({
-      label: 'Certificate fingerprint',
-      description: 'SHA-256, for a certificate that no public authority signed; see the README',
-      tls: 'fingerprint',
-    }),
+  fingerprint: fingerprint(),
 });
 
 /** The parsed config; the token is a placeholder. */

@@ -2,7 +2,7 @@
 // handlers. VirtFusion has no external id for servers, so the orders are kept in the instance's storage;
 // the mark in a server's name is for an instance that lost it, because customers may change names.
 
-import { fail, isFailure } from 'cofferdam/sdk';
+import { digestKey, fail, isFailure } from 'cofferdam/sdk';
 import type { JsonObject, ServerResult, Service, Storage } from 'cofferdam/sdk';
 
 import { orAbsent } from './api.ts';
@@ -31,9 +31,7 @@ const orderKey = (mark: string): string => `order:${mark}`;
 
 /** 16 hex digits that stand for a service, whatever characters its id has. */
 export async function markOf(serviceId: string): Promise<string> {
-  const bytes = new TextEncoder().encode(serviceId);
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return [...hash.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return (await digestKey(serviceId)).slice(0, 16);
 }
 
 /** The server of a service: by the order, the stored id, the mark, or as the one an order made. */

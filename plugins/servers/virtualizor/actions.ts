@@ -1,12 +1,11 @@
 // What an admin or a customer can start from the panel. A suspended server stays as it is.
 
-import { fail } from 'cofferdam/sdk';
+import { createPassword, fail } from 'cofferdam/sdk';
 import type { Action, Service } from 'cofferdam/sdk';
 
 import { connect } from './api.ts';
 import { parseSettings } from './config.ts';
 import type { Config, VirtualizorContext } from './config.ts';
-import { createPassword } from './password.ts';
 import { requireVps } from './servers.ts';
 import type { Tools } from './servers.ts';
 

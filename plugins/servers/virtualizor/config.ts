@@ -1,6 +1,6 @@
 // What an admin enters for one Virtualizor master, and what a product and a checkout say, parsed.
 
-import { fail, secret, z } from 'cofferdam/sdk';
+import { fail, fingerprint, secret, z } from 'cofferdam/sdk';
 import type { Context, JsonObject } from 'cofferdam/sdk';
 
 const port = z.int().min(1).max(65_535);
@@ -16,15 +16,7 @@ export const config = z.object({
     .meta({ label: 'Customer port', description: 'Where login links lead' }),
   apiKey: secret({ label: 'API key', minLength: 8 }),
   apiPassword: secret({ label: 'API password', minLength: 8 }),
-  fingerprint: z
-    .string()
-    .regex(/^(?:[0-9A-Fa-f]{2}:?){32}$/, 'must be a SHA-256 fingerprint: 32 pairs of hex digits')
-    .optional()
-    .meta({
-      label: 'Certificate fingerprint',
-      description: 'SHA-256, for a certificate that no public authority signed; see the README',
-      tls: 'fingerprint',
-    }),
+  fingerprint: fingerprint(),
 });
 
 /** The parsed config; the secrets are placeholders. */

@@ -1,13 +1,12 @@
 // Virtualizor: virtual servers of every kind that a master can build, sold by its plans.
 
-import { defineServer, fail, isFailure } from 'cofferdam/sdk';
+import { createPassword, defineServer, fail, isFailure } from 'cofferdam/sdk';
 
 import { actions } from './actions.ts';
 import { connect, loginUrlOf } from './api.ts';
 import { checkoutProblems, config, parseSettings } from './config.ts';
 import type { VirtualizorContext } from './config.ts';
 import { checkoutFields, productFields } from './fields.ts';
-import { createPassword } from './password.ts';
 import {
   advance,
   createVps,

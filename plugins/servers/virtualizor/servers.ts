@@ -1,13 +1,12 @@
 // The virtual servers of the panel's services: found by the mark in their notes, built, brought to their
 // end. `extension.ts` has the handlers. Nothing here touches a server that is not the service's own.
 
-import { fail, isFailure } from 'cofferdam/sdk';
+import { createPassword, digestKey, fail, isFailure } from 'cofferdam/sdk';
 import type { ExtensionFailure, JsonObject, ServerResult, Service, Storage } from 'cofferdam/sdk';
 
 import type { Virtualizor } from './api.ts';
 import { parseCheckout, parseSettings } from './config.ts';
 import type { Checkout, Settings } from './config.ts';
-import { createPassword } from './password.ts';
 import { standingOf } from './shapes.ts';
 import type { Plan, Vps } from './shapes.ts';
 import { ensureUser } from './users.ts';
@@ -22,9 +21,7 @@ export type Tools = { readonly api: Virtualizor; readonly storage: Storage };
 
 /** 16 hex digits that stand for a service, whatever characters its id has. */
 export async function markOf(serviceId: string): Promise<string> {
-  const bytes = new TextEncoder().encode(serviceId);
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return [...hash.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return (await digestKey(serviceId)).slice(0, 16);
 }
 
 /** The panel's id of the service that a server was marked for. */

@@ -1,10 +1,9 @@
 // Customers of Virtualizor: one for each e-mail address, compared as a whole.
 
-import { fail, isFailure } from 'cofferdam/sdk';
+import { createPassword, fail, isFailure } from 'cofferdam/sdk';
 import type { JsonObject, User } from 'cofferdam/sdk';
 
 import type { Virtualizor } from './api.ts';
-import { createPassword } from './password.ts';
 
 /** Virtualizor's id of a customer; `oneTime` has the password of one that was made now. */
 export type Customer = { readonly uid: string; readonly oneTime: JsonObject };

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { usernameOf } from '../../../plugins/servers/cpanel/accounts.ts';
-import { readDomain } from '../../../plugins/servers/cpanel/config.ts';
 import { findProblem, usernameProblem } from '../../vendors/cpanel/rules.ts';
 
 describe('names for WHM', () => {
@@ -18,29 +17,6 @@ describe('names for WHM', () => {
       assert.equal(usernameProblem(name), undefined);
     }
     assert.equal(await usernameOf('service-7'), names[7]);
-  });
-
-  it('reads domains as people write them, and nothing else', () => {
-    const read = (domain: unknown) => readDomain({ domain: domain as string });
-    assert.deepEqual(read(' Example.COM '), { domain: 'example.com' });
-    assert.deepEqual(read('bücher.example'), { domain: 'xn--bcher-kva.example' });
-    assert.deepEqual(read('example.com.'), { domain: 'example.com' });
-    const wrong = [
-      '',
-      null,
-      7,
-      'example',
-      'www.example.com',
-      'http://example.com',
-      'example.com/x',
-      'a b.com',
-      '10.0.0.1',
-      '-a.com',
-      'example.com:80',
-      'user@example.com',
-      `${'a'.repeat(64)}.com`,
-    ];
-    for (const domain of wrong) assert.ok('problem' in read(domain), String(domain));
   });
 });
 

@@ -4,7 +4,6 @@ import { afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { Json, ServerResult } from 'cofferdam/sdk';
 
 import definition from '../../../plugins/servers/enhance/extension.ts';
-import { createPassword } from '../../../plugins/servers/enhance/passwords.ts';
 import { claimServer } from '../../contract/server.ts';
 import { failureOf } from '../../contract/subject.ts';
 import { handlersOf } from '../../helpers/context.ts';
@@ -329,14 +328,5 @@ describe('enhance', { timeout: 60_000 }, () => {
     const properties = { orgId: '../../settings', subscriptionId: 1 };
     await failureOf(enhance.suspend({ ...serviceOf(), properties }, context()), 'not_found');
     assert.ok(fake.requests.every(({ path }) => !path.includes('settings')));
-  });
-
-  it('makes passwords of 20 characters with every class, none like another', () => {
-    const all = Array.from({ length: 500 }, createPassword);
-    assert.equal(new Set(all).size, all.length);
-    for (const password of all) {
-      assert.equal(password.length, 20);
-      for (const each of [/[a-z]/, /[A-Z]/, /\d/, /[!*#_-]/]) assert.match(password, each);
-    }
   });
 });

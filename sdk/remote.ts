@@ -14,9 +14,11 @@ export type RemoteRequest = {
   readonly body?: string;
   /** Names the request in messages where all share one path; never with a secret in it. */
   readonly label?: string;
-  /** Statuses to return instead of failing, such as 404 for a look-up. */
+  /** Statuses to return instead of failing, such as 404 for a look-up; see `createRemote` on 404. */
   readonly accept?: readonly number[];
   readonly signal?: AbortSignal;
+  /** Takes a 404 or 410 without JSON as this vendor's own word that something is not there. */
+  readonly bareNotFound?: boolean;
   /** Takes text that is no JSON too, such as a form-encoded list; a web page it never takes. */
   readonly plain?: boolean;
 };
@@ -62,7 +64,8 @@ const REMEDIES: { readonly [code in FailureCode]?: string } = {
  *
  * Failures: network → `unavailable`, certificate → `certificate`, abort → `timeout`, statuses by
  * their meaning, an HTML page, a redirect or broken JSON where JSON was expected → `invalid_response`.
- * A 404 that is a web page is `invalid_response` too: it must never count as an object that is gone.
+ * A 404 or 410 without JSON may be of a proxy, or of another server at that address: it never counts as
+ * an object that is gone, accepted or not, and becomes `invalid_response` (but see `bareNotFound`).
  *
  * @param options.name The vendor's name, for messages
  * @param options.explain Reads the vendor's own words (and a finer code) out of an error body
@@ -95,8 +98,10 @@ export function createRemote(options: {
       };
       if (response.status < 400 && options.isLoginPage?.(reply) === true)
         throw refused(reply, what);
-      if (!response.ok && !(request.accept ?? []).includes(response.status)) {
-        throw wrongAddress(reply, what) ?? explainFailure(reply, what, options.explain);
+      const isBare = isBareNotFound(reply) && request.bareNotFound !== true;
+      const isTakenStatus = (request.accept ?? []).includes(response.status);
+      if (isBare || (!response.ok && !isTakenStatus)) {
+        throw wrongAddress(reply, what, isBare) ?? explainFailure(reply, what, options.explain);
       }
       const isPage = /^\s*</.test(text);
       const isTaken = request.plain === true && !isPage;
@@ -167,13 +172,21 @@ function refused({ status }: RemoteReply, what: string): unknown {
   });
 }
 
-/** A redirect, or a web page that says 404: this is not the API, so nothing is known of what was asked. */
-function wrongAddress({ status, headers, text }: RemoteReply, what: string): unknown {
-  const isPage = (status === 404 || status === 410) && /^\s*</.test(text);
-  if (!isPage && (status < 300 || status > 399)) return undefined;
+function isBareNotFound({ status, json }: RemoteReply): boolean {
+  return (status === 404 || status === 410) && json === undefined;
+}
+
+/** A redirect, or a 404 in no form of an API: nothing is known of what was asked about. */
+function wrongAddress(
+  { status, headers, text }: RemoteReply,
+  what: string,
+  isBare: boolean,
+): unknown {
+  if (!isBare && (status < 300 || status > 399)) return undefined;
   // Its host alone: the rest of a Location may repeat what was sent.
   const to = URL.parse(headers.get('location') ?? '')?.host ?? 'another path';
-  const found = isPage ? 'an HTML page' : `a redirect to ${to}`;
+  const bare = text === '' ? 'nothing' : /^\s*</.test(text) ? 'an HTML page' : 'text, not JSON';
+  const found = isBare ? bare : `a redirect to ${to}`;
   return fail('invalid_response', `${what} answered ${status} with ${found}`, {
     remedy: 'Check the address and port in the configuration: the API is not there',
   });

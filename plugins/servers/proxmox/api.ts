@@ -65,6 +65,8 @@ function explain(reply: { status: number; json: unknown; headers: Headers }): {
 /** Proxmox answers 500 for most refusals; only its words tell them apart. */
 function codeOf(status: number, message: string): FailureCode | undefined {
   if (status === 400) return 'rejected';
+  // Proxmox says 500 of a machine that is not there: a 404 is not of Proxmox.
+  if (status === 404) return 'invalid_response';
   if (status !== 500 && status !== 596 && status !== 595) return undefined;
   if (/does not exist|no such (?:vm|ct)|not found/i.test(message)) return 'not_found';
   if (/already exists/i.test(message)) return 'conflict';

@@ -76,9 +76,13 @@ function createLog(logs: LogEntry[]): Log {
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }
 
+/** When values expire, by the map that holds them: contexts that share the map share this too. */
+const expiriesOf = new WeakMap<Map<string, Json>, Map<string, number>>();
+
 /** Storage over a map, with the semantics that the SDK documents. */
 export function createStorage(values: Map<string, Json>, now: () => number): Storage {
-  const expiries = new Map<string, number>();
+  const expiries = expiriesOf.get(values) ?? new Map<string, number>();
+  expiriesOf.set(values, expiries);
   const write = (key: string, value: Json, options?: { ttlMs?: number }): void => {
     values.set(key, structuredClone(value));
     if (options?.ttlMs === undefined) expiries.delete(key);

@@ -2,6 +2,7 @@
 // parameters, verb, query, whether a body is taken, its fields, unknown names. It knows no vendor.
 
 import { existsSync, readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 
 import { Ajv } from 'ajv';
 import type { ValidateFunction } from 'ajv';
@@ -84,6 +85,7 @@ const FORMATS = {
   email: /^[^\s@]+@[^\s@]+$/,
   password: true,
   domain: /^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/,
+  ipv6: (text: string) => isIPv6(text),
   ipv4: /^\d{1,3}(?:\.\d{1,3}){3}$/,
 } as const;
 

@@ -78,6 +78,8 @@ function explain({ status, json }: { status: number; json: unknown }): {
   const body = (json ?? {}) as { code?: unknown; detail?: unknown; message?: unknown };
   const said = [body.code, body.message, body.detail].filter((each) => typeof each === 'string');
   const message = said.join(': ');
+  // Enhance names its refusals: any other 404 is of something in between, and says nothing of a site.
+  if (status === 404 && typeof body.code !== 'string') return { code: 'invalid_response', message };
   const isQuota = status === 400 && /quota|resource|limit/i.test(message);
   return { ...(isQuota ? { code: 'capacity' } : {}), ...(message === '' ? {} : { message }) };
 }

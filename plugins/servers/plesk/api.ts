@@ -46,7 +46,9 @@ function explain({ status, json }: { status: number; json: unknown }): {
   code?: FailureCode;
   message?: string;
 } {
-  const { message } = (json ?? {}) as { message?: unknown };
+  const { message, code: number } = (json ?? {}) as { message?: unknown; code?: unknown };
+  // Plesk numbers its refusals: any other 404 is of something in between, and says nothing of a site.
+  if (status === 404 && typeof number !== 'number') return { code: 'invalid_response' };
   if (typeof message !== 'string' || message.trim() === '') return {};
   const code = status === 400 ? codeOf(message) : undefined;
   return { message: message.trim(), ...(code === undefined ? {} : { code }) };

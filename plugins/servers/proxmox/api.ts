@@ -58,7 +58,9 @@ function explain(reply: { status: number; json: unknown; headers: Headers }): {
   const message = [String(body.message ?? '').trim(), ...fields]
     .filter((part) => part !== '')
     .join('; ');
-  const code = codeOf(reply.status, message);
+  // Proxmox's own words stand beside "data": a 500 without it is of something else that failed.
+  const isOwn = 'data' in body;
+  const code = reply.status === 500 && !isOwn ? 'unavailable' : codeOf(reply.status, message);
   return { ...(code === undefined ? {} : { code }), ...(message === '' ? {} : { message }) };
 }
 

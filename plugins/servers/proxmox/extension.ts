@@ -216,6 +216,8 @@ async function terminate(api: Proxmox, service: Service): Promise<ServerResult> 
   }
   const now = await orAbsent(() => api.current(guest));
   if (now === undefined) return gone;
+  // An earlier call ordered the removal and never heard of it: it runs.
+  if (now.lock === 'destroy' || now.lock === 'destroyed') return pending(guest, null);
   if (now.status !== 'stopped') {
     const stopping = await api.power(guest, 'stop');
     if ((await afterTask(api, guest, stopping)) === 'running') return pending(guest, stopping);

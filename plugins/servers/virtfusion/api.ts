@@ -92,6 +92,9 @@ function explain({ status, json }: RemoteReply): { code?: FailureCode; message?:
 
 /** A refusal of the order itself, by its words; other statuses mean what they say. */
 function codeOf(status: number, message: string): FailureCode | undefined {
+  // Any other 404 is of something in between, or of a route: it says nothing of a server.
+  const isOwn = /\bnot found|does not exist|no query results/i.test(message);
+  if (status === 404 && !isOwn) return 'invalid_response';
   if (status !== 400 && status !== 409 && status !== 422) return undefined;
   if (/has already been taken/i.test(message)) return 'conflict';
   if (

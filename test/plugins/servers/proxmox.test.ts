@@ -189,7 +189,7 @@ describe('proxmox', { timeout: 60_000 }, () => {
 
   it('creates nothing twice when the reply was lost', async () => {
     const of = service(CLONE);
-    fake.loseReply(/POST .*\/clone/);
+    fake.vendor.loseReply(/POST .*\/clone/);
     await fails(proxmox.create(of, context()), 'unavailable');
     fake.guests.forEach((guest) => delete guest.lock);
     const { result } = await settle('create', await proxmox.create(of, context()), of);
@@ -200,7 +200,7 @@ describe('proxmox', { timeout: 60_000 }, () => {
   });
 
   it('takes the next id when somebody else was faster', async () => {
-    fake.answerNext(/GET \/cluster\/nextid/, { status: 200, body: { data: '9000' } });
+    fake.vendor.answerNext(/GET .*\/cluster\/nextid/, { status: 200, json: { data: '9000' } });
     const of = service(CLONE);
     const { result } = await settle('create', await proxmox.create(of, context()), of);
     assert.equal(result.status === 'done' && result.remoteId, '100');
@@ -223,9 +223,9 @@ describe('proxmox', { timeout: 60_000 }, () => {
   });
 
   it('creates nothing when the look-up itself failed', async () => {
-    fake.answerNext(/GET \/cluster\/resources/, {
+    fake.vendor.answerNext(/GET .*\/cluster\/resources/, {
       status: 500,
-      body: { data: null, message: 'cluster not ready - no quorum?' },
+      json: { data: null, message: 'cluster not ready - no quorum?' },
     });
     await fails(proxmox.create(service(CLONE), context()), 'rejected');
     assert.deepEqual(writes(), []);
@@ -284,26 +284,29 @@ describe('proxmox', { timeout: 60_000 }, () => {
   });
 
   it('tells a refusal from a machine that is not there', async () => {
-    fake.answerNext(/GET \/cluster\/resources/, {
+    fake.vendor.answerNext(/GET .*\/cluster\/resources/, {
       status: 403,
-      body: { data: null, message: 'Permission check failed' },
+      json: { data: null, message: 'Permission check failed' },
     });
     await fails(proxmox.terminate(service(CLONE), context()), 'forbidden');
     await fails(proxmox.suspend(service(CLONE), context()), 'not_found');
   });
 
   it('recognises a web page where the API should be', async () => {
-    fake.answerNext(/GET \/version/, { status: 200, html: '<html><body>Welcome</body></html>' });
+    fake.vendor.answerNext(/GET .*\/version/, {
+      status: 200,
+      html: '<html><body>Welcome</body></html>',
+    });
     const failure = await fails(proxmox.testConnection(context()), 'invalid_response');
     assert.match(failure.message, /HTML page/);
-    fake.answerNext(/GET \/version/, { status: 502, html: '<html>Bad gateway</html>' });
+    fake.vendor.answerNext(/GET .*\/version/, { status: 502, html: '<html>Bad gateway</html>' });
     await fails(proxmox.testConnection(context()), 'unavailable');
   });
 
   it('names the parameter that Proxmox does not take', async () => {
-    fake.answerNext(/PUT .*\/config/, {
+    fake.vendor.answerNext(/PUT .*\/config/, {
       status: 400,
-      body: {
+      json: {
         data: null,
         message: 'Parameter verification failed.',
         errors: { cores: 'value must have a maximum value of 128' },

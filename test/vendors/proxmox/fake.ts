@@ -1,10 +1,8 @@
 // A Proxmox VE cluster on loopback: guests with states and locks, tasks that take some looks to end,
 // refusals in Proxmox's own shapes. Time is counted in looks at a task, never in milliseconds.
 
-import { createServer } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-
+import { Refusal as VendorRefusal, startVendor } from '../../contract/vendor.ts';
+import type { Vendor, VendorReply, VendorRequest } from '../../contract/vendor.ts';
 import { loadRequestCheck } from './spec.ts';
 
 /** The token that the fake knows. */
@@ -31,33 +29,33 @@ export type ProxmoxRequest = {
 };
 
 type Task = { looks: number; readonly finish: () => string; ended?: string };
-type Answer = { readonly status: number; readonly body?: unknown; readonly html?: string };
 
 /** What a test may change. */
 export type FakeProxmox = AsyncDisposable & {
   readonly origin: string;
   readonly port: number;
+  /** The server itself, whose answers may be replaced or lost */
+  readonly vendor: Vendor;
   readonly requests: readonly ProxmoxRequest[];
   readonly guests: Map<number, FakeGuest>;
   /** Looks that a task of the kinds begun from now on needs before it has ended. */
   taskLooks: number;
   /** How the next task of that kind ends. */
   failNextTask(kind: string, exitstatus: string): void;
-  /** Answers the next request whose path matches with this instead. */
-  answerNext(path: RegExp, answer: Answer): void;
-  /** Runs the next request whose path matches, then drops the connection. */
-  loseReply(path: RegExp): void;
+  /** Lets every task that runs come to its end. */
+  finishTasks(): void;
   privileges: string[];
 };
 
-class Refusal extends Error {
-  readonly status: number;
-  readonly errors: Readonly<Record<string, string>> | undefined;
-
+/** Proxmox's own form of a refusal. */
+class Refusal extends VendorRefusal {
   constructor(status: number, message: string, errors?: Readonly<Record<string, string>>) {
-    super(message);
-    this.status = status;
-    this.errors = errors;
+    super(status, {
+      data: null,
+      message: `${message}
+`,
+      ...(errors === undefined ? {} : { errors }),
+    });
   }
 }
 
@@ -68,7 +66,6 @@ export async function startFakeProxmox(): Promise<FakeProxmox> {
   const guests = new Map<number, FakeGuest>();
   const tasks = new Map<string, Task>();
   const failures = new Map<string, string>();
-  const scripted: { path: RegExp; answer?: Answer }[] = [];
   let nextTask = 1;
 
   const add = (guest: FakeGuest): void => void guests.set(guest.vmid, guest);
@@ -95,14 +92,15 @@ export async function startFakeProxmox(): Promise<FakeProxmox> {
     config: { hostname: 'alpine', rootfs: 'local-lvm:base-9001-disk-0,size=1G' },
   });
 
-  const fake: Omit<FakeProxmox, 'origin' | 'port' | keyof AsyncDisposable> = {
+  const fake: Omit<FakeProxmox, 'origin' | 'port' | 'vendor' | keyof AsyncDisposable> = {
     requests,
     guests,
     taskLooks: 1,
     privileges: ['VM.Allocate', 'VM.Audit', 'VM.PowerMgmt', 'VM.Config.Options', 'Datastore.Audit'],
     failNextTask: (kind, exitstatus) => void failures.set(kind, exitstatus),
-    answerNext: (path, answer) => void scripted.push({ path, answer }),
-    loseReply: (path) => void scripted.push({ path }),
+    finishTasks() {
+      for (const task of tasks.values()) task.ended ??= task.finish();
+    },
   };
 
   const begin = (node: string, kind: string, id: number, finish: () => void): string => {
@@ -123,39 +121,17 @@ export async function startFakeProxmox(): Promise<FakeProxmox> {
     return upid;
   };
 
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => answer(request, response, Buffer.concat(chunks).toString()));
-  });
-
-  function answer(request: IncomingMessage, response: ServerResponse, body: string): void {
-    const url = new URL(request.url ?? '/', 'http://fake');
-    const path = decodeURIComponent(url.pathname.replace(/^\/api2\/json/, ''));
-    const method = request.method ?? 'GET';
-    const params = Object.fromEntries([...url.searchParams, ...new URLSearchParams(body)]);
-    const authorization = request.headers.authorization ?? '';
+  function answer({ method, path: raw, query, body, headers }: VendorRequest): VendorReply {
+    const path = decodeURIComponent(raw.replace(/^\/api2\/json/, ''));
+    const params = Object.fromEntries([...query, ...new URLSearchParams(body)]);
+    const authorization = headers['authorization'] ?? '';
     requests.push({ method, path, params, authorization });
-    const at = scripted.findIndex((each) => each.path.test(`${method} ${path}`));
-    const [script] = at < 0 ? [] : scripted.splice(at, 1);
-    if (script?.answer !== undefined) return send(response, script.answer);
-    try {
-      if (authorization !== `PVEAPIToken=${TOKEN_ID}=${TOKEN_SECRET}`)
-        throw new Refusal(401, 'invalid token value!');
-      const problems = check(method, path, params);
-      if (Object.keys(problems).length > 0)
-        throw new Refusal(400, 'Parameter verification failed.', problems);
-      const data = route(method, path, params);
-      if (script !== undefined) return void request.socket.destroy();
-      send(response, { status: 200, body: { data: data ?? null } });
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      const { status, message, errors } = error;
-      send(response, {
-        status,
-        body: { data: null, message: `${message}\n`, ...(errors === undefined ? {} : { errors }) },
-      });
-    }
+    if (authorization !== `PVEAPIToken=${TOKEN_ID}=${TOKEN_SECRET}`)
+      throw new Refusal(401, 'invalid token value!');
+    const problems = check(method, path, params);
+    if (Object.keys(problems).length > 0)
+      throw new Refusal(400, 'Parameter verification failed.', problems);
+    return { status: 200, json: { data: route(method, path, params) ?? null } };
   }
 
   function route(method: string, path: string, params: Readonly<Record<string, string>>): unknown {
@@ -358,15 +334,13 @@ export async function startFakeProxmox(): Promise<FakeProxmox> {
     return id;
   }
 
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const vendor = await startVendor(answer);
+  const { origin, port } = vendor;
   return Object.assign(fake, {
-    origin: `http://127.0.0.1:${port}`,
+    origin,
     port,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    vendor,
+    [Symbol.asyncDispose]: () => vendor[Symbol.asyncDispose](),
   });
 }
 
@@ -387,11 +361,4 @@ function resize(guest: FakeGuest, disk: string, size: string): void {
   const now = guest.config[disk];
   if (now === undefined) throw new Refusal(500, `disk '${disk}' does not exist`);
   guest.config[disk] = now.replace(/size=[^,]+/, `size=${size}`);
-}
-
-function send(response: ServerResponse, { status, body, html }: Answer): void {
-  response.writeHead(status, {
-    'content-type': html === undefined ? 'application/json;charset=UTF-8' : 'text/html',
-  });
-  response.end(html ?? JSON.stringify(body));
 }

@@ -1,0 +1,4 @@
+import { claimResumption } from '../../contract/resume.ts';
+import { ENHANCE } from '../../vendors/enhance/setup.ts';
+
+claimResumption(ENHANCE, []);

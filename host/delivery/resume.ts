@@ -9,6 +9,7 @@ import type { CallOutcome } from '../lifecycle/host.ts';
 import { hashInput, replaceFailure, replaceOutcome } from '../lifecycle/idempotency.ts';
 import type { Recorder } from '../recorder/recorder.ts';
 import { isRepeatable, needsReconciliation } from '../recorder/recording.ts';
+import type { RecordedRequest } from '../recorder/recording.ts';
 import type { DeliveryRow } from '../store/deliveries.ts';
 import type { Store } from '../store/store.ts';
 import type { Vault } from '../store/vault.ts';
@@ -42,18 +43,21 @@ export type ResumePowers = {
 
 /** Makes the resumer. */
 export function createResumer(powers: ResumePowers): Resumer {
-  const { calls, store, vault, recorder, tellFinished } = powers;
+  const { calls, store, vault, recorder, nowMs, tellFinished } = powers;
   const open = ({ target, payload }: DeliveryRow): CutOff => openCutOff(vault, target, payload);
   const finish = (row: DeliveryRow, cut: CutOff, end: End): Promise<void> =>
     finishCall({ store, tellFinished }, { row, cut, end });
   return {
     async run(row) {
       const cut = open(row);
-      if (await hasEnded(powers, row, cut)) return { state: 'done', forget: true };
+      if (await hasEnded(powers, row, cut)) {
+        await store.removeEffects(cut.callId);
+        return { state: 'done', forget: true };
+      }
       const effects = await recorder.effects(cut.callId);
-      const unknown = effects.find((each) => each.reply === undefined && !isRepeatable(each));
+      const unknown = effects.find((each) => !isAnswerKept(each) && !isRepeatable(each));
       if (unknown !== undefined) {
-        throw needsReconciliation(cut.callId, 'an effect was sent, and its answer was lost');
+        throw needsReconciliation(cut.callId, 'an effect was sent, and its answer was not kept');
       }
       try {
         const outcome = await calls.resume(row.target, cut, effects);
@@ -62,6 +66,10 @@ export function createResumer(powers: ResumePowers): Resumer {
         if (!(error instanceof HostError) || !isFinal(error)) throw error;
         await finish(row, cut, { error });
       }
+      // The journal outlives the delivery: a crash between the two must not run the call from the beginning.
+      const { seq, attempt } = row;
+      await store.endDelivery({ seq, attempt, nowMs: nowMs(), error: null, state: 'done' });
+      await store.removeEffects(cut.callId);
       return { state: 'done' };
     },
     async resolve(row, resolution) {
@@ -73,13 +81,19 @@ export function createResumer(powers: ResumePowers): Resumer {
       const cut = open(row);
       if (resolution.as === 'again') {
         await store.removeEffects(cut.callId);
-        await store.replayDelivery(row.id, powers.nowMs());
+        await store.replayDelivery(row.id, nowMs());
         return;
       }
       await finish(row, cut, endOf(cut, resolution));
       await store.removeDelivery(row.seq);
+      await store.removeEffects(cut.callId);
     },
   };
+}
+
+/** An answer that was streamed, or too long, cannot be given again: its effect would have to happen again. */
+function isAnswerKept({ reply }: RecordedRequest): boolean {
+  return reply !== undefined && !('left' in reply);
 }
 
 type End = { readonly outcome: CallOutcome } | { readonly error: HostError };
@@ -114,7 +128,6 @@ async function finishCall(
     if (key !== null) await replaceFailure(store, { instance, key, error });
     await tellFinished({ ...about, error });
   }
-  await store.removeEffects(callId);
 }
 
 /** Whether a failure is the call's own end, not one of the way there. */

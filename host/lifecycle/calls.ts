@@ -60,6 +60,8 @@ export type Prepared = {
   /** The service or invoice it is about: such calls run one after the other */
   readonly subject?: string | undefined;
   readonly key?: string;
+  /** Its effects are written down before they leave; whoever set this removes them after its end */
+  readonly journalled?: boolean;
   /** It runs again: what it is answered without asking the world */
   readonly script?: Script;
   /** Told of the call's recording as it starts */
@@ -108,8 +110,9 @@ export class Calls {
     };
     const { idempotencyKey: key } = request;
     const callId = createCallId();
-    if (key === undefined && (prepared.dryRun || !isChanging(id, handler))) {
-      return this.#runInTurn(prepared, callId);
+    // A dry run changes nothing: it is neither finished after a crash nor the answer to the real call.
+    if (prepared.dryRun || (key === undefined && !isChanging(id, handler))) {
+      return this.#runInTurn(prepared, callId, key);
     }
     const cutOff = {
       callId,
@@ -119,11 +122,12 @@ export class Calls {
       subject: prepared.subject ?? null,
     };
     return guardCall(this.#powers, id, cutOff, () => {
-      if (key === undefined) return this.#runInTurn(prepared, callId);
+      const journalled = isChanging(id, handler);
+      if (key === undefined) return this.#runInTurn({ ...prepared, journalled }, callId);
       const startedAt = new Date(nowMs()).toISOString();
       const subject = { instance: id, key, callId, handler, inputText, startedAt };
       return runOnce(this.#powers.store, subject, () =>
-        this.#runInTurn({ ...prepared, key }, callId, key),
+        this.#runInTurn({ ...prepared, key, journalled }, callId, key),
       );
     });
   }
@@ -149,6 +153,7 @@ export class Calls {
       attempt: 2,
       subject: subject ?? undefined,
       ...(key === null ? {} : { key }),
+      journalled: isChanging(id, handler),
       script: { mode: 'resume', requests },
     };
     return this.#runInTurn(prepared, callId, key ?? callId);
@@ -208,7 +213,7 @@ export class Calls {
         startedMs: nowMs(),
         inputText,
         replayOf,
-        journalled: !dryRun && !isReplay && isChanging(id, handler),
+        journalled: call.journalled === true,
       },
       call.script,
     );

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 
 import { LIMITS } from '../limits.ts';
 import type { DeliveryStore } from '../store/deliveries.ts';
+import type { RecordingStore } from '../store/recordings.ts';
 import type { Vault } from '../store/vault.ts';
 
 /** What is needed to run a call that was cut off. */
@@ -16,9 +17,17 @@ export type CutOff = {
   readonly subject: string | null;
 };
 
+/** What guarding needs. */
+export type GuardPowers = {
+  readonly store: Pick<DeliveryStore, 'addDeliveries' | 'removeDelivery'> &
+    Pick<RecordingStore, 'removeEffects'>;
+  readonly vault: Vault;
+  readonly nowMs: () => number;
+};
+
 /** Runs `work` with a delivery that stands for it. */
 export async function guardCall<T>(
-  { store, vault, nowMs }: { store: DeliveryStore; vault: Vault; nowMs: () => number },
+  { store, vault, nowMs }: GuardPowers,
   instance: string,
   call: CutOff,
   work: () => Promise<T>,
@@ -42,6 +51,8 @@ export async function guardCall<T>(
     return await work();
   } finally {
     if (guard !== undefined) await store.removeDelivery(guard.seq);
+    // Only now: whoever finds the guard must find what the call has done, or would do it again.
+    await store.removeEffects(callId);
   }
 }
 

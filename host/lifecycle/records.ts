@@ -183,11 +183,6 @@ export class CallRecords {
     try {
       await this.#purge();
       await store.putCalls(batch.map((kept) => this.#seal(kept)));
-      for (const { callId, recording } of batch) {
-        if (recording.journalled && recording.requests.length > 0) {
-          await store.removeEffects(callId);
-        }
-      }
     } catch (error) {
       // The calls themselves have ended well: what is lost is the memory of them.
       onError(error);

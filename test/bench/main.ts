@@ -9,6 +9,7 @@ import type { Effort, Result } from './measure.ts';
 import { installPeers } from './peers.ts';
 import { coldStartRows } from './rows/cold-start.ts';
 import { evictionRows } from './rows/eviction.ts';
+import { fetchRows } from './rows/fetch.ts';
 import { httpRows } from './rows/http.ts';
 import { memoryRows } from './rows/memory.ts';
 import { neighbourRows } from './rows/neighbour.ts';
@@ -31,6 +32,7 @@ const ROWS: Readonly<Record<string, (effort: Effort) => Promise<Result[]>>> = {
   memory: memoryRows,
   eviction: evictionRows,
   store: storeRows,
+  fetch: fetchRows,
 };
 
 const { values: options } = parseArgs({

@@ -7,6 +7,7 @@ import { Runner } from '../../host/broker/runner.ts';
 import { BUILDER_MAIN, createBuilder } from '../../host/build/builder.ts';
 import { packPlatform } from '../../host/build/messages.ts';
 import type { Cell } from '../../host/cells/cell.ts';
+import type { CapabilityTable } from '../../host/capabilities/capability.ts';
 import { CELL_MAIN } from '../../host/cells/cell.ts';
 import { Supervisor } from '../../host/cells/supervisor.ts';
 import { HostError } from '../../host/errors.ts';
@@ -26,7 +27,7 @@ export type Sandbox = {
 };
 
 /** Builds the folder and starts its first isolate. */
-export async function startSandbox(folder: string): Promise<Sandbox> {
+export async function startSandbox(folder: string, table: CapabilityTable = {}): Promise<Sandbox> {
   const modules = join(APP_FOLDER, 'node_modules');
   const builder = createBuilder({
     spawnBuilder: () => spawnChild({ main: BUILDER_MAIN, read: [folder], mayStartProcesses: true }),
@@ -55,7 +56,7 @@ export async function startSandbox(folder: string): Promise<Sandbox> {
       generation: bundle.hash,
       cell,
       spec: { cpuMs: 500, memoryMiB: 64, scripts },
-      table: {},
+      table,
       mapStack: (stack) => stack,
       nowMs: Date.now,
       events: { log: () => undefined, ended: () => undefined, finished: () => undefined },

@@ -227,6 +227,9 @@ export const LIMITS = {
   archiveBytes: 16 * MIB,
   jsonDepth: 64,
   requestMs: 60_000,
+  /** Milliseconds for its headers to arrive, and between two looks for requests that are too slow. */
+  headersMs: 20_000,
+  slowLookMs: 1_000,
   /** Tokens remembered between requests, and for how many milliseconds: another host may revoke one. */
   cachedTokens: 1_000,
   tokenCacheMs: 500,

@@ -56,6 +56,7 @@ const TITLES: Readonly<Record<number, string>> = {
   406: 'Not acceptable',
   408: 'Request too slow',
   409: 'Conflict',
+  412: 'Changed meanwhile',
   413: 'Body too large',
   414: 'URL too long',
   415: 'Unsupported media type',

@@ -19,6 +19,7 @@ import { SAFE_HEADERS } from './headers.ts';
 import { noteMethods } from './methods.ts';
 import { describeApi } from './openapi.ts';
 import { sendProblem } from './problems.ts';
+import { checkProtocol } from './protocol.ts';
 import { SHARED_REPLIES } from './replies.ts';
 import { accessRoutes } from './routes/access.ts';
 import { callRoutes } from './routes/calls.ts';
@@ -73,6 +74,7 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.decorateRequest('actor', undefined);
   for (const schema of SHARED_REPLIES) app.addSchema(schema);
+  checkProtocol(app);
   app.addHook('onRequest', createGuard({ tokens, onThrottled: audit.throttled, nowMs }));
   app.addHook('onSend', (request, reply, payload, done) => {
     reply.headers(request.routeOptions.config.headers ?? SAFE_HEADERS);
@@ -132,6 +134,13 @@ function createApp(log: FastifyBaseLogger, nowMs: () => number): FastifyInstance
     bodyLimit: LIMITS.httpBodyBytes,
     // Slow requests are cut by Node's own header and request timeouts.
     requestTimeout: LIMITS.requestMs,
+    http: {
+      headersTimeout: LIMITS.headersMs,
+      // Node looks every 30 s by itself: a slow request would live half as long again as it may.
+      connectionsCheckingInterval: LIMITS.slowLookMs,
+      // Checked by us, so that the refusal says what to do.
+      requireHostHeader: false,
+    },
     // Calls that run may finish; closeHttp ends what is idle.
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: true },

@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifySchemaValidationError } from 'fastify';
 import { HostError } from '../errors.ts';
 import type { ErrorData } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { assertUtf8 } from './protocol.ts';
 
 /** Query values are text: numbers in them are read as numbers; bodies are taken as they are. */
 export function checkInputs(app: FastifyInstance): void {
@@ -23,6 +24,11 @@ export function readJsonBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    try {
+      assertUtf8(request);
+    } catch (error) {
+      return done(error as Error);
+    }
     if (body === '') return done(null, null);
     // A short text cannot be nested deep enough to hurt.
     if (body.length > LIMITS.jsonDepth * 32 && depthOf(String(body)) > LIMITS.jsonDepth) {
@@ -64,7 +70,7 @@ function remedyFor(first: FastifySchemaValidationError | undefined, field: strin
   const { keyword } = first ?? {};
   if (keyword === 'additionalProperties') {
     const known = Object.keys(recordOf(schema['properties'])).join(', ');
-    return `Leave "${field}" away: known are ${known}`;
+    return `Leave "${field}" away: ${known === '' ? 'none is known' : `known are ${known}`}`;
   }
   if (keyword === 'required') return `Send "${field}"`;
   const bounds = Object.entries(BOUNDS)

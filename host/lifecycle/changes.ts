@@ -76,10 +76,11 @@ export class InstanceChanges {
   putConfig(
     ref: InstanceRef,
     values: Record<string, unknown>,
-    actor: Actor,
+    { actor, ifVersion }: { readonly actor: Actor; readonly ifVersion: number | undefined },
   ): Promise<InstanceView> {
     return this.#change(ref, async (subject) => {
       const { id, row, compiled } = subject;
+      if (ifVersion !== undefined && ifVersion !== row.configVersion) throw outdated(id, row);
       const { store, instances, vault, publish, nowMs } = this.#parts;
       const { description } = compiled;
       const config = mergeConfig(values, row.config, { description, instance: id, vault });
@@ -303,4 +304,11 @@ function checkResult(text: string, callId: string): Awaited<ReturnType<Extension
 /** Hooks on the way out are told, not obeyed: their failure is in the call's record. */
 function ignoreFailure(error: unknown): void {
   if (!(error instanceof HostError)) throw error;
+}
+
+function outdated(id: string, { configVersion }: InstanceRow): HostError {
+  return new HostError('CALLER_CONFLICT', `The config of "${id}" was changed meanwhile`, {
+    remedy: 'Read it again, and send the change with the new version',
+    details: { configVersion },
+  });
 }

@@ -72,7 +72,8 @@ export function createExtensionHost(parts: HostParts, calls: Calls): ExtensionHo
     createInstance: (ref) => instanceChanges.create(ref),
     patchInstance: (ref, change) => instanceChanges.patch(ref, change),
     removeInstance: (ref, actor) => instanceChanges.remove(ref, actor),
-    putConfig: (ref, values, actor) => instanceChanges.putConfig(ref, values, actor),
+    putConfig: (ref, values, actor, ifVersion) =>
+      instanceChanges.putConfig(ref, values, { actor, ifVersion }),
     enable: (ref, grants, actor) => instanceChanges.enable(ref, grants, actor),
     disable: (ref, actor) => instanceChanges.disable(ref, actor),
     restart: (ref) => instanceChanges.restart(ref),

@@ -266,7 +266,13 @@ export type ExtensionHost = {
     actor: Actor,
   ): Promise<InstanceView>;
   removeInstance(ref: InstanceRef, actor: Actor): Promise<void>;
-  putConfig(ref: InstanceRef, values: Record<string, unknown>, actor: Actor): Promise<InstanceView>;
+  /** @param ifVersion Only when the config still is of that version: else `CALLER_CONFLICT` with the one it is */
+  putConfig(
+    ref: InstanceRef,
+    values: Record<string, unknown>,
+    actor: Actor,
+    ifVersion?: number,
+  ): Promise<InstanceView>;
   enable(ref: InstanceRef, grants: Grants | undefined, actor: Actor): Promise<InstanceView>;
   disable(ref: InstanceRef, actor: Actor): Promise<InstanceView>;
   restart(ref: InstanceRef, actor: Actor): Promise<InstanceView>;

@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
+import { SHIPPED_ROOT } from '../../host/main.ts';
 import { manifestFor } from '../helpers/host.ts';
 
 /** Strings that no reply, log or bundle may hold. */
@@ -19,6 +20,9 @@ const TOKEN = 'attack-admin-token-01';
 
 /** The host under attack. */
 export type AttackHost = {
+  readonly url: string;
+  /** Of an admin */
+  readonly token: string;
   readonly dir: string;
   readonly root: string;
   readonly pid: number;
@@ -31,8 +35,8 @@ export type AttackHost = {
   stop(): Promise<void>;
 };
 
-/** Starts it and enables the peer. */
-export async function startAttackHost(): Promise<AttackHost> {
+/** Starts it and enables the peer; with the shipped extensions beside those of the attack, or without. */
+export async function startAttackHost({ shipped }: { shipped: boolean }): Promise<AttackHost> {
   const dir = await mkdtemp(join(tmpdir(), 'cofferdam-attack-'));
   const root = join(dir, 'extensions');
   const write: AttackHost['write'] = async (extension, file, text) => {
@@ -44,12 +48,19 @@ export async function startAttackHost(): Promise<AttackHost> {
   await writeFile(join(dir, 'canary.txt'), CANARIES.file);
   await write('others/peer', 'manifest.json', JSON.stringify(manifestFor('others/peer')));
   await write('others/peer', 'extension.ts', PEER);
+  if (shipped) {
+    const hangs = manifestFor('gateways/hangs', { capabilities: { webhook: true } });
+    await write('gateways/hangs', 'manifest.json', JSON.stringify(hangs));
+    await write('gateways/hangs', 'extension.ts', HANGS);
+    await write('others/sleeper', 'manifest.json', JSON.stringify(manifestFor('others/sleeper')));
+    await write('others/sleeper', 'extension.ts', SLEEPER);
+  }
   const main = join(import.meta.dirname, '../../host/cli/main.ts');
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, 'start'], {
     env: {
       COFFERDAM_PORT: '0',
       COFFERDAM_DATA_DIR: join(dir, 'data'),
-      COFFERDAM_EXTENSIONS: root,
+      COFFERDAM_EXTENSIONS: shipped ? `${SHIPPED_ROOT}:${root}` : root,
       COFFERDAM_ADMIN_TOKEN: TOKEN,
       COFFERDAM_ALLOW_UNJAILED: '1',
       COFFERDAM_LOG_LEVEL: 'debug',
@@ -83,6 +94,8 @@ export async function startAttackHost(): Promise<AttackHost> {
     return { status: response.status, text: await response.text() };
   };
   const host: AttackHost = {
+    url,
+    token: TOKEN,
     dir,
     root,
     pid: child.pid ?? 0,
@@ -120,6 +133,16 @@ export default defineOther({
   config: z.object({ secret: secret({ label: 'Secret' }) }),
   async execute() { calls += 1; return { pong: calls }; },
 });
+`;
+
+const HANGS = `import { defineGateway } from 'cofferdam/sdk';
+const never = () => new Promise<never>(() => undefined);
+export default defineGateway({ pay: never, webhook: never, canUse: never });
+`;
+
+const SLEEPER = `import { defineOther } from 'cofferdam/sdk';
+for (;;);
+export default defineOther({ async execute() {} });
 `;
 
 /** Resident memory of the host process, MiB. */

@@ -57,7 +57,11 @@ export function instanceRoutes(app: FastifyInstance, host: ExtensionHost, audit:
         response: { 200: json('The instance', ref('Instance')) },
       },
     },
-    ({ params }) => host.instance(params),
+    async ({ params }, reply) => {
+      const view = await host.instance(params);
+      reply.header('etag', `"${view.configVersion}"`);
+      return view;
+    },
   );
   changeRoutes(app, host, audit);
 }

@@ -3,10 +3,18 @@
 
 import type { FastifyInstance } from 'fastify';
 
-import type { ExtensionHost, ExtensionRef, Grants, InstanceRef } from '../../lifecycle/host.ts';
+import { HostError } from '../../errors.ts';
+import type {
+  ExtensionHost,
+  ExtensionRef,
+  Grants,
+  InstanceRef,
+  InstanceView,
+} from '../../lifecycle/host.ts';
 import { events, json, ref } from '../answers.ts';
 import type { AuditTrail } from '../audit.ts';
 import { actorOf, forbidden, MAY } from '../auth.ts';
+import { sendProblem } from '../problems.ts';
 import {
   ENABLE_BODY,
   EXTENSION_PARAMS,
@@ -57,9 +65,18 @@ function configRoute(app: FastifyInstance, host: ExtensionHost, form: Form): voi
         response: INSTANCE_REPLY,
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const ref = refOf(request.params);
-      const view = await host.putConfig(ref, request.body, actorOf(request));
+      const ifVersion = versionOf(request.headers['if-match']);
+      const put = host.putConfig(ref, request.body, actorOf(request), ifVersion);
+      const view = await put.catch((error: unknown) => {
+        if (ifVersion === undefined || !(error instanceof HostError)) throw error;
+        if (error.details?.['configVersion'] === undefined) throw error;
+        form.audit.failed(request, error.toData());
+        return error.toData();
+      });
+      if ('code' in view) return sendProblem(reply, view, 412);
+      reply.header('etag', etagOf(view));
       form.audit.done(request, instanceSubject(ref), { fields: Object.keys(request.body) });
       return view;
     },
@@ -169,4 +186,20 @@ function logRoute(
 /** `default` where the short form names no instance. */
 export function refOf({ category, name, instance = 'default' }: Params): InstanceRef {
   return { category, name, instance };
+}
+
+/** The version of a config as HTTP has it. */
+function etagOf({ configVersion }: Pick<InstanceView, 'configVersion'>): string {
+  return `"${configVersion}"`;
+}
+
+/** @throws {HostError} `CALLER_INPUT_INVALID` when it is none of ours */
+function versionOf(header: string | undefined): number | undefined {
+  if (header === undefined || header === '*') return undefined;
+  const version = /^"(\d{1,15})"$/.exec(header)?.[1];
+  if (version !== undefined) return Number(version);
+  throw new HostError('CALLER_INPUT_INVALID', 'Header "if-match" is no version of a config', {
+    remedy: 'Send the "etag" of the instance as it was read, such as "3" with its quotes',
+    details: { field: 'if-match' },
+  });
 }

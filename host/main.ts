@@ -2,7 +2,7 @@
 // everything below gets what it needs handed in.
 
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Logger } from 'pino';
@@ -25,6 +25,7 @@ import { createReconciler } from './delivery/reconcile.ts';
 import { createResumer } from './delivery/resume.ts';
 import { Subscriptions } from './delivery/subscriptions.ts';
 import { toErrorData } from './errors.ts';
+import { listen } from './http/listen.ts';
 import { closeHttp, createHttpServer } from './http/server.ts';
 import { APP_FOLDER, spawnChild } from './jail/spawn.ts';
 import { createWallCheck } from './jail/walls.ts';
@@ -32,6 +33,7 @@ import type { WallCheck } from './jail/walls.ts';
 import { createFactRecorder } from './ledger/facts.ts';
 import type { FactRecorder } from './ledger/facts.ts';
 import { Calls } from './lifecycle/calls.ts';
+import { makeDataFolder } from './lifecycle/data-folder.ts';
 import { createEndow } from './lifecycle/endow.ts';
 import { createEvictor } from './lifecycle/evict.ts';
 import { createExtensionHost } from './lifecycle/extension-host.ts';
@@ -90,10 +92,11 @@ export const VERSION = readVersion();
  * Starts a host.
  *
  * @throws {HostError} `HOST_STORE_FAILED` when the data folder is not usable
+ * @throws {SettingsError} When it cannot be made, or nothing can listen at the port and address
  */
 export async function runHost(settings: Settings, options: HostOptions): Promise<RunningHost> {
   // A folder that is not there when the builder starts is one that it may never read.
-  mkdirSync(rootsOf(settings).installed, { recursive: true, mode: 0o700 });
+  makeDataFolder(rootsOf(settings).installed);
   const store = await openStore(settings);
   try {
     const { masterKey: given, dataDir } = settings;
@@ -157,31 +160,31 @@ async function startHost(
   await openEnabled(reloads, log);
   await deliveries.start();
   follower.start();
-  const url = await http.listen({ port: settings.port, host: settings.host });
-  for (const listener of http.addresses()) {
-    if (typeof listener === 'object')
-      state.own.push({ address: listener.address, port: listener.port });
-  }
-
-  return {
-    url,
-    adminToken,
-    changes,
-    async stop() {
-      state.draining = true;
-      await watch?.close();
-      evictor.stop();
-      await follower.stop();
-      await closeHttp(http);
-      await deliveries.stop();
-      await parts.instances.stop();
-      await parts.sightings.stop();
-      await parts.records.flush();
-      await children.supervisor[Symbol.asyncDispose]();
-      await children.builder[Symbol.asyncDispose]();
-      await store[Symbol.asyncDispose]();
-    },
+  const stopAll = async (): Promise<void> => {
+    state.draining = true;
+    await watch?.close();
+    evictor.stop();
+    await follower.stop();
+    await closeHttp(http);
+    await deliveries.stop();
+    await parts.instances.stop();
+    await parts.sightings.stop();
+    await parts.records.flush();
+    await children.supervisor[Symbol.asyncDispose]();
+    await children.builder[Symbol.asyncDispose]();
   };
+  try {
+    const url = await listen(http, settings);
+    state.own.push(...http.addresses().filter((address) => typeof address === 'object'));
+    const stop = async (): Promise<void> => {
+      await stopAll();
+      await store[Symbol.asyncDispose]();
+    };
+    return { url, adminToken, changes, stop };
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
 }
 
 type Publish = (change: Omit<StateChange, 'at'>) => void;

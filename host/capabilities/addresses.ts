@@ -145,3 +145,8 @@ function isSame(text: string, address: Address): boolean {
 function no(rule: string, allowedBy: string | null, remedy: string): AddressDecision {
   return { allowed: false, rule, allowedBy, remedy };
 }
+
+/** Whether a text is an address range such as `10.0.0.0/24` or `fd00::/8`. */
+export function isRange(text: string): boolean {
+  return ipaddr.isValidCIDR(text);
+}

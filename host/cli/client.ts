@@ -14,7 +14,12 @@ export const CLIENT_HELP = `--url    Where the host answers (default http://127.
 
 /** Sends requests to one host. */
 export type Client = {
-  request(method: string, path: string, body?: string | FormData): Promise<Response>;
+  request(
+    method: string,
+    path: string,
+    body?: string | FormData,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Response>;
 };
 
 /** @throws {UsageError} When no token is known */
@@ -26,11 +31,12 @@ export function createClient(values: Readonly<Record<string, unknown>>): Client 
     throw new UsageError('No token: give --token or set COFFERDAM_ADMIN_TOKEN');
   }
   return {
-    async request(method, path, body) {
+    async request(method, path, body, headers) {
       try {
         return await fetch(`${url.replace(/\/+$/, '')}/api/v1/admin${path}`, {
           method,
           headers: {
+            ...headers,
             authorization: `Bearer ${token}`,
             ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
           },

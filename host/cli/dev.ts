@@ -8,7 +8,7 @@ import { createLog } from '../log.ts';
 import { runHost } from '../main.ts';
 import { parseSettings } from '../settings.ts';
 import { printProblems } from './check.ts';
-import { announce, untilSignal } from './start.ts';
+import { announce, assertRoots, untilSignal } from './start.ts';
 import { readArgs } from './usage.ts';
 import type { Command } from './usage.ts';
 
@@ -31,6 +31,7 @@ export const dev: Command = {
       ...process.env,
       ...(root === undefined ? {} : { COFFERDAM_EXTENSIONS: resolve(root) }),
     });
+    assertRoots(settings);
     const running = await runHost(settings, {
       log: createLog(settings.logLevel),
       egress: { report: values['report'] === true },

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { parseCategory } from '../catalog/catalog.ts';
 import type { Category } from '../catalog/categories.ts';
 import { isExtensionName } from '../catalog/names.ts';
+import { SCHEMA_FILE, writeEditorFiles } from './editor-files.ts';
 import { readArgs, UsageError } from './usage.ts';
 import type { Command } from './usage.ts';
 
@@ -14,7 +15,8 @@ export const create: Command = {
   usage: 'new <category/name> [root]',
   summary: 'Make the folder of a new extension',
   details:
-    'category is servers, gateways or others; root is the folder that holds the categories (default .)',
+    'category is servers, gateways or others; root is the folder that holds the categories (default .).\n' +
+    'Beside them it leaves tsconfig.json and manifest.schema.json for editors, when they are not there.',
   async run(args) {
     const { positionals } = readArgs(args, { options: {}, positionals: ['extension', 'root?'] });
     const [category = '', name = '', ...rest] = (positionals[0] ?? '').split('/');
@@ -33,13 +35,16 @@ export const create: Command = {
     for (const [file, text] of Object.entries(filesFor(known, name))) {
       await writeFile(join(folder, file), text, { flag: 'wx' });
     }
-    process.stdout.write(`${folder}\n\nNext: npx cofferdam dev ${positionals[1] ?? '.'}\n`);
+    const root = positionals[1] ?? '.';
+    await writeEditorFiles(root);
+    process.stdout.write(`${folder}\n\nNext: npx cofferdam dev ${root}\n`);
     return 0;
   },
 };
 
 function filesFor(category: Category, name: string): Record<string, string> {
   const manifest = {
+    $schema: `../../${SCHEMA_FILE}`,
     apiVersion: 1,
     name,
     description: 'What it does, in one sentence',
@@ -54,8 +59,23 @@ function filesFor(category: Category, name: string): Record<string, string> {
     'manifest.json': `${JSON.stringify(manifest, undefined, 2)}\n`,
     'extension.ts': CODE[category],
     'extension.test.ts': TEST,
-    'README.md': `# ${name}\n\nWhat an admin sets up at the vendor, and what this cannot do.\n`,
+    'README.md': readme(category, name),
   };
+}
+
+function readme(category: Category, name: string): string {
+  const id = `${category}/${name}`;
+  return `# ${name}
+
+What an admin sets up at the vendor, and what this cannot do.
+
+\`\`\`
+npx cofferdam check ${id}     # manifest and code, every problem at its place
+npx cofferdam test ${id}      # *.test.ts
+npx cofferdam dev .           # a host that reloads what you save
+npx cofferdam pack ${id}      # ${name}.tgz, for "npx cofferdam install"
+\`\`\`
+`;
 }
 
 const CONFIG = `  config: z.object({

@@ -26,7 +26,9 @@ json     The input; "-" reads it from stdin`,
     const input = json === '-' ? await readStdin() : (json ?? 'null');
     assertJson(input);
     const client = createClient(values);
-    return printAnswer(await client.request('POST', path, `{"input":${input}}`));
+    const { key } = values;
+    const headers = typeof key === 'string' ? { 'idempotency-key': key } : {};
+    return printAnswer(await client.request('POST', path, `{"input":${input}}`, headers));
   },
 };
 

@@ -1,10 +1,13 @@
 // `cofferdam start`: runs the host until a signal ends it.
 
+import { existsSync } from 'node:fs';
+
 import { LIMITS } from '../limits.ts';
 import { createLog } from '../log.ts';
 import { runHost } from '../main.ts';
 import type { RunningHost } from '../main.ts';
-import { parseSettings } from '../settings.ts';
+import { parseSettings, SettingsError } from '../settings.ts';
+import type { Settings } from '../settings.ts';
 import { readArgs } from './usage.ts';
 import type { Command } from './usage.ts';
 
@@ -16,12 +19,22 @@ export const start: Command = {
   async run(args) {
     readArgs(args, { options: {}, positionals: [] });
     const settings = parseSettings(process.env);
+    assertRoots(settings);
     const log = createLog(settings.logLevel);
     const running = await runHost(settings, { log });
     announce(running);
     return untilSignal(running);
   },
 };
+
+/** @throws {SettingsError} For a folder of extensions that is not there */
+export function assertRoots({ extensions }: Settings): void {
+  const missing = extensions?.find((root) => !existsSync(root));
+  if (missing === undefined) return;
+  throw new SettingsError(
+    `COFFERDAM_EXTENSIONS names "${missing}", which does not exist: make that folder or name another`,
+  );
+}
 
 /** The one line that scripts wait for, and the token that a person needs once. */
 export function announce({ url, adminToken }: RunningHost): void {

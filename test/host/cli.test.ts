@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -11,7 +13,7 @@ const LAUNCH = join(import.meta.dirname, '../../host/cli/launch.js');
 
 type Ended = { code: number | null; out: string; err: string };
 
-describe('the command line', { timeout: 60_000 }, () => {
+describe('the command line', { timeout: 180_000 }, () => {
   let dir = '';
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'cofferdam-cli-'));
@@ -60,6 +62,30 @@ describe('the command line', { timeout: 60_000 }, () => {
     }
   });
 
+  it('ends with 2 and one line when it cannot listen, or a folder is not there', async () => {
+    await using taken = createServer();
+    taken.listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const port = String((taken.address() as AddressInfo).port);
+    const free = { COFFERDAM_PORT: '0', COFFERDAM_DATA_DIR: join(dir, 'refused') };
+    await writeFile(join(dir, 'a-file'), '');
+    for (const [env, words] of [
+      [{ COFFERDAM_PORT: port }, new RegExp(`^COFFERDAM_PORT ${port} at 127.0.0.1 is in use`)],
+      [{ COFFERDAM_HOST: '192.0.2.1' }, /^COFFERDAM_HOST "192.0.2.1" is no address of this/],
+      [{ COFFERDAM_EXTENSIONS: '/none/here' }, /^COFFERDAM_EXTENSIONS names "\/none\/here"/],
+      [{ COFFERDAM_DATA_DIR: join(dir, 'a-file/x') }, /^COFFERDAM_DATA_DIR must be a folder/],
+    ] as const) {
+      const { code, err } = await run(['start'], { ...free, COFFERDAM_LOG_LEVEL: 'error', ...env });
+      assert.equal(code, 2, err);
+      const lines = err
+        .trim()
+        .split('\n')
+        .filter((line) => !line.startsWith('Admin token'));
+      assert.equal(lines.length, 1, err);
+      assert.match(lines[0] ?? '', words);
+    }
+  });
+
   it('makes an extension that checks, tests and packs', async () => {
     assert.equal((await run(['new', 'servers/my-panel', 'ext'])).code, 0);
     assert.equal((await run(['new', 'servers/my-panel', 'ext'])).code, 2);
@@ -70,6 +96,28 @@ describe('the command line', { timeout: 60_000 }, () => {
     assert.match(tested.out, /pass 1/);
     const packed = await run(['pack', 'ext/servers/my-panel', 'panel.tgz']);
     assert.equal(packed.code, 0, packed.err);
+  });
+
+  it('makes folders of every kind whose types hold outside the repository', async () => {
+    for (const category of ['servers', 'gateways', 'others']) {
+      assert.equal((await run(['new', `${category}/typed`, 'typed'])).code, 0);
+      assert.equal((await run(['check', `typed/${category}/typed`])).code, 0);
+    }
+    const tsc = join(import.meta.dirname, '../../node_modules/typescript/bin/tsc');
+    const compile = async (): Promise<[number | null, string]> => {
+      const child = spawn(process.execPath, [tsc, '-p', 'typed'], { cwd: dir });
+      let out = '';
+      child.stdout.on('data', (text) => (out += text));
+      const [code] = (await once(child, 'close')) as [number | null];
+      return [code, out];
+    };
+    assert.deepEqual(await compile(), [0, '']);
+    const file = join(dir, 'typed/servers/typed/extension.ts');
+    const code = await readFile(file, 'utf8');
+    await writeFile(file, code.replace('config.apiKey', 'config.apiKye'));
+    assert.match((await compile())[1], /typed\/extension\.ts.*apiKye/);
+    const schema = JSON.parse(await readFile(join(dir, 'typed/manifest.schema.json'), 'utf8'));
+    assert.equal(schema.properties.apiVersion.const, 1);
   });
 
   it('points at the place of an error', async () => {
@@ -105,6 +153,9 @@ describe('the command line', { timeout: 60_000 }, () => {
     assert.equal(JSON.parse(called.out).result.status, 'done');
     const again = await run(['replay', JSON.parse(called.out).callId, ...client]);
     assert.equal(JSON.parse(again.out).result.status, 'done');
+    const keyed = ['call', 'servers/my-panel', 'suspend', '{}', '--key', 'once', ...client];
+    const [once1, once2] = [await run(keyed), await run(keyed)];
+    assert.equal(JSON.parse(once2.out).callId, JSON.parse(once1.out).callId);
     const failing = await run([
       'call',
       'servers/my-panel',

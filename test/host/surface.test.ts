@@ -47,6 +47,15 @@ describe('the admin surface', { timeout: 60_000 }, () => {
     assert.equal(body.detail, 'Invalid category. Must be one of: servers, gateways, others');
   });
 
+  it('hands out the schema of manifest.json, and refuses a LAN grant that is no range', async () => {
+    const schema: any = await (await fetch(`${host.url}/manifest.schema.json`)).json();
+    assert.equal(schema.properties.apiVersion.const, 1);
+    const { status, body } = await host.request('POST', '/extensions/others/my-echo/enable', {
+      grants: { lan: [{ cidr: '10.0.0.0/33', reason: 'test' }] },
+    });
+    assert.deepEqual([status, body.details.field], [400, 'grants.lan.0.cidr']);
+  });
+
   it('finds a name whatever its case and hyphens', async () => {
     for (const name of ['my-echo', 'MyEcho', 'MYECHO', 'my_echo']) {
       const { body } = await host.request('GET', `/extensions/others/${name}/metadata`);

@@ -3,6 +3,7 @@
 
 import type { FastifyInstance } from 'fastify';
 
+import { isRange } from '../../capabilities/addresses.ts';
 import { HostError } from '../../errors.ts';
 import type {
   ExtensionHost,
@@ -103,11 +104,24 @@ function enableRoute(app: FastifyInstance, host: ExtensionHost, form: Form): voi
       if (grants?.lan !== undefined && actor.role !== 'admin') {
         throw forbidden(actor.role, '"grants.lan" opens a private network and needs admin');
       }
+      assertRanges(grants);
       const view = await host.enable(ref, grants, actor);
       form.audit.done(request, instanceSubject(ref), { grants: view.grants });
       return view;
     },
   );
+}
+
+/** A range that is none would be granted, shown and never match. */
+function assertRanges(grants: Grants | undefined): void {
+  for (const [at, { cidr }] of (grants?.lan ?? []).entries()) {
+    if (isRange(cidr)) continue;
+    const field = `grants.lan.${at}.cidr`;
+    throw new HostError('CALLER_INPUT_INVALID', `body "${field}" is no address range: "${cidr}"`, {
+      remedy: 'Write it like "10.0.0.0/24", one address like "10.0.0.5/32"',
+      details: { field },
+    });
+  }
 }
 
 function stopRoutes(app: FastifyInstance, host: ExtensionHost, form: Form): void {

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 
 import type { ExtensionHost } from '../../lifecycle/host.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
+import { manifestJsonSchema } from '../../../sdk/manifest.ts';
 import { MAY } from '../auth.ts';
 
 const tags = ['operations'];
@@ -63,6 +64,19 @@ export function operationRoutes(
       const state = await host.readiness();
       return reply.code(state.ready ? 200 : 503).send(state);
     },
+  );
+  app.get(
+    '/manifest.schema.json',
+    {
+      schema: {
+        tags,
+        summary: 'The JSON schema of manifest.json, for "$schema"',
+        response: {
+          200: { description: 'JSON Schema', type: 'object', additionalProperties: true },
+        },
+      },
+    },
+    async () => manifestJsonSchema(),
   );
   app.get(
     '/openapi.json',

@@ -135,6 +135,11 @@ export const LIMITS = {
   storeSessionLookMs: 5_000,
   storeReconnectMs: 50,
   storeReconnectMsMax: 2_000,
+  /**
+   * Milliseconds that another host's connection must be away before what it ran is taken over: longer than
+   * `storeReconnectMsMax`, so that one that lives is back by then.
+   */
+  hostGoneMs: 2_500,
   /** Milliseconds between two tries for a key that another host holds, from and up to. */
   storeLockTryMs: 10,
   storeLockTryMsMax: 200,
@@ -249,7 +254,9 @@ export const LIMITS = {
   deliveriesWaiting: 10_000,
   /** Milliseconds between two looks for what is due; what this host adds itself is looked at at once. */
   deliveryPollMs: 1_000,
-  /** Milliseconds a delivery runs before another host may take it over: longer than any call. */
+  /** Milliseconds from a word of another host to the look: its own look comes first, many words lead to one. */
+  deliveryNoticeMs: 50,
+  /** Milliseconds a delivery runs before another host may take it over, though its host seems to live. */
   deliveryLeaseMs: 180_000,
   /** Waits after the 1st, 2nd, … failed attempt, in milliseconds, as webhook senders publish theirs. */
   deliveryBackoffMs: [

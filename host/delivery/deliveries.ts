@@ -7,6 +7,7 @@ import { factView } from '../ledger/facts.ts';
 import type { FactView } from '../ledger/facts.ts';
 import type { WebhookReply } from '../../sdk/domain.ts';
 import type { DeliveryKind, DeliveryRow, DeliveryState } from '../store/deliveries.ts';
+import type { Store } from '../store/store.ts';
 import { publishEvent } from './events.ts';
 import type { EventPowers, PanelEvent, Published } from './events.ts';
 import { receiveHook } from './hooks.ts';
@@ -69,7 +70,11 @@ export type Deliveries = {
 /** What deliveries are made of. */
 export type DeliveryPowers = EventPowers &
   HookPowers &
-  SchedulePowers & { readonly queue: DeliveryQueue; readonly resumer: Resumer };
+  SchedulePowers & {
+    readonly store: Pick<Store, 'listen'>;
+    readonly queue: DeliveryQueue;
+    readonly resumer: Resumer;
+  };
 
 /** Makes them; nothing is worked on before `start`. */
 export function createDeliveries(powers: DeliveryPowers): Deliveries {
@@ -87,6 +92,9 @@ export function createDeliveries(powers: DeliveryPowers): Deliveries {
       // What ran when the last process died is run again at once, where nobody else can be running it.
       await store.releaseClaims();
       queue.start();
+      store.listen(({ kind }) => {
+        if (kind === 'deliveries' || kind === 'all') queue.wakeSoon();
+      });
       schedules = startSchedules(powers);
     },
     publish: (event) => publishEvent(powers, event),

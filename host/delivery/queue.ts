@@ -28,6 +28,8 @@ export class DeliveryQueue {
   readonly #powers: QueuePowers;
   readonly #running = new Map<number, { readonly target: string; readonly done: Promise<void> }>();
   #timer: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Timeout | undefined;
+  #freedMs = Number.NEGATIVE_INFINITY;
   #purgedMs = 0;
   #looking = false;
   #again = false;
@@ -46,6 +48,7 @@ export class DeliveryQueue {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#soon);
     await Promise.allSettled([...this.#running.values()].map(({ done }) => done));
   }
 
@@ -54,6 +57,15 @@ export class DeliveryQueue {
     const added = await this.#powers.store.addDeliveries(rows);
     if (added.length > 0) this.wake();
     return added;
+  }
+
+  /** Another host added something: looks in a moment, once for all that comes until then. */
+  wakeSoon(): void {
+    if (this.#stopped) return;
+    this.#soon ??= setTimeout(() => {
+      this.#soon = undefined;
+      this.wake();
+    }, LIMITS.deliveryNoticeMs).unref();
   }
 
   /** Claims are this host's now; somebody added something. */
@@ -93,6 +105,7 @@ export class DeliveryQueue {
 
   async #look(): Promise<void> {
     const { store, nowMs } = this.#powers;
+    await this.#freeLost();
     await this.#purge();
     while (this.#again && !this.#stopped) {
       this.#again = false;
@@ -155,6 +168,14 @@ export class DeliveryQueue {
       await end({ ...failed, state: 'dead', error: text });
       onDead(row, error);
     }
+  }
+
+  /** As often as the queue polls, however often it is woken. */
+  async #freeLost(): Promise<void> {
+    const now = performance.now();
+    if (now - this.#freedMs < LIMITS.deliveryPollMs - LIMITS.deliveryNoticeMs) return;
+    this.#freedMs = now;
+    await this.#powers.store.freeLostClaims(now);
   }
 
   async #purge(): Promise<void> {

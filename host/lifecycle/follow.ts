@@ -59,6 +59,9 @@ export class Follower {
     switch (notice.kind) {
       case 'tokens':
         return this.#powers.tokens.forget();
+      case 'deliveries':
+        // The workers listen themselves.
+        return;
       case 'instance': {
         const { category, name, instance } = notice;
         const key = { category, name, instance };

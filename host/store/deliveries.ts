@@ -92,9 +92,17 @@ export type DeliveryStore = {
   endDelivery(end: DeliveryEnd): Promise<boolean>;
   /**
    * Gives up every claim, where there is only one host: at its start they are those of a dead one.
-   * Where there are many, leases tell.
+   * Where there are many, `freeLostClaims` and leases tell.
    */
   releaseClaims(): Promise<void>;
+  /**
+   * Frees what other hosts run that are gone, to be claimed at once. Asked again and again: a host counts
+   * as gone when the caller found it so for `LIMITS.hostGoneMs` on end.
+   *
+   * @param nowMs Of a clock that never goes back
+   * @returns How many it has freed
+   */
+  freeLostClaims(nowMs: number): Promise<number>;
   /** Forgets one: a webhook that proved to be forged, a call that has ended. */
   removeDelivery(seq: number): Promise<void>;
   /** Newest first; `before` is the `seq` of the last one seen. */

@@ -3,6 +3,8 @@
 import { DELIVERY_STATES } from './deliveries.ts';
 import type { DeliveryEnd, DeliveryRow, DeliveryState, DeliveryStore } from './deliveries.ts';
 import type { NewDelivery } from './deliveries.ts';
+import { createLostClaims } from './postgres-presence.ts';
+import type { HostPresence } from './postgres-presence.ts';
 import type { PgRun, PgSql } from './postgres-sql.ts';
 import { deliveryOf } from './rows.ts';
 
@@ -28,21 +30,36 @@ const CLAIM = `
       AND state IN ${OPEN} AND (state = 'waiting' OR lease_ms <= $1)
     FOR UPDATE SKIP LOCKED
   )
-  UPDATE cofferdam.deliveries SET state = 'running', attempt = attempt + 1, lease_ms = $2
+  UPDATE cofferdam.deliveries
+  SET state = 'running', attempt = attempt + 1, lease_ms = $2, claimed_by = $6
   WHERE seq IN (SELECT seq FROM free) RETURNING *`;
 
 /** The deliveries part of the store. */
-export function createPgDeliveries(sql: PgSql): DeliveryStore {
+export function createPgDeliveries(sql: PgSql, presence: HostPresence): DeliveryStore {
   return {
     ...createReads(sql),
-    addDeliveries: (rows, claimUntilMs) => addAll(sql.write, rows, claimUntilMs),
+    addDeliveries: (rows, untilMs) =>
+      addAll(
+        sql.write,
+        rows,
+        untilMs === undefined ? undefined : { untilMs, by: presence.hostId() },
+      ),
     async claimDeliveries({ nowMs, leaseUntilMs, limit, perTarget, except }) {
-      const rows = await sql.write(CLAIM, nowMs, leaseUntilMs, perTarget, limit, except);
+      const rows = await sql.write(
+        CLAIM,
+        nowMs,
+        leaseUntilMs,
+        perTarget,
+        limit,
+        except,
+        presence.hostId(),
+      );
       return rows.map(deliveryOf).toSorted((a, b) => a.dueMs - b.dueMs || a.seq - b.seq);
     },
     endDelivery: async (end) => (await endOne(sql.write, end)).length > 0,
-    // Others may be alive: their leases end by themselves.
+    // Others may be alive.
     releaseClaims: async () => undefined,
+    freeLostClaims: createLostClaims(sql, presence),
     async removeDelivery(seq) {
       await sql.write('DELETE FROM cofferdam.deliveries WHERE seq = $1', seq);
     },
@@ -72,14 +89,15 @@ export function createPgDeliveries(sql: PgSql): DeliveryStore {
 export async function addAll(
   run: PgRun,
   rows: readonly NewDelivery[],
-  claimUntilMs?: number,
+  claim?: { readonly untilMs: number; readonly by: string | null },
 ): Promise<DeliveryRow[]> {
   if (rows.length === 0) return [];
-  const isClaimed = claimUntilMs !== undefined;
   const added = await run(
     `INSERT INTO cofferdam.deliveries
-       (id, kind, target, subject, type, dedupe, payload, due_ms, created_ms, state, attempt, lease_ms)
-     SELECT id, kind, target, subject, type, dedupe, payload, due_ms, created_ms, $10, $11, $12::bigint
+       (id, kind, target, subject, type, dedupe, payload, due_ms, created_ms, state, attempt,
+        lease_ms, claimed_by)
+     SELECT id, kind, target, subject, type, dedupe, payload, due_ms, created_ms, $10, $11,
+       $12::bigint, $13::text
      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
        $8::bigint[], $9::bigint[]) WITH ORDINALITY
        AS new (id, kind, target, subject, type, dedupe, payload, due_ms, created_ms, place)
@@ -94,7 +112,7 @@ export async function addAll(
     rows.map(({ payload }) => payload),
     rows.map(({ dueMs }) => dueMs),
     rows.map(({ createdMs }) => createdMs),
-    ...[isClaimed ? 'running' : 'waiting', isClaimed ? 1 : 0, claimUntilMs ?? null],
+    ...(claim === undefined ? ['waiting', 0, null, null] : ['running', 1, claim.untilMs, claim.by]),
   );
   return added.map(deliveryOf);
 }
@@ -104,14 +122,15 @@ function endOne(run: PgRun, end: DeliveryEnd): ReturnType<PgRun> {
   const mine = "WHERE seq = $1 AND attempt = $2 AND state = 'running' RETURNING seq";
   if (state !== 'waiting') {
     return run(
-      `UPDATE cofferdam.deliveries SET state = $3, ended_ms = $4, lease_ms = NULL, error = $5 ${mine}`,
+      `UPDATE cofferdam.deliveries SET state = $3, ended_ms = $4, lease_ms = NULL, claimed_by = NULL,
+       error = $5 ${mine}`,
       ...[seq, attempt, state, nowMs, error],
     );
   }
   const next = end.uncounted === true ? attempt - 1 : attempt;
   return run(
-    `UPDATE cofferdam.deliveries SET state = 'waiting', due_ms = $3, lease_ms = NULL, error = $4,
-       payload = COALESCE($5, payload), attempt = $6 ${mine}`,
+    `UPDATE cofferdam.deliveries SET state = 'waiting', due_ms = $3, lease_ms = NULL, claimed_by = NULL,
+       error = $4, payload = COALESCE($5, payload), attempt = $6 ${mine}`,
     ...[seq, attempt, end.dueMs, error, end.payload ?? null, next],
   );
 }

@@ -159,4 +159,22 @@ export const POSTGRES_STEPS: readonly string[] = [
   `,
   // Every write of an instance adds up its bytes: without it that reads all of its values.
   `CREATE INDEX stored_bytes ON cofferdam.stored (instance, expires_ms, bytes);`,
+  `
+  -- The application_name of the host that runs it, while that holds its lock.
+  ALTER TABLE cofferdam.deliveries ADD COLUMN claimed_by text;
+  CREATE INDEX deliveries_claimed ON cofferdam.deliveries (claimed_by)
+    WHERE state = 'running' AND claimed_by IS NOT NULL;
+  -- Once for each statement, and only for what somebody could take now.
+  CREATE FUNCTION cofferdam.tell_deliveries() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    IF EXISTS (SELECT 1 FROM added WHERE state = 'waiting'
+        AND due_ms <= extract(epoch FROM clock_timestamp()) * 1000 + 1000) THEN
+      PERFORM pg_notify('cofferdam_changes', jsonb_build_object(
+        'from', current_setting('application_name'), 'kind', 'deliveries')::text);
+    END IF;
+    RETURN NULL;
+  END $$;
+  CREATE TRIGGER tell AFTER INSERT ON cofferdam.deliveries REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION cofferdam.tell_deliveries();
+  `,
 ];

@@ -9,6 +9,8 @@ import { LIMITS } from '../limits.ts';
 import { claimDatabase } from './postgres-claim.ts';
 import { isConnectionLoss, postgresError } from './postgres-errors.ts';
 import type { PostgresPlace } from './postgres-errors.ts';
+import { showPresence } from './postgres-presence.ts';
+import type { HostPresence } from './postgres-presence.ts';
 import { CHANNEL } from './postgres-schema.ts';
 import type { Store, StoreNotice } from './store.ts';
 import { createTurns } from './turns.ts';
@@ -24,7 +26,7 @@ type Powers = {
 };
 
 /** Connects when it is first needed. */
-export class PostgresSession implements Pick<Store, 'listen' | 'exclusive'> {
+export class PostgresSession implements Pick<Store, 'listen' | 'exclusive'>, HostPresence {
   readonly #powers: Powers;
   readonly #listeners: ((notice: StoreNotice) => void)[] = [];
   readonly #inTurn = createTurns();
@@ -42,7 +44,12 @@ export class PostgresSession implements Pick<Store, 'listen' | 'exclusive'> {
   listen(listener: (notice: StoreNotice) => void): void {
     this.#listeners.push(listener);
     // Tells `all` as well: what was changed before this call was not heard.
-    this.#start();
+    if (this.#listeners.length === 1) this.#start();
+    else if (this.#live !== undefined) listener({ kind: 'all' });
+  }
+
+  hostId(): string | null {
+    return this.#live === undefined ? null : this.#powers.self;
   }
 
   /** Resolves once notices are heard. */
@@ -133,6 +140,7 @@ export class PostgresSession implements Pick<Store, 'listen' | 'exclusive'> {
     try {
       await client.connect();
       await claimDatabase(client, 'host');
+      await showPresence(client, this.#powers.self);
       await client.query(`LISTEN ${CHANNEL}`);
     } catch (error) {
       await client.end().catch(() => undefined);

@@ -43,7 +43,7 @@ export async function openPostgresStore(url: string): Promise<Store> {
     ...createPgAccess(sql),
     ...createPgOperations(sql),
     ...createPgValues(sql),
-    ...createPgDeliveries(sql),
+    ...createPgDeliveries(sql, session),
     ...createPgFacts(sql),
     ...createPgSightings(sql),
     ...createPgRecordings(sql),

@@ -100,4 +100,8 @@ export const STEPS: readonly string[] = [
   `,
   // Every write of an instance adds up its bytes: without it that reads all of its values.
   `CREATE INDEX stored_bytes ON stored (instance, expires_ms, bytes);`,
+  `
+  -- Filled by PostgreSQL only, where hosts share a store; rows are the same in both.
+  ALTER TABLE deliveries ADD COLUMN claimed_by TEXT;
+  `,
 ];

@@ -60,6 +60,8 @@ export function createDeliveries(sql: Sql): DeliveryStore {
       }),
     releaseClaims: () =>
       sql.write((run) => void run("UPDATE deliveries SET lease_ms = 0 WHERE state = 'running'")),
+    // One file has one host.
+    freeLostClaims: async () => 0,
     removeDelivery: (seq) =>
       sql.write((run) => void run('DELETE FROM deliveries WHERE seq = ?', seq)),
     replayDelivery: (id, nowMs) =>

@@ -108,6 +108,8 @@ export type StoreNotice =
   | ({ readonly kind: 'instance' } & InstanceKey)
   | { readonly kind: 'extension'; readonly category: Category; readonly name: string }
   | { readonly kind: 'tokens' }
+  /** Something is to be delivered now. */
+  | { readonly kind: 'deliveries' }
   | { readonly kind: 'all' };
 
 /** Everything the host keeps. Writes are durable when their promise resolves. */

@@ -30,6 +30,7 @@ function delivery(id: string, more: Partial<NewDelivery> = {}): NewDelivery {
 
 /** Adds the claims to a driver's suite. */
 export function storeDeliveryClaims(subject: StoreSubject): void {
+  lostHostClaims(subject);
   claimClaims(subject);
   endClaims(subject);
   ledgerClaims(subject);
@@ -120,6 +121,35 @@ function claimClaims({ open }: StoreSubject): void {
     const ended = { seq: taken.seq, nowMs: 5_001, error: null, state: 'done' } as const;
     assert.equal(await store.endDelivery({ ...ended, attempt: 1 }), false);
     assert.equal(await store.endDelivery({ ...ended, attempt: 2 }), true);
+  });
+}
+
+function lostHostClaims({ open, driver }: StoreSubject): void {
+  it('frees at once what a host that is gone had, and nothing of one that lives', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const other = await opened.again();
+    await other.addDeliveries([delivery('added')], 200_000);
+    await other.addDeliveries([delivery('claimed')]);
+    const claimed = await other.claimDeliveries({ ...CLAIM, nowMs: 2_000, leaseUntilMs: 200_000 });
+    assert.deepEqual(ids(claimed), ['claimed']);
+    for (let nowMs = 0; nowMs <= 10_000; nowMs += 1_000) {
+      assert.equal(await store.freeLostClaims(nowMs), 0);
+    }
+    await other[Symbol.asyncDispose]();
+    let freed = 0;
+    // The server takes a moment to see that a connection has ended.
+    for (let nowMs = 20_000; driver === 'postgres' && freed === 0; nowMs += 1_000) {
+      assert.ok(nowMs < 1_000_000, 'nothing was freed');
+      freed = await store.freeLostClaims(nowMs);
+    }
+    if (driver === 'sqlite') await store.releaseClaims();
+    else assert.equal(freed, 2);
+    const taken = await store.claimDeliveries({ ...CLAIM, nowMs: 2_000 });
+    assert.deepEqual(taken.map(({ id, attempt }) => [id, attempt]).toSorted(), [
+      ['added', 2],
+      ['claimed', 2],
+    ]);
   });
 }
 

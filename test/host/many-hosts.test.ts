@@ -228,6 +228,26 @@ describe('hosts that share one PostgreSQL', { skip, timeout: 240_000 }, () => {
     );
   });
 
+  it('takes over within seconds what a killed host was delivering', async () => {
+    const payload = JSON.stringify({ id: 'evt-lost', type: 'invoice.paid', data: {} });
+    const lost = {
+      ...{ id: 'dlv_lost', kind: 'event', target: 'others/counter/default', subject: '' },
+      ...{ type: 'invoice.paid', dedupe: 'evt-lost', payload, dueMs: 0, createdMs: 0 },
+    };
+    const holder = spawn(process.execPath, [HOLDER, url, 'lost', JSON.stringify(lost)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(holder.stdout, 'data');
+    holder.kill('SIGKILL');
+    const killedMs = performance.now();
+    let seen: string[] = [];
+    while (!seen.some((line) => line.startsWith('evt-lost'))) {
+      assert.ok(performance.now() - killedMs < 10_000, 'not taken over');
+      seen = must(await second.call('others/counter', 'execute')).result;
+    }
+    assert.ok(seen.includes('evt-lost 1'), 'once');
+  });
+
   it('loses no config change that two hosts make at the same time', async () => {
     const path = '/extensions/others/greeter/config';
     const view = must(await first.request('GET', '/extensions/others/greeter/instances/default'));

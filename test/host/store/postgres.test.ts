@@ -49,6 +49,30 @@ describe('PostgreSQL', { skip, timeout: 300_000 }, () => {
     }
   });
 
+  it('tells the other hosts of what is to be delivered now, and of nothing else', async () => {
+    await using opened = await openDatabase();
+    const other = await opened.again();
+    const kinds: string[] = [];
+    const heard = new Promise<void>((resolve) => {
+      other.listen(({ kind }) => {
+        kinds.push(kind);
+        if (kind === 'tokens') resolve();
+      });
+    });
+    const { store } = opened;
+    const about = { kind: 'event', target: 'x', subject: '', type: 't', payload: '{}' } as const;
+    const row = (id: string, dueMs: number) => ({ ...about, id, dedupe: id, dueMs, createdMs: 0 });
+    await store.addDeliveries([row('now', 0)]);
+    await store.addDeliveries([row('later', Date.now() + 60_000)]);
+    await store.addDeliveries([row('claimed', 0)], 1);
+    await store.removeToken('absent');
+    await heard;
+    assert.deepEqual(
+      kinds.filter((kind) => kind !== 'all'),
+      ['deliveries', 'tokens'],
+    );
+  });
+
   it('refuses a database that a newer version wrote', async () => {
     await using opened = await openDatabase();
     const client = new Client({ connectionString: opened.location });

@@ -11,7 +11,7 @@ import type { FactRecorder } from '../ledger/facts.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallMeter } from '../metrics/call-meter.ts';
 import type { DeliveryRow } from '../store/deliveries.ts';
-import type { Store } from '../store/store.ts';
+import type { Store, TurnWait } from '../store/store.ts';
 import { needsReconciliation } from '../recorder/recording.ts';
 import type { RecordedRequest, Recording, Script } from '../recorder/recording.ts';
 import type { Vault } from '../store/vault.ts';
@@ -191,10 +191,17 @@ export class Calls {
     const { id, subject, deadlineMs, handler } = call;
     const work = (): Promise<CallOutcome> => this.run(call, callId, operationId);
     if (subject === undefined) return work();
-    return this.#turns.run(`${id} ${subject}`, work, {
+    const key = `${id} ${subject}`;
+    const waitUntilDeadline = (): TurnWait => ({
       waitMs: deadlineMs - this.#powers.nowMs(),
       late: () => timedOut(handler, 'while an earlier call about the same thing ran'),
     });
+    // First the line of this host, then that of all hosts: one of a host asks the store at a time.
+    return this.#turns.run(
+      key,
+      () => this.#powers.store.exclusive(`call ${key}`, work, waitUntilDeadline()),
+      waitUntilDeadline(),
+    );
   }
 
   /** Runs a prepared call and keeps its record. */

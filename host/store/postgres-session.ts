@@ -12,7 +12,7 @@ import type { PostgresPlace } from './postgres-errors.ts';
 import { showPresence } from './postgres-presence.ts';
 import type { HostPresence } from './postgres-presence.ts';
 import { CHANNEL } from './postgres-schema.ts';
-import type { Store, StoreNotice } from './store.ts';
+import type { Store, StoreNotice, TurnWait } from './store.ts';
 import { createTurns } from './turns.ts';
 
 /** Advisory locks have two numbers: ours, and that of the key. */
@@ -57,9 +57,13 @@ export class PostgresSession implements Pick<Store, 'listen' | 'exclusive'>, Hos
     await this.#connected();
   }
 
-  exclusive<T>(key: string, work: () => Promise<T>): Promise<T> {
+  exclusive<T>(key: string, work: () => Promise<T>, wait?: TurnWait): Promise<T> {
+    const { waitMs, late } = wait ?? {
+      waitMs: LIMITS.storeLockWaitMs,
+      late: () => heldTooLong(key),
+    };
     return this.#inTurn(key, async () => {
-      const client = await this.#lock(key);
+      const client = await this.#lock(key, { waitMs, late });
       try {
         return await work();
       } finally {
@@ -78,8 +82,8 @@ export class PostgresSession implements Pick<Store, 'listen' | 'exclusive'>, Hos
     await client?.end();
   }
 
-  async #lock(key: string): Promise<Client> {
-    const untilMs = performance.now() + LIMITS.storeLockWaitMs;
+  async #lock(key: string, { waitMs, late }: TurnWait): Promise<Client> {
+    const untilMs = performance.now() + waitMs;
     let pauseMs: number = LIMITS.storeLockTryMs;
     for (;;) {
       const client = await this.#connected();
@@ -94,7 +98,7 @@ export class PostgresSession implements Pick<Store, 'listen' | 'exclusive'>, Hos
         }
         this.#drop(client);
       }
-      if (performance.now() > untilMs) throw heldTooLong(key);
+      if (performance.now() > untilMs) throw late();
       // A blocking lock would keep this connection from hearing notices and giving other keys back.
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
       pauseMs = Math.min(pauseMs * 2, LIMITS.storeLockTryMsMax);

@@ -36,7 +36,7 @@ export async function openPostgresStore(url: string): Promise<Store> {
     driver: 'postgres',
     ping: async () => void (await sql.read('SELECT 1')),
     listen: (listener) => session.listen(listener),
-    exclusive: (key, work) => session.exclusive(key, work),
+    exclusive: (key, work, wait) => session.exclusive(key, work, wait),
     ...createPgInstances(sql),
     ...createPgGenerations(sql),
     ...createPgArchives(sql),

@@ -2,6 +2,7 @@
 // Values are plain data; secrets in them are sealed by vault.ts before they come here.
 
 import type { Category } from '../catalog/categories.ts';
+import type { HostError } from '../errors.ts';
 import type { Grants } from '../lifecycle/host.ts';
 import type { DeliveryStore } from './deliveries.ts';
 import type { FactStore } from './facts.ts';
@@ -112,6 +113,9 @@ export type StoreNotice =
   | { readonly kind: 'deliveries' }
   | { readonly kind: 'all' };
 
+/** A bounded wait for a turn. */
+export type TurnWait = { readonly waitMs: number; readonly late: () => HostError };
+
 /** Everything the host keeps. Writes are durable when their promise resolves. */
 export type Store = StateStore & DeliveryStore & FactStore & RecordingStore & SightingStore;
 
@@ -125,9 +129,10 @@ type StateStore = {
   /**
    * Runs `work` while no other host runs anything under the same key. Within one host the caller queues.
    *
+   * @param wait How long another host's work is waited for, and what is thrown then
    * @throws {HostError} `HOST_OVERLOADED` when another host keeps the key for `LIMITS.storeLockWaitMs`
    */
-  exclusive<T>(key: string, work: () => Promise<T>): Promise<T>;
+  exclusive<T>(key: string, work: () => Promise<T>, wait?: TurnWait): Promise<T>;
 
   instances(filter?: Partial<InstanceKey>): Promise<InstanceRow[]>;
   instance(key: InstanceKey): Promise<InstanceRow | undefined>;

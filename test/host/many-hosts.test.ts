@@ -34,7 +34,22 @@ export default defineOther({
   on: { async 'invoice.paid'(event, { storage }) { await storage.increment(event.id); } },
 } as any);
 `;
+const LINE = `import { defineServer } from 'cofferdam/sdk';
+const noted = async (service, { storage, call }) => {
+  const begun = await storage.increment('running');
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  await storage.increment('running', -1);
+  return { status: 'done', properties: { together: begun } };
+};
+export default defineServer({ create: noted, suspend: noted, unsuspend: noted, terminate: noted } as any);
+`;
 const EXTENSIONS = {
+  'servers/line': {
+    'extension.ts': LINE,
+    'manifest.json': JSON.stringify(
+      manifestFor('servers/line', { capabilities: { storage: { quotaBytes: 1_000 } } }),
+    ),
+  },
   'others/counter': {
     'extension.ts': COUNTER,
     'manifest.json': JSON.stringify(
@@ -226,6 +241,41 @@ describe('hosts that share one PostgreSQL', { skip, timeout: 240_000 }, () => {
       seen,
       ids.map((id) => `${id} 1`),
     );
+  });
+
+  it('runs calls about one service one at a time, whichever host is asked', async () => {
+    await first.enable('servers/line');
+    await isLive(
+      () => second.request('GET', '/extensions/servers/line'),
+      (answer) => answer.body.instances?.[0]?.enabled !== false,
+    );
+    const service = { id: 'svc_1' };
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, (_, at) =>
+        (at % 2 === 0 ? first : second).call('servers/line', 'suspend', service),
+      ),
+    );
+    assert.deepEqual(
+      answers.map((answer) => must(answer).result.properties.together),
+      answers.map(() => 1),
+    );
+  });
+
+  it('ends a call at its deadline while another host has the service', async () => {
+    const holder = spawn(
+      process.execPath,
+      [HOLDER, url, 'call servers/line/default service:svc_2'],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    await once(holder.stdout, 'data');
+    const ask = () =>
+      second.request('POST', '/extensions/servers/line/calls/suspend', {
+        input: { id: 'svc_2' },
+        deadlineMs: 300,
+      });
+    assert.equal((await ask()).body.code, 'EXTENSION_TIMED_OUT');
+    holder.kill('SIGKILL');
+    await isLive(ask, ({ status }) => status === 200);
   });
 
   it('takes over within seconds what a killed host was delivering', async () => {

@@ -69,6 +69,13 @@ export const ROLLBACK_BODY = {
   properties: { generation: { type: 'string', pattern: '^[0-9a-f]{64}$' } },
 } as const;
 
+export const CONFIG_ROLLBACK_BODY = {
+  type: 'object',
+  required: ['version'],
+  additionalProperties: false,
+  properties: { version: { type: 'integer', minimum: 1 } },
+} as const;
+
 export const CALL_BODY = {
   type: ['object', 'null'],
   additionalProperties: false,

@@ -23,6 +23,7 @@ import { checkProtocol } from './protocol.ts';
 import { SHARED_REPLIES } from './replies.ts';
 import { accessRoutes } from './routes/access.ts';
 import { callRoutes } from './routes/calls.ts';
+import { configHistoryRoutes } from './routes/config-history.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
 import { extensionRoutes } from './routes/extensions.ts';
 import { hookRoutes } from './routes/hooks.ts';
@@ -93,6 +94,7 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
     async (admin) => {
       extensionRoutes(admin, host, audit);
       instanceRoutes(admin, host, audit);
+      configHistoryRoutes(admin, host, audit);
       lifecycleRoutes(admin, host, { audit, streams });
       callRoutes(admin, host);
       recordRoutes(admin, host, { audit, streams });

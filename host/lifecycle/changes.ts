@@ -10,6 +10,7 @@ import type { Calls } from './calls.ts';
 import { decideLimits } from './compiled.ts';
 import type { Compiled } from './compiled.ts';
 import { assertComplete, maskConfig, mergeConfig, standInConfig } from './config.ts';
+import { restoreConfig } from './config-history.ts';
 import { decideGrants, missingGrants, requestedGrants } from './grants.ts';
 import type { Actor, ExtensionHost, Grants, InstanceRef, InstanceView } from './host.ts';
 import type { Instance } from './instance.ts';
@@ -81,22 +82,43 @@ export class InstanceChanges {
     return this.#change(ref, async (subject) => {
       const { id, row, compiled } = subject;
       if (ifVersion !== undefined && ifVersion !== row.configVersion) throw outdated(id, row);
-      const { store, instances, vault, publish, nowMs } = this.#parts;
+      const { vault } = this.#parts;
       const { description } = compiled;
       const config = mergeConfig(values, row.config, { description, instance: id, vault });
-      await this.#validate(subject, config);
-      const next = { ...row, config, configVersion: row.configVersion + 1 };
-      await store.putConfig(next, actor.id, new Date(nowMs()).toISOString());
-      const data = { configVersion: next.configVersion };
-      publish({ type: 'instance.config', subject: id, data });
-      const live = instances.live(id);
-      if (live !== undefined) {
-        await live.reload(compiled);
-        instances.setApplied(id, next);
-        await this.#hook(live, 'onConfigChange', { input: maskConfig(row.config), actor });
-      }
-      return this.#view(subject);
+      return this.#saveConfig(subject, config, actor);
     });
+  }
+
+  /** Takes an earlier version back, as a new one. */
+  rollbackConfig(ref: InstanceRef, version: number, actor: Actor): Promise<InstanceView> {
+    return this.#change(ref, async (subject) => {
+      const { store, vault } = this.#parts;
+      const { description } = subject.compiled;
+      const kept = await store.configHistory(subject.row);
+      const to = { description, instance: subject.id, vault };
+      return this.#saveConfig(subject, restoreConfig(kept, version, to), actor);
+    });
+  }
+
+  async #saveConfig(
+    subject: Subject,
+    config: Record<string, unknown>,
+    actor: Actor,
+  ): Promise<InstanceView> {
+    const { id, row, compiled } = subject;
+    const { store, instances, publish, nowMs } = this.#parts;
+    await this.#validate(subject, config);
+    const next = { ...row, config, configVersion: row.configVersion + 1 };
+    await store.putConfig(next, actor.id, new Date(nowMs()).toISOString());
+    const data = { configVersion: next.configVersion };
+    publish({ type: 'instance.config', subject: id, data });
+    const live = instances.live(id);
+    if (live !== undefined) {
+      await live.reload(compiled);
+      instances.setApplied(id, next);
+      await this.#hook(live, 'onConfigChange', { input: maskConfig(row.config), actor });
+    }
+    return this.#view(subject);
   }
 
   enable(ref: InstanceRef, wish: Grants | undefined, actor: Actor): Promise<InstanceView> {

@@ -4,10 +4,12 @@ import type { CatalogEntry } from '../catalog/catalog.ts';
 import type { Category } from '../catalog/categories.ts';
 import { HostError } from '../errors.ts';
 import type { Calls } from './calls.ts';
+import { viewHistory } from './config-history.ts';
 import { InstanceChanges } from './changes.ts';
 import { compareGeneration, pinInstances } from './compare.ts';
 import { configFields } from './fields.ts';
 import type {
+  ConfigVersionView,
   Actor,
   Comparison,
   ExtensionHost,
@@ -74,6 +76,8 @@ export function createExtensionHost(parts: HostParts, calls: Calls): ExtensionHo
     removeInstance: (ref, actor) => instanceChanges.remove(ref, actor),
     putConfig: (ref, values, actor, ifVersion) =>
       instanceChanges.putConfig(ref, values, { actor, ifVersion }),
+    configHistory: async (ref) => readHistory(parts, await find(ref), ref.instance),
+    rollbackConfig: (ref, version, actor) => instanceChanges.rollbackConfig(ref, version, actor),
     enable: (ref, grants, actor) => instanceChanges.enable(ref, grants, actor),
     disable: (ref, actor) => instanceChanges.disable(ref, actor),
     restart: (ref) => instanceChanges.restart(ref),
@@ -93,6 +97,16 @@ export function createExtensionHost(parts: HostParts, calls: Calls): ExtensionHo
     changes: (signal) => changes.subscribe(signal),
     readiness: parts.readiness,
   };
+}
+
+async function readHistory(
+  { store, instances, extensions }: HostParts,
+  entry: CatalogEntry,
+  instance: string,
+): Promise<ConfigVersionView[]> {
+  const row = await instances.row(entry, instance);
+  const { compiled } = extensions.peek(entry);
+  return viewHistory(await store.configHistory(row), compiled?.description);
 }
 
 async function viewInstances(

@@ -224,6 +224,14 @@ export type StateChange = {
   readonly data: Readonly<Record<string, unknown>>;
 };
 
+/** An earlier config of an instance, secrets masked. */
+export type ConfigVersionView = {
+  readonly version: number;
+  readonly at: string;
+  readonly actor: string;
+  readonly config: Readonly<Record<string, unknown>>;
+};
+
 /** The running host. Every method throws `HostError` for expected failures. */
 export type ExtensionHost = {
   list(): Promise<Record<Category, string[]>>;
@@ -273,6 +281,10 @@ export type ExtensionHost = {
     actor: Actor,
     ifVersion?: number,
   ): Promise<InstanceView>;
+  /** Newest first, secrets masked. */
+  configHistory(ref: InstanceRef): Promise<readonly ConfigVersionView[]>;
+  /** Makes a new version of an earlier one's values, checked as new ones are. */
+  rollbackConfig(ref: InstanceRef, version: number, actor: Actor): Promise<InstanceView>;
   enable(ref: InstanceRef, grants: Grants | undefined, actor: Actor): Promise<InstanceView>;
   disable(ref: InstanceRef, actor: Actor): Promise<InstanceView>;
   restart(ref: InstanceRef, actor: Actor): Promise<InstanceView>;

@@ -88,6 +88,9 @@ export const LIMITS = {
   respawnPauseMs: 100,
   /** Milliseconds an own cell is kept after its last isolate, for the next start of the same extension. */
   cellLingerMs: 5_000,
+  /** Calls after which a cell is replaced, and the share of its memory: heaps fragment, code piles up. */
+  callsPerCell: 1_000_000,
+  wornMemoryShare: 0.8,
   /** Warm spare cells kept ready. */
   spareCells: 1,
   /** Failures of one instance within strikeWindowMs before it is quarantined, and for how long. */

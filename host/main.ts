@@ -32,6 +32,7 @@ import { createWallCheck } from './jail/walls.ts';
 import type { WallCheck } from './jail/walls.ts';
 import { createFactRecorder } from './ledger/facts.ts';
 import type { FactRecorder } from './ledger/facts.ts';
+import { auditChanges } from './lifecycle/audit-changes.ts';
 import { Calls } from './lifecycle/calls.ts';
 import { makeDataFolder } from './lifecycle/data-folder.ts';
 import { createEndow } from './lifecycle/endow.ts';
@@ -131,6 +132,7 @@ async function startHost(
     changes.publish(full);
     log.info({ subject: full.subject, ...full.data }, full.type);
   };
+  auditChanges({ store, changes, log });
   const state = { draining: false, own: [] as { address: string; port: number }[] };
   const children = startChildren(settings, publish);
   const metrics = createMetrics({
@@ -227,8 +229,8 @@ function startChildren(settings: Settings, publish: Publish): Children {
     spawnCell: () => spawnChild({ main: CELL_MAIN, program, read: [], mayStartProcesses: false }),
     platform: () => (platform ??= buildPlatform()),
     nowMs,
-    onCell: ({ type, pid, end }) =>
-      publish({ type: `cell.${type}`, subject: String(pid), data: { ...end } }),
+    onCell: ({ type, pid, key, end }) =>
+      publish({ type: `cell.${type}`, subject: String(pid), data: { ...end, key } }),
   });
   supervisor.warm();
   return { builder, supervisor, walls };

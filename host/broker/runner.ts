@@ -200,6 +200,7 @@ export class Runner {
       const running = new Running(this.instance, request, times, { resolve, reject });
       this.#running.set(number, running);
       cell.running += 1;
+      cell.served += 1;
       request.cancellation.listen(() => this.#cancel(number, cancelled()));
       this.#watch();
       try {

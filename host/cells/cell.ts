@@ -75,8 +75,11 @@ export class Cell {
   #tail = '';
   /** Epoch-free milliseconds when the unanswered ping left; 0 when none is out. */
   pingedAtMs = 0;
-  /** Calls running in this cell, over all slots. */
+  /** Calls running in this cell, over all slots, and calls that it was ever given. */
   running = 0;
+  served = 0;
+  /** Resident memory when the watchdog last looked; 0 where it cannot. */
+  residentMiB = 0;
 
   constructor(child: ChildProcess, onEnd: (cell: Cell, end: CellEnd) => void) {
     this.#child = child;
@@ -168,6 +171,12 @@ export class Cell {
     let sum = LIMITS.cellBaseMiB;
     for (const { memoryMiB } of this.#slots.values()) sum += memoryMiB;
     return sum;
+  }
+
+  /** Whether its isolates should move to a fresh process when they have a quiet moment. */
+  get worn(): boolean {
+    const { callsPerCell, wornMemoryShare } = LIMITS;
+    return this.served >= callsPerCell || this.residentMiB > this.memoryMiB * wornMemoryShare;
   }
 
   /** Whether the process has ended or is being killed. */

@@ -9,6 +9,14 @@ import { Cell } from './cell.ts';
 import type { CellEnd } from './cell.ts';
 import { Watchdog } from './watch.ts';
 
+/** A cell that came or went; `key` says whose it was, when it was anybody's. */
+export type CellEvent = {
+  readonly type: 'started' | 'killed';
+  readonly pid: number;
+  readonly key?: string;
+  readonly end?: CellEnd;
+};
+
 /** What the supervisor needs from outside. */
 export type SupervisorPowers = {
   /** Starts a jailed child whose fd 3 is a stream. */
@@ -18,7 +26,7 @@ export type SupervisorPowers = {
   readonly nowMs: () => number;
   /** Throws when code of that key may not run on this machine. */
   readonly admit?: (key: string) => Promise<void>;
-  readonly onCell: (event: { type: 'started' | 'killed'; pid: number; end?: CellEnd }) => void;
+  readonly onCell: (event: CellEvent) => void;
 };
 
 /** Keys of cells that run what nobody trusts: `own:<category>/<name>`. */
@@ -33,6 +41,7 @@ export class Supervisor {
   readonly #cells = new Set<Cell>();
   readonly #byKey = new Map<string, Promise<Cell>>();
   readonly #lingering = new Map<Cell, NodeJS.Timeout>();
+  readonly #keyOf = new Map<Cell, string>();
   readonly #watchdog: Watchdog;
   #spares: Promise<Cell>[] = [];
   #stopped = false;
@@ -55,7 +64,7 @@ export class Supervisor {
   /**
    * The cell of a key; made from the spare when there is none or the last one has ended.
    *
-   * A cell never serves two keys, not even one after the other.
+   * A cell never serves two keys, not even one after the other. One that is worn takes nobody new.
    *
    * @throws {HostError} `HOST_INTERNAL` when no cell starts, `HOST_DRAINING` after disposal
    */
@@ -65,7 +74,7 @@ export class Supervisor {
     const known = this.#byKey.get(key);
     if (known !== undefined) {
       const cell = await known.catch(() => undefined);
-      if (cell !== undefined && !cell.ended) {
+      if (cell !== undefined && !cell.ended && !cell.worn) {
         clearTimeout(this.#lingering.get(cell));
         this.#lingering.delete(cell);
         return cell;
@@ -73,14 +82,14 @@ export class Supervisor {
       // Another caller may have replaced the dead one while this one waited.
       if (this.#byKey.get(key) !== known) return this.acquire(key);
     }
-    const fresh = this.#take();
+    const fresh = this.#takeFor(key);
     this.#byKey.set(key, fresh);
     return fresh;
   }
 
-  /** Ends a cell some time after its last isolate has gone; the trusted one stays. */
+  /** Ends a cell some time after its last isolate has gone; the trusted one stays until it is worn. */
   release(key: string, cell: Cell): void {
-    if (key === TRUSTED_CELL || cell.slots > 0 || cell.ended) return;
+    if ((key === TRUSTED_CELL && !cell.worn) || cell.slots > 0 || cell.ended) return;
     clearTimeout(this.#lingering.get(cell));
     const end = (): void => {
       this.#lingering.delete(cell);
@@ -100,6 +109,12 @@ export class Supervisor {
     await Promise.allSettled(this.#spares);
     for (const cell of [...this.#cells]) cell.kill({ cause: 'stopped', detail: 'the host stops' });
     this.#watchdog.stop();
+  }
+
+  async #takeFor(key: string): Promise<Cell> {
+    const cell = await this.#take();
+    this.#keyOf.set(cell, key);
+    return cell;
   }
 
   async #take(): Promise<Cell> {
@@ -129,7 +144,10 @@ export class Supervisor {
     clearTimeout(this.#lingering.get(cell));
     this.#lingering.delete(cell);
     this.#watchdog.forget(cell);
-    this.#powers.onCell({ type: 'killed', pid: cell.pid, end });
+    const key = this.#keyOf.get(cell);
+    this.#keyOf.delete(cell);
+    const whose = key === undefined ? {} : { key };
+    this.#powers.onCell({ type: 'killed', pid: cell.pid, ...whose, end });
     // A pause, so that a machine on which no cell starts is not kept busy starting cells.
     setTimeout(() => this.warm(), LIMITS.respawnPauseMs).unref();
   }

@@ -74,6 +74,7 @@ export class Watchdog {
       return { cause: 'silent', detail: `no sign of life for ${Math.round(silentMs)} ms` };
     }
     const residentMiB = readResidentBytes(seen.memoryFd) / 2 ** 20;
+    cell.residentMiB = residentMiB;
     if (residentMiB > cell.memoryMiB) {
       const detail = `${Math.round(residentMiB)} MiB resident, ${cell.memoryMiB} allowed`;
       return { cause: 'memory', detail };

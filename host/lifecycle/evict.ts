@@ -12,6 +12,10 @@ export function createEvictor(instances: Instances, nowMs: () => number): { stop
       .map(({ instance }) => ({ instance, since: instance.idleSinceMs }))
       .filter((each): each is typeof each & { since: number } => each.since !== undefined)
       .toSorted((a, b) => a.since - b.since);
+    for (const { instance } of idle) {
+      // It stays where it is when it cannot start anew; that failure is in its state.
+      instance.recycle().catch(() => undefined);
+    }
     const tooMany = idle.length - LIMITS.hotInstances;
     for (const [at, { instance, since }] of idle.entries()) {
       if (at < tooMany || now - since > LIMITS.evictIdleMs) void instance.evict();

@@ -38,7 +38,13 @@ export type InstancePowers = {
 };
 
 /** What an instance reports. */
-export type InstanceChange = 'instance.state' | 'instance.reloaded' | 'instance.rolled-back';
+export type InstanceChange =
+  | 'instance.state'
+  | 'instance.reloaded'
+  | 'instance.rolled-back'
+  | 'instance.struck'
+  | 'instance.quarantined'
+  | 'instance.released';
 
 type Hot = { readonly runner: Runner; readonly compiled: Compiled; readonly endowment: Endowment };
 type Probation = { left: number; failed: number; readonly previous: Compiled };
@@ -68,6 +74,7 @@ export class Instance {
   #state: InstanceState = 'idle';
   #lastError: ErrorData | null = null;
   #restUntilMs = 0;
+  #restTimer: NodeJS.Timeout | undefined;
   #stopped = false;
   #struck = false;
 
@@ -148,6 +155,16 @@ export class Instance {
     this.#powers.onChange({ type: 'instance.reloaded', data });
   }
 
+  /** Moves a quiet isolate out of a worn process. A start that fails leaves it where it is. */
+  async recycle(): Promise<void> {
+    const old = this.#hot;
+    if (old === undefined || !old.runner.cell.worn || old.runner.callsRunning > 0) return;
+    const fresh = await this.#open(this.#compiled);
+    await this.#handOver(old, fresh);
+    if (this.#hot === old) return this.#swap(fresh, old);
+    this.#close(fresh, new HostError('CALLER_NOT_RUNNING', 'It was replaced meanwhile'));
+  }
+
   /** Gives the isolate up until the next call. */
   async evict(): Promise<void> {
     const hot = this.#hot;
@@ -160,6 +177,7 @@ export class Instance {
   /** Drains and frees the isolate; the instance cannot start again. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#release('stopped or restarted');
     const hot = this.#hot ?? (await this.#starting?.catch(() => undefined));
     this.#hot = undefined;
     if (hot === undefined) return;
@@ -170,8 +188,7 @@ export class Instance {
   /** Forgives past failures: an admin asked for a restart. */
   forgive(): void {
     this.#strikes.reset();
-    this.#restUntilMs = 0;
-    if (this.#state === 'quarantined') this.#setState('idle', null);
+    this.#release('forgiven');
   }
 
   #assertMayStart(): void {
@@ -324,10 +341,25 @@ export class Instance {
   }
 
   #strike(error: HostError): void {
-    const verdict = this.#strikes.add(this.#powers.nowMs());
-    if (verdict.act === 'restart') return this.#setState('idle', error.toData());
-    this.#restUntilMs = verdict.untilMs;
-    this.#setState('quarantined', error.toData());
+    const { nowMs, onChange } = this.#powers;
+    const cause = error.toData();
+    const verdict = this.#strikes.add(nowMs());
+    onChange({ type: 'instance.struck', data: { cause } });
+    if (verdict.act === 'restart') return this.#setState('idle', cause);
+    const { untilMs, rest } = verdict;
+    this.#restUntilMs = untilMs;
+    this.#restTimer = setTimeout(() => this.#release('rested'), untilMs - nowMs()).unref();
+    this.#setState('quarantined', cause);
+    onChange({ type: 'instance.quarantined', data: { cause, untilMs, rest } });
+  }
+
+  /** Ends a rest, if there is one: the next call may start it again. */
+  #release(cause: string): void {
+    clearTimeout(this.#restTimer);
+    this.#restUntilMs = 0;
+    if (this.#state !== 'quarantined') return;
+    this.#setState('idle', this.#lastError);
+    this.#powers.onChange({ type: 'instance.released', data: { cause } });
   }
 
   #setState(state: InstanceState, error: ErrorData | null): void {

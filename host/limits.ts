@@ -68,8 +68,11 @@ export const LIMITS = {
   /** A response body up to this many bytes travels inside the reply. */
   inlineBodyBytes: 64 * KIB,
 
-  /** MiB of writable memory a child may map; V8 reserves about 2 GiB before it runs. The RSS look is closer. */
-  childDataMiB: 8_192,
+  /**
+   * MiB a child may map: V8 reserves about 2 GiB before it runs and 128 MiB for the code of each isolate,
+   * so 8 GiB ended a cell at its 60th. Room for `hotInstances`; what is really used, the RSS look bounds.
+   */
+  childDataMiB: 32_768,
   /** Files a cell and a builder may have open: Node itself has about 25, a build opens many at a time. */
   cellFiles: 256,
   builderFiles: 4_096,

@@ -6,8 +6,8 @@ import { isSealed } from '../store/vault.ts';
 import type { Vault } from '../store/vault.ts';
 import type { Description, FieldSchema } from './compiled.ts';
 import { isSecret, secretFields } from './fields.ts';
-import { configError } from './instance.ts';
-import type { FieldIssue } from './instance.ts';
+import { configError } from './own-calls.ts';
+import type { FieldIssue } from './own-calls.ts';
 
 /** What a secret reads as. */
 export const MASK = '********';

@@ -1,7 +1,6 @@
 // One instance: starts its isolate when it is needed, swaps generations, rests after too many failures.
 // Calls go in, a runner carries them; what it may do and what it is configured with is handed in.
 
-import { Cancellation } from '../broker/cancellation.ts';
 import { Runner } from '../broker/runner.ts';
 import type { RunnerEvents, RunOutcome, RunRequest } from '../broker/runner.ts';
 import type { CapabilityTable } from '../capabilities/capability.ts';
@@ -11,9 +10,11 @@ import type { Supervisor } from '../cells/supervisor.ts';
 import { HostError } from '../errors.ts';
 import type { ErrorData } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { createStackMapper, decideLimits, loadScripts, parseDescription } from './compiled.ts';
-import type { Compiled, Description } from './compiled.ts';
+import { createStackMapper, decideLimits, loadScripts } from './compiled.ts';
+import type { Compiled } from './compiled.ts';
 import type { InstanceState } from './host.ts';
+import { configError, ownCall } from './own-calls.ts';
+import type { FieldIssue } from './own-calls.ts';
 import { Strikes } from './strikes.ts';
 
 /** What an isolate starts with: the powers of this instance and its config, secrets sealed. */
@@ -380,44 +381,4 @@ async function configureRunner({ runner, endowment }: Hot, nowMs: number): Promi
   const { text } = await configured;
   const { ok, issues } = JSON.parse(text) as { ok: boolean; issues?: readonly FieldIssue[] };
   if (!ok) throw configError(issues ?? []);
-}
-
-/** One field that a schema refused. */
-export type FieldIssue = { readonly field: string; readonly message: string };
-
-/** Names every refused field; `details.fields` has them one by one. */
-export function configError(issues: readonly FieldIssue[]): HostError {
-  const fields = issues.slice(0, 50).map(({ field, message }) => ({
-    field: String(field).slice(0, 200),
-    message: String(message).slice(0, 500),
-  }));
-  const words = fields.map(({ field, message }) => `"${field}": ${message}`).join('; ');
-  return new HostError('CALLER_CONFIG_INVALID', `Config is not valid: ${words}`, {
-    remedy: 'Correct the named fields and send the config again',
-    details: { fields },
-  });
-}
-
-/** A call that the host makes on its own behalf. */
-export function ownCall(handler: string, inputText: string, nowMs: number): RunRequest {
-  return {
-    callId: `host${handler.startsWith(':') ? '' : ':'}${handler}`,
-    operationId: `host:${handler}:${nowMs}`,
-    attempt: 1,
-    handler,
-    inputText,
-    deadlineMs: nowMs + LIMITS.loadMs,
-    dryRun: false,
-    cancellation: new Cancellation(),
-  };
-}
-
-/** Reads an extension's description from a hot isolate. */
-export async function describeRunner(
-  runner: Runner,
-  category: string,
-  nowMs: number,
-): Promise<Description> {
-  const { text } = await runner.run(ownCall(':describe', 'null', nowMs));
-  return parseDescription(text, category);
 }

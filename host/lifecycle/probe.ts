@@ -8,8 +8,8 @@ import { HostError } from '../errors.ts';
 import type { Manifest } from '../../sdk/manifest.ts';
 import { createStackMapper, decideLimits, loadScripts } from './compiled.ts';
 import type { Compiled, Description } from './compiled.ts';
-import { configError, describeRunner, ownCall } from './instance.ts';
-import type { FieldIssue } from './instance.ts';
+import { configError, describeRunner, ownCall } from './own-calls.ts';
+import type { FieldIssue } from './own-calls.ts';
 
 /** Whose code it is: decides in which cell it runs. */
 export type ProbeSubject = {

@@ -132,7 +132,6 @@ async function startHost(
     changes.publish(full);
     log.info({ subject: full.subject, ...full.data }, full.type);
   };
-  auditChanges({ store, changes, log });
   const state = { draining: false, own: [] as { address: string; port: number }[] };
   const children = startChildren(settings, publish);
   const metrics = createMetrics({
@@ -371,6 +370,7 @@ function wireDeliveries(
   const hasPanel = url !== undefined && secret !== undefined;
   const panel = hasPanel ? createPanelMessenger({ url, secret, nowMs }) : undefined;
   const tellFinished = createTellFinished(store, { nowMs, hasPanel });
+  auditChanges({ store, changes, log });
   const reconciler = createReconciler({ calls, store, nowMs, tellFinished });
   const resumer = createResumer({ ...parts, calls, tellFinished });
   const onError = (error: unknown): void => log.error({ err: error }, 'delivery failed');

@@ -27,7 +27,7 @@ export async function runSoak(
   durationMs: number,
   onSample: (sample: Sample) => void,
 ): Promise<{ readonly samples: readonly Sample[]; readonly cycles: number }> {
-  const host = await startAttackHost();
+  const host = await startAttackHost({ shipped: false });
   const samples: Sample[] = [];
   const started = performance.now();
   let cycles = 0;

@@ -9,7 +9,7 @@ import type { Description } from './compiled.ts';
 import { MASK, maskConfig, mergeConfig } from './config.ts';
 import { secretFields } from './fields.ts';
 import type { ConfigVersionView } from './host.ts';
-import { configError } from './instance.ts';
+import { configError } from './own-calls.ts';
 
 /** Versions with their secrets masked, also those that were stored before their field became one. */
 export function viewHistory(

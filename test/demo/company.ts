@@ -173,7 +173,7 @@ export function createCompany(
         const input = { params: { id: affiliate }, viewer };
         const { data } = await call('others/affiliates', 'pages.affiliate', input);
         const balance = data.lines.reduce(
-          (sum: number, line: { amountMinor: number }) => sum + line.amountMinor,
+          (sum: number, line: { rewardMinor: number }) => sum + line.rewardMinor,
           0,
         );
         if (balance === earnedMinor) break;

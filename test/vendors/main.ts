@@ -135,7 +135,7 @@ async function runPanel({ vendor, subject }: Panel, run: Run): Promise<void> {
 
 /** Pays, is told by webhook, gives a part back; the fact must be what was asked. */
 async function runGateways({ stripe, paypal, ipn, mollie }: Fakes): Promise<void> {
-  const told: Readonly<Record<string, (page: any) => Promise<unknown> | unknown>> = {
+  const told: Readonly<Record<string, (page: any) => unknown>> = {
     'gateways/stripe': (page) =>
       signEvent(
         { type: 'checkout.session.completed', object: stripe.completeCheckout(page.externalId) },

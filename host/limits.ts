@@ -73,9 +73,6 @@ export const LIMITS = {
    * so 8 GiB ended a cell at its 60th. Room for `hotInstances`; what is really used, the RSS look bounds.
    */
   childDataMiB: 32_768,
-   * MiB of writable memory a child may map. V8 reserves about 2 GiB before it runs and half a GiB for
-   * each isolate: at 8 GiB a cell of 13 shipped extensions died. The look at resident memory is closer.
-  childDataMiB: 65_536,
   /** Files a cell and a builder may have open: Node itself has about 25, a build opens many at a time. */
   cellFiles: 256,
   builderFiles: 4_096,

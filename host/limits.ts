@@ -69,10 +69,11 @@ export const LIMITS = {
   inlineBodyBytes: 64 * KIB,
 
   /**
-   * MiB a child may map: V8 reserves about 2 GiB before it runs and 128 MiB for the code of each isolate,
-   * so 8 GiB ended a cell at its 60th. Room for `hotInstances`; what is really used, the RSS look bounds.
+   * MiB a child may map, used or not. V8 reserves about 2 GiB before it runs and 525 MiB with each isolate
+   * (measured: 8 GiB ended a cell at its 14th), so this is room for `hotInstances` in one cell. It bounds
+   * addresses only; what is really used, the RSS look bounds.
    */
-  childDataMiB: 32_768,
+  childDataMiB: 131_072,
   /** Files a cell and a builder may have open: Node itself has about 25, a build opens many at a time. */
   cellFiles: 256,
   builderFiles: 4_096,

@@ -25,6 +25,9 @@ const LOOK_MS = 100;
 /** Prices are whole tens: ten percent of them are whole cents. */
 const REWARD = 10;
 
+/** The panel has no room for another one. */
+class SoldOut extends Error {}
+
 /** Founds it. */
 export function createCompany(
   host: TestHost,
@@ -35,11 +38,13 @@ export function createCompany(
   const customers: Customer[] = [];
   let earnedMinor = 0;
   let events = 0;
+  let soldOut = 0;
 
   const call = async (extension: string, handler: string, input: unknown): Promise<any> => {
     const { status, body } = await host.call(extension, handler, input);
     if (status === 200 && body.result?.status !== 'failed') return body.result;
-    throw new Error(`${extension} ${handler}: ${JSON.stringify(body)}`);
+    const said = `${extension} ${handler}: ${JSON.stringify(body)}`;
+    throw body.details?.failure?.code === 'capacity' ? new SoldOut(said) : new Error(said);
   };
   const publish = async (type: string, data: object): Promise<void> => {
     events += 1;
@@ -69,6 +74,16 @@ export function createCompany(
       panel.subject.finishWork();
       result = await call(extension, 'reconcile', { operation, service: customer.service });
     }
+  };
+
+  /** The first payment goes back, by us or by the bank, and the partner's part of it. */
+  const takeBack = async (customer: Customer, kind: 'refund' | 'dispute'): Promise<void> => {
+    const [invoiceId = ''] = customer.paidInvoices;
+    await (kind === 'refund' ? till.giveBack(invoiceId) : till.dispute(invoiceId));
+    const amount = { amountMinor: customer.priceMinor, currency: 'EUR' };
+    const fact = { externalId: `${kind}-${invoiceId}`, kind, invoiceId, ...amount };
+    await publish(kind === 'refund' ? 'payment.refunded' : 'payment.disputed', { fact });
+    if (customer.referred) earnedMinor -= customer.priceMinor / REWARD;
   };
 
   return {
@@ -117,15 +132,24 @@ export function createCompany(
       }
     },
 
+    /** Who finds a panel sold out gets the money back. */
     async provision(): Promise<void> {
       for (const customer of customers) {
-        await operate(customer, 'create');
-        customer.state = 'active';
+        try {
+          await operate(customer, 'create');
+          customer.state = 'active';
+        } catch (error) {
+          if (!(error instanceof SoldOut)) throw error;
+          await takeBack(customer, 'refund');
+          customer.state = 'gone';
+          soldOut += 1;
+        }
       }
     },
 
     async suspendUnpaid(): Promise<void> {
-      for (const customer of customers.filter(({ paidInvoices }) => paidInvoices.length < 2)) {
+      for (const customer of customers) {
+        if (customer.state !== 'active' || customer.paidInvoices.length > 1) continue;
         await operate(customer, 'suspend');
         customer.state = 'suspended';
       }
@@ -133,19 +157,12 @@ export function createCompany(
 
     /** One in eight gets the first payment back; of the others with Mollie one in four disputes it. */
     async giveBack(): Promise<void> {
-      for (const { gateway, priceMinor, referred, paidInvoices } of customers) {
-        const [invoiceId = ''] = paidInvoices;
+      for (const customer of customers.filter(({ state }) => state !== 'gone')) {
         const chance = random();
-        if (chance < 0.125) await till.giveBack(invoiceId);
-        else if (gateway === 'mollie' && chance < 0.375) await till.dispute(invoiceId);
-        else continue;
-        const kind = chance < 0.125 ? 'refund' : 'dispute';
-        const type = kind === 'refund' ? 'payment.refunded' : 'payment.disputed';
-        const amount = { amountMinor: priceMinor, currency: 'EUR' };
-        await publish(type, {
-          fact: { externalId: `${kind}-${invoiceId}`, kind, invoiceId, ...amount },
-        });
-        if (referred) earnedMinor -= priceMinor / REWARD;
+        if (chance < 0.125) await takeBack(customer, 'refund');
+        else if (customer.gateway === 'mollie' && chance < 0.375) {
+          await takeBack(customer, 'dispute');
+        }
       }
     },
 
@@ -188,7 +205,7 @@ export function createCompany(
     },
 
     summary: (): string =>
-      `${customers.length} services at ${fakes.panels.length} panels, partner earned ` +
+      `${customers.length - soldOut} services at ${fakes.panels.length} panels (${soldOut} sold out), partner earned ` +
       `${(earnedMinor / 100).toFixed(2)} EUR, ${events} events`,
   };
 }

@@ -63,6 +63,7 @@ import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { createTokens, ensureAdminToken } from './store/tokens.ts';
 import { createVault } from './store/vault.ts';
+import { Tracing } from './tracing.ts';
 import type { EgressPowers } from './lifecycle/endow.ts';
 
 /** A host that answers. */
@@ -255,6 +256,7 @@ function createParts(
   const { roots, installed } = rootsOf(settings);
   const vault = createVault(given.masterKey);
   const recorder = new Recorder({ store, vault });
+  const tracing = new Tracing(VERSION);
   const catalog = new Catalog(roots);
   const logs = createLogs(given);
   const isTrustedFolder = trustedFolders(settings);
@@ -270,7 +272,7 @@ function createParts(
       own: state.own,
       ...watching,
       onDenied: (rule) => metrics.denied(rule),
-      wrap: (table, standIns) => recorder.wrap(table, standIns),
+      wrap: (table, standIns) => recorder.wrap(tracing.wrap(table), standIns),
     }),
     deniedOf: (instance) => sightings.deniedOf(instance),
     onLog: (instance, callId, line) =>
@@ -287,6 +289,7 @@ function createParts(
     vault,
     records: createRecords(store, recorder, log),
     recorder,
+    tracing,
     facts: createFacts(settings, store, publish),
     meter: metrics.calls,
     publicUrl: settings.publicUrl,

@@ -12,6 +12,7 @@ import { LIMITS } from '../limits.ts';
 import type { CallMeter } from '../metrics/call-meter.ts';
 import type { DeliveryRow } from '../store/deliveries.ts';
 import type { Store, TurnWait } from '../store/store.ts';
+import type { TracedCall, Tracing } from '../tracing.ts';
 import { needsReconciliation } from '../recorder/recording.ts';
 import type { RecordedRequest, Recording, Script } from '../recorder/recording.ts';
 import type { Vault } from '../store/vault.ts';
@@ -37,6 +38,7 @@ export type CallPowers = {
   readonly vault: Vault;
   readonly records: CallRecords;
   readonly facts: FactRecorder;
+  readonly tracing: Tracing;
   readonly meter: Pick<CallMeter, 'ended'>;
   readonly nowMs: () => number;
   readonly isDraining: () => boolean;
@@ -66,6 +68,8 @@ export type Prepared = {
   readonly script?: Script;
   /** Told of the call's recording as it starts */
   readonly onRecord?: (recording: Recording) => void;
+  /** W3C trace headers of the request that it comes from */
+  readonly carrier?: Readonly<Record<string, string>>;
 };
 
 /** Who acts when a delivery runs. */
@@ -107,6 +111,7 @@ export class Calls {
       actor: request.actor,
       subject: subjectOf(id, handler, request.input),
       ...(request.replayOf === undefined ? {} : { replayOf: request.replayOf }),
+      ...(request.carrier === undefined ? {} : { carrier: request.carrier }),
     };
     const { idempotencyKey: key } = request;
     const callId = createCallId();
@@ -206,7 +211,7 @@ export class Calls {
 
   /** Runs a prepared call and keeps its record. */
   async run(call: Prepared, callId: string, operationId = callId): Promise<CallOutcome> {
-    const { records, nowMs, isDraining, facts, meter } = this.#powers;
+    const { records, nowMs, isDraining, facts, tracing, meter } = this.#powers;
     const { instance, id, handler, inputText, deadlineMs, dryRun, actor, replayOf } = call;
     if (isDraining()) throw new HostError('HOST_DRAINING', 'The host is shutting down');
     assertHandler(instance, id, handler);
@@ -229,7 +234,7 @@ export class Calls {
     const isGateway = id.startsWith('gateways/') && isForReal;
     try {
       if (isGateway) await facts.ask(id, handler, inputText);
-      const { text, receipt } = await instance.call({
+      const request = {
         callId,
         operationId,
         attempt: call.attempt ?? 1,
@@ -239,7 +244,10 @@ export class Calls {
         dryRun,
         cancellation: call.cancellation,
         ...this.#webhookUrl(call),
-      });
+      };
+      const { text, receipt } = tracing.active
+        ? await tracing.call(tracedOf(call, callId), () => instance.call(request))
+        : await instance.call(request);
       assertOnTrack(call, record.recording);
       const changed = isGateway ? await facts.record(id, text) : [];
       if (isForReal) await this.#keepPending(call, { callId, text });
@@ -311,6 +319,10 @@ let calls = 0;
 export function createCallId(): string {
   calls += 1;
   return `call_${RUN}${calls.toString(36).padStart(7, '0')}`;
+}
+
+function tracedOf({ id: instance, handler, carrier }: Prepared, callId: string): TracedCall {
+  return { callId, instance, handler, ...(carrier === undefined ? {} : { carrier }) };
 }
 
 function assertOnTrack({ script }: Prepared, { callId, strays }: Recording): void {

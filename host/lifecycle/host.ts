@@ -317,6 +317,8 @@ export type ExtensionHost = {
       readonly cancellation: Cancellation;
       readonly actor: Actor;
       readonly replayOf?: string;
+      /** W3C trace headers of the request */
+      readonly carrier?: Readonly<Record<string, string>>;
     },
   ): Promise<CallOutcome>;
   calls(filter: {

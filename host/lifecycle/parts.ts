@@ -7,6 +7,7 @@ import type { FactRecorder } from '../ledger/facts.ts';
 import type { CallMeter } from '../metrics/call-meter.ts';
 import type { Recorder } from '../recorder/recorder.ts';
 import type { Store } from '../store/store.ts';
+import type { Tracing } from '../tracing.ts';
 import type { Vault } from '../store/vault.ts';
 import type { Extensions } from './extensions.ts';
 import type { Feed } from './feed.ts';
@@ -28,6 +29,7 @@ export type HostParts = {
   readonly vault: Vault;
   readonly records: CallRecords;
   readonly recorder: Recorder;
+  readonly tracing: Tracing;
   readonly facts: FactRecorder;
   readonly meter: Pick<CallMeter, 'ended'>;
   readonly publicUrl: string | undefined;

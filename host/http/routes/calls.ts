@@ -77,7 +77,19 @@ function runCall(
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     cancellation,
     actor: actorOf(request),
+    ...carrierOf(request),
   });
+}
+
+/** The trace that the panel's request belongs to. */
+function carrierOf({ headers }: FastifyRequest<CallRoute>): {
+  readonly carrier?: Readonly<Record<string, string>>;
+} {
+  const { traceparent, tracestate } = headers;
+  if (typeof traceparent !== 'string') return {};
+  return {
+    carrier: { traceparent, ...(typeof tracestate === 'string' ? { tracestate } : {}) },
+  };
 }
 
 /** Node joins a header that stands twice with ", ": such a key is simply another key. */

@@ -188,7 +188,7 @@ export const INVARIANTS: Readonly<Record<string, Invariant>> = {
   'verified-by-post-back-to-fixed-host': same('facts'),
   'receiver-amount-currency-checked': same('facts'),
   'masked-secret-not-stored-as-value': all(same('names'), ({ after }) =>
-    after.stripe.includes('"webhookSecret":"********"') ? undefined : after.stripe,
+    after.stripe.includes('"secretKey":"********"') ? undefined : after.stripe,
   ),
   'exactly-one-wins': ({ replies }) =>
     replies

@@ -11,7 +11,7 @@ const FOLDER = join(import.meta.dirname, '../../../shared/attacks');
 const MAIN = join(import.meta.dirname, '../attack/main.ts');
 
 describe('attack corpus', { timeout: 600_000 }, () => {
-  for (const kind of ['ssrf', 'sandbox', 'exhaustion', 'build']) {
+  for (const kind of ['ssrf', 'sandbox', 'exhaustion', 'build', 'admin-http']) {
     const file = join(FOLDER, `${kind}.json`);
     const skip = existsSync(file) ? false : `${file} is absent`;
     it(`is held off: ${kind}`, { skip }, async () => {

@@ -14,24 +14,12 @@ import { Catalog } from './catalog/catalog.ts';
 import type { CatalogEntry } from './catalog/catalog.ts';
 import { CELL_MAIN } from './cells/cell.ts';
 import { Supervisor, UNTRUSTED_CELL } from './cells/supervisor.ts';
-import { createDeliveries } from './delivery/deliveries.ts';
-import type { Deliveries } from './delivery/deliveries.ts';
-import { executeDelivery } from './delivery/execute.ts';
-import { createTellFinished } from './delivery/finished.ts';
-import { factMessage } from './delivery/fact-message.ts';
-import { createPanelMessenger } from './delivery/panel.ts';
-import { DeliveryQueue } from './delivery/queue.ts';
-import { createReconciler } from './delivery/reconcile.ts';
-import { createResumer } from './delivery/resume.ts';
-import { Subscriptions } from './delivery/subscriptions.ts';
-import { toErrorData } from './errors.ts';
 import { listen } from './http/listen.ts';
+import { wireDeliveries, wireFacts } from './delivery/wire.ts';
 import { closeHttp, createHttpServer } from './http/server.ts';
 import { APP_FOLDER, spawnChild } from './jail/spawn.ts';
 import { createWallCheck } from './jail/walls.ts';
 import type { WallCheck } from './jail/walls.ts';
-import { createFactRecorder } from './ledger/facts.ts';
-import type { FactRecorder } from './ledger/facts.ts';
 import { auditChanges } from './lifecycle/audit-changes.ts';
 import { Calls } from './lifecycle/calls.ts';
 import { makeDataFolder } from './lifecycle/data-folder.ts';
@@ -146,11 +134,16 @@ async function startHost(
   const parts: HostParts = createParts(settings, { ...options, ...made });
   const calls = new Calls(parts);
   const host = createExtensionHost(parts, calls);
+  auditChanges({ store, changes, log });
   const deliveries = wireDeliveries(settings, { parts, calls });
-  const { publicUrl } = settings;
   const pages = (): Promise<PageAssets> => children.builder.buildPages();
-  const powers = { pages, host, deliveries, metrics, publicUrl, tokens, store, log };
-  const http = await createHttpServer({ ...powers, version: VERSION, nowMs });
+  const powers = { pages, host, deliveries, metrics, tokens, store, log };
+  const http = await createHttpServer({
+    ...powers,
+    publicUrl: settings.publicUrl,
+    version: VERSION,
+    nowMs,
+  });
   const reloads = { ...parts, onChange: publish };
   const evictor = createEvictor(parts.instances, nowMs);
   const watch = settings.watch
@@ -178,10 +171,7 @@ async function startHost(
   try {
     const url = await listen(http, settings);
     state.own.push(...http.addresses().filter((address) => typeof address === 'object'));
-    const stop = async (): Promise<void> => {
-      await stopAll();
-      await store[Symbol.asyncDispose]();
-    };
+    const stop = (): Promise<void> => stopAll().then(() => store[Symbol.asyncDispose]());
     return { url, adminToken, changes, stop };
   } catch (error) {
     await stopAll();
@@ -290,7 +280,7 @@ function createParts(
     records: createRecords(store, recorder, log),
     recorder,
     tracing,
-    facts: createFacts(settings, store, publish),
+    facts: wireFacts(settings, { store, publish, nowMs }),
     meter: metrics.calls,
     publicUrl: settings.publicUrl,
     log,
@@ -345,56 +335,6 @@ function trustedFolders({ isolation }: Settings): (entry: { readonly root: strin
 function createRecords(store: Store, recorder: Recorder, log: Logger): CallRecords {
   const onError = (error: unknown): void => log.error({ err: error }, 'recording not kept');
   return new CallRecords({ store, recorder, nowMs, onError });
-}
-
-/** The ledger's keeper; the panel is told of what changes, where one is set. */
-function createFacts(settings: Settings, store: Store, publish: Publish): FactRecorder {
-  const tellsPanel = settings.panelUrl !== undefined;
-  return createFactRecorder({
-    store,
-    nowMs,
-    message: (row) => (tellsPanel ? factMessage(row, nowMs()) : undefined),
-    onRecorded: (rows) => {
-      for (const { instance, externalId, kind, state, problem } of rows) {
-        const data = { externalId, kind, state, problem };
-        publish({ type: 'fact.recorded', subject: instance, data });
-      }
-    },
-  });
-}
-
-/** Events, webhooks, ticks, facts and messages to the panel, with their workers. */
-function wireDeliveries(
-  settings: Settings,
-  { parts, calls }: { readonly parts: HostParts; readonly calls: Calls },
-): Deliveries {
-  const { store, publish, changes, log } = parts;
-  const { panelUrl: url, panelSecret: secret } = settings;
-  const hasPanel = url !== undefined && secret !== undefined;
-  const panel = hasPanel ? createPanelMessenger({ url, secret, nowMs }) : undefined;
-  const tellFinished = createTellFinished(store, { nowMs, hasPanel });
-  auditChanges({ store, changes, log });
-  const reconciler = createReconciler({ calls, store, nowMs, tellFinished });
-  const resumer = createResumer({ ...parts, calls, tellFinished });
-  const onError = (error: unknown): void => log.error({ err: error }, 'delivery failed');
-  const queue = new DeliveryQueue({
-    store,
-    nowMs,
-    onError,
-    execute: (row) => executeDelivery({ calls, panel, reconciler, resumer }, row),
-    onDead: ({ id, kind, target, type }, error) =>
-      publish({
-        type: 'delivery.dead',
-        subject: target,
-        data: { id, kind, type, error: toErrorData(error) },
-      }),
-  });
-  const subscriptions = new Subscriptions(store, nowMs);
-  changes.listen(({ type }) => {
-    if (type.startsWith('instance.')) subscriptions.forget();
-    if (type === 'fact.recorded') queue.wake();
-  });
-  return createDeliveries({ ...parts, calls, queue, subscriptions, resumer, onError });
 }
 
 function readVersion(): string {

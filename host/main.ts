@@ -116,11 +116,7 @@ async function startHost(
   const tokens = createTokens(store, nowMs);
   const adminToken = await ensureAdminToken(store, settings.adminToken, nowMs);
   const changes = new Feed<StateChange>();
-  const publish = (change: Omit<StateChange, 'at'>): void => {
-    const full = { at: new Date(nowMs()).toISOString(), ...change };
-    changes.publish(full);
-    log.info({ subject: full.subject, ...full.data }, full.type);
-  };
+  const publish = createPublish(changes, log);
   const state = { draining: false, own: [] as { address: string; port: number }[] };
   const children = startChildren(settings, publish);
   const metrics = createMetrics({
@@ -137,13 +133,9 @@ async function startHost(
   auditChanges({ store, changes, log });
   const deliveries = wireDeliveries(settings, { parts, calls });
   const pages = (): Promise<PageAssets> => children.builder.buildPages();
-  const powers = { pages, host, deliveries, metrics, tokens, store, log };
-  const http = await createHttpServer({
-    ...powers,
-    publicUrl: settings.publicUrl,
-    version: VERSION,
-    nowMs,
-  });
+  const { publicUrl } = settings;
+  const powers = { pages, host, deliveries, metrics, publicUrl, tokens, store, log };
+  const http = await createHttpServer({ ...powers, version: VERSION, nowMs });
   const reloads = { ...parts, onChange: publish };
   const evictor = createEvictor(parts.instances, nowMs);
   const watch = settings.watch
@@ -180,6 +172,16 @@ async function startHost(
 }
 
 type Publish = (change: Omit<StateChange, 'at'>) => void;
+
+/** Tells a change to whoever listens, and to the log. */
+function createPublish(changes: Feed<StateChange>, log: Logger): Publish {
+  return (change) => {
+    const full = { at: new Date(nowMs()).toISOString(), ...change };
+    changes.publish(full);
+    log.info({ subject: full.subject, ...full.data }, full.type);
+  };
+}
+
 type Children = {
   readonly builder: Builder;
   readonly supervisor: Supervisor;

@@ -106,9 +106,12 @@ describe('refusals of WHM', { timeout: 60_000 }, () => {
 
   it('takes no 404 of a proxy for an account that is gone', async () => {
     const { service } = await created('1');
-    for (const reply of [{ status: 404 }, { status: 404, json: { message: 'no route' } }]) {
+    for (const [reply, code] of [
+      [{ status: 404 }, 'invalid_response'],
+      [{ status: 404, json: { message: 'no route' } }, 'not_found'],
+    ] as const) {
       fake.answerNext(/removeacct/, reply);
-      await failureOf(cpanel.terminate(service, context()), 'not_found');
+      await failureOf(cpanel.terminate(service, context()), code);
     }
     assert.equal(fake.accounts.size, 1);
     fake.beforeNext(/removeacct/, () => fake.accounts.clear());

@@ -27,6 +27,8 @@ export type QueuePowers = {
 export class DeliveryQueue {
   readonly #powers: QueuePowers;
   readonly #running = new Map<number, { readonly target: string; readonly done: Promise<void> }>();
+  /** Of those, what this queue claimed itself: strangers' webhooks take no place of other deliveries. */
+  #claimed = 0;
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Timeout | undefined;
   #freedMs = Number.NEGATIVE_INFINITY;
@@ -109,7 +111,7 @@ export class DeliveryQueue {
     await this.#purge();
     while (this.#again && !this.#stopped) {
       this.#again = false;
-      const limit = LIMITS.deliveriesRunning - this.#running.size;
+      const limit = LIMITS.deliveriesRunning - this.#claimed;
       if (limit <= 0) return;
       const rows = await store.claimDeliveries({
         nowMs: nowMs(),
@@ -119,9 +121,13 @@ export class DeliveryQueue {
         except: this.#busyTargets(),
       });
       for (const row of rows) {
+        this.#claimed += 1;
         void this.#track(row, this.#powers.execute(row))
           .catch(this.#powers.onError)
-          .then(() => this.wake());
+          .then(() => {
+            this.#claimed -= 1;
+            this.wake();
+          });
       }
     }
   }

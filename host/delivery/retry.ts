@@ -35,7 +35,9 @@ export function decideNext(
   }
   const asked = failure?.retryAfterMs ?? error.details?.['retryAfterMs'];
   const waitMs =
-    typeof asked === 'number' && asked > 0 ? Math.min(asked, LIMITS.deliveryRetryMsMax) : wait;
+    typeof asked === 'number' && asked > 0
+      ? Math.ceil(Math.min(asked, LIMITS.deliveryRetryMsMax))
+      : wait;
   return { act: 'retry', dueMs: nowMs + waitMs };
 }
 

@@ -35,12 +35,13 @@ export function startSchedules(powers: SchedulePowers): { stop(): void } {
         names.add(key);
         const fromMs = seenMs.get(key) ?? (await lastTickMs(powers.store, row, name)) ?? now;
         const tick = lastDue(cron, { fromMs, now });
-        seenMs.set(key, now);
         if (tick !== undefined) rows.push(tickDelivery(row, name, tick));
       }
     }
-    for (const key of seenMs.keys()) if (!names.has(key)) seenMs.delete(key);
     if (rows.length > 0) await powers.queue.add(rows);
+    // Seen only once they are in the store: what failed is looked at again.
+    for (const key of names) seenMs.set(key, now);
+    for (const key of seenMs.keys()) if (!names.has(key)) seenMs.delete(key);
   };
   const timer = setInterval(() => {
     if (looking) return;

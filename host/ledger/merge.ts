@@ -151,7 +151,8 @@ function follow(
       ({ kind, saidState, currency }) =>
         kind === 'refund' && RANK[saidState] >= RANK.succeeded && currency === payment.currency,
     )
-    .reduce((sum, { amountMinor }) => sum + amountMinor, 0);
+    // Over it a number is not exact, and a driver cannot read it back.
+    .reduce((sum, { amountMinor }) => Math.min(sum + amountMinor, Number.MAX_SAFE_INTEGER), 0);
   // What has not come in yet cannot have gone back: the payment's own success is still to arrive.
   if (RANK[payment.saidState] < RANK.succeeded) return { refundedMinor, derived: 'failed' };
   const isDisputed = related.some(

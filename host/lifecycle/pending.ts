@@ -25,7 +25,8 @@ export function readPending(resultText: string): Pending | undefined {
 
 /** Milliseconds until the vendor is asked, within the host's own bounds. */
 export function waitOf({ retryAfterMs = LIMITS.reconcileMs }: Pending): number {
-  return Math.min(Math.max(retryAfterMs, LIMITS.deliveryPollMs), LIMITS.reconcileMsMax);
+  // A store takes whole milliseconds only.
+  return Math.ceil(Math.min(Math.max(retryAfterMs, LIMITS.deliveryPollMs), LIMITS.reconcileMsMax));
 }
 
 /** The delivery that asks again about a pending operation. */

@@ -1,0 +1,92 @@
+// An extension that lies in its results, and a stranger who floods, harm nobody else's deliveries.
+
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+
+import { DeliveryQueue } from '../../../host/delivery/queue.ts';
+import type { Attempt } from '../../../host/delivery/queue.ts';
+import { decideNext } from '../../../host/delivery/retry.ts';
+import { HostError } from '../../../host/errors.ts';
+import { LEDGER_RULES } from '../../../host/ledger/merge.ts';
+import { waitOf } from '../../../host/lifecycle/pending.ts';
+import { LIMITS } from '../../../host/limits.ts';
+import type { DeliveryKind, NewDelivery } from '../../../host/store/deliveries.ts';
+import { openSqliteStore } from '../../../host/store/sqlite.ts';
+import type { Store } from '../../../host/store/store.ts';
+import type { Fact } from '../../../sdk/domain.ts';
+
+const nowMs = (): number => 1_000;
+
+describe('a hostile result', () => {
+  let dir: string;
+  let store: Store;
+
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'cofferdam-hostile-'));
+    store = openSqliteStore(join(dir, 'store.sqlite'));
+  });
+  after(async () => {
+    await store[Symbol.asyncDispose]();
+    await rm(dir, { recursive: true });
+  });
+
+  it('asks for a fraction of a millisecond and gets a whole one', () => {
+    const failure = { code: 'unavailable', retriable: true, retryAfterMs: 1_000.5 };
+    const error = new HostError('EXTENSION_FAILED', 'Later', { details: { failure } });
+    const next = decideNext(error, { kind: 'event', attempt: 1 }, nowMs());
+    assert.deepEqual(next, { act: 'retry', dueMs: 2_001 });
+    assert.equal(waitOf({ status: 'pending', retryAfterMs: 1_000.5 }), 1_001);
+  });
+
+  it('cannot make the ledger unreadable by refunds that no number holds', async () => {
+    const most = Number.MAX_SAFE_INTEGER;
+    const money = { amountMinor: most, currency: 'EUR', state: 'succeeded' } as const;
+    const facts: Fact[] = [
+      { ...money, externalId: 'p', kind: 'payment' },
+      { ...money, externalId: 'r1', kind: 'refund', relatedExternalId: 'p' },
+      { ...money, externalId: 'r2', kind: 'refund', relatedExternalId: 'p' },
+    ];
+    const instance = 'gateways/liar/default';
+    const rules = LEDGER_RULES;
+    await store.putFacts({ instance, nowMs: 1, facts, rules, message: () => undefined });
+    const rows = await store.facts({ after: 0, limit: 10 });
+    assert.equal(rows.find(({ externalId }) => externalId === 'p')?.refundedMinor, most);
+  });
+
+  it('takes no place of other deliveries, however many webhooks wait for it', async () => {
+    const told = Promise.withResolvers<string>();
+    const slow = Promise.withResolvers<{ readonly attempt: Attempt }>();
+    const queue = new DeliveryQueue({
+      store,
+      nowMs,
+      execute: ({ target }) => {
+        told.resolve(target);
+        return Promise.resolve({ state: 'done' });
+      },
+      onDead: () => undefined,
+      onError: told.reject,
+    });
+    const flooded = Array.from({ length: LIMITS.deliveriesRunning }, (_each, at) => {
+      const started = Promise.withResolvers<undefined>();
+      void queue.runNow(delivery('webhook', 'gateways/slow/default', at), () => {
+        started.resolve(undefined);
+        return slow.promise;
+      });
+      return started.promise;
+    });
+    await Promise.all(flooded);
+    await queue.add([delivery('event', 'others/quiet/default', 1)]);
+    assert.equal(await told.promise, 'others/quiet/default');
+    slow.resolve({ attempt: { state: 'done' } });
+    await queue.stop();
+  });
+});
+
+function delivery(kind: DeliveryKind, target: string, at: number): NewDelivery {
+  const id = `${target} ${at}`;
+  const times = { dueMs: 0, createdMs: 0 };
+  return { id, kind, target, subject: '', type: 't', dedupe: id, payload: '{}', ...times };
+}

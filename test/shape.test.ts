@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { it } from 'node:test';
 
 import { ERROR_CODES } from '../host/errors.ts';
@@ -68,4 +68,39 @@ it('ships extensions with valid manifests, a README and an icon', async () => {
         assert.ok(files.includes(file), `${folder} has no ${file}`);
     }
   }
+});
+
+/** The rooms of host from the top down; one may import those that stand below it. */
+const FLOORS = [
+  ...['cli', 'console', 'main', 'http', 'delivery', 'lifecycle', 'recorder', 'broker', 'metrics'],
+  ...[
+    'tracing',
+    'ledger',
+    'capabilities',
+    'store',
+    'cells',
+    'catalog',
+    'build',
+    'sandbox',
+    'guest',
+  ],
+  ...['jail', 'protocol', 'changes', 'grants', 'log', 'settings', 'frames', 'limits', 'errors'],
+];
+
+it('lets imports of host run downwards, types included', async () => {
+  const host = join(ROOT, 'host');
+  const files = (await readdir(host, { recursive: true })).filter((file) => /\.tsx?$/.test(file));
+  const roomOf = (path: string): string => (path.split('/')[0] ?? '').replace(/\.ts$/, '');
+  const upwards: string[] = [];
+  for (const file of files) {
+    const text = await readFile(join(host, file), 'utf8');
+    for (const [, specifier = ''] of text.matchAll(/(?:from|import) '(\.[^']+)'/g)) {
+      const target = join(dirname(file), specifier);
+      if (target.startsWith('..')) continue;
+      const [from, to] = [roomOf(file), roomOf(target)];
+      assert.ok(FLOORS.includes(from) && FLOORS.includes(to), `${from} or ${to} has no floor`);
+      if (FLOORS.indexOf(from) > FLOORS.indexOf(to)) upwards.push(`${file} → ${target}`);
+    }
+  }
+  assert.deepEqual(upwards, []);
 });

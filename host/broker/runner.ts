@@ -5,7 +5,7 @@ import type { CapabilityTable, Usage } from '../capabilities/capability.ts';
 import type { Cell, LoadSpec } from '../cells/cell.ts';
 import { HostError } from '../errors.ts';
 import { FRAME } from '../frames.ts';
-import type { LogLine, Receipt } from '../lifecycle/host.ts';
+import type { LogLine, Receipt } from './receipt.ts';
 import { LIMITS } from '../limits.ts';
 import type { TurnCost } from '../protocol.ts';
 import {

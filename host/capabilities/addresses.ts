@@ -3,7 +3,7 @@
 
 import ipaddr from 'ipaddr.js';
 
-import type { Grants } from '../lifecycle/host.ts';
+import type { Grants } from '../grants.ts';
 import { embeddedAddresses } from './embedded-addresses.ts';
 
 /** A private range that an admin opened for one instance. */

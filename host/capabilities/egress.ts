@@ -2,7 +2,7 @@
 // Pure. Asked at every hop; a refusal names the rule, who set it and what would allow it.
 
 import { HostError } from '../errors.ts';
-import type { Grants } from '../lifecycle/host.ts';
+import type { Grants } from '../grants.ts';
 import type { LanGrant, Listener } from './addresses.ts';
 import { decideAddress } from './addresses.ts';
 import { isTyped, matchesHost, matchesPort, normalHost, portOf } from './hosts.ts';

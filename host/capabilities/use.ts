@@ -1,7 +1,7 @@
 // What a request is, told without what is in it: method, host, and the shape of its path. An admin locks an
 // instance to what was observed; decided here. Pure.
 
-import type { Grants } from '../lifecycle/host.ts';
+import type { Grants } from '../grants.ts';
 import type { ErrorData } from '../errors.ts';
 import { refuse } from './egress.ts';
 import type { EgressPolicy } from './egress.ts';

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import type { Problem } from '../build/build.ts';
 import { APP_FOLDER } from '../jail/spawn.ts';
 import type { EgressPowers } from '../lifecycle/endow.ts';
-import type { StateChange } from '../lifecycle/host.ts';
+import type { StateChange } from '../changes.ts';
 import { createLog } from '../log.ts';
 import { runHost } from '../main.ts';
 import { parseSettings } from '../settings.ts';

@@ -4,7 +4,7 @@
 import { signal } from '@preact/signals';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
-import type { StateChange } from '../lifecycle/host.ts';
+import type { StateChange } from '../changes.ts';
 import { stream } from './api.ts';
 import type { Problem } from './api.ts';
 

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 
 import type { AuditRow, Store } from '../store/store.ts';
 import type { Feed } from './feed.ts';
-import type { StateChange } from './host.ts';
+import type { StateChange } from '../changes.ts';
 
 const HOST = { actor: 'host', role: 'system' } as const;
 

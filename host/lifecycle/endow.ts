@@ -19,7 +19,7 @@ import type { Vault } from '../store/vault.ts';
 import type { Compiled } from './compiled.ts';
 import { openConfig } from './config.ts';
 import { secretFields } from './fields.ts';
-import type { Grants } from './host.ts';
+import type { Grants } from '../grants.ts';
 import type { Endowment } from './instance.ts';
 import { Instances } from './instances.ts';
 

@@ -1,6 +1,6 @@
 // What a manifest asks, what an admin gave, and the difference. Pure.
 
-import type { Grants } from './host.ts';
+import type { Grants } from '../grants.ts';
 import type { Manifest } from '../../sdk/manifest.ts';
 
 /** What the manifest asks for, as grants. */

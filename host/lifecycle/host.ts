@@ -1,6 +1,9 @@
 // What http and the CLI may ask of the running host: one interface, plain data in and out.
 // main.ts builds it; nothing here knows HTTP.
 
+import type { Grants } from '../grants.ts';
+import type { StateChange } from '../changes.ts';
+import type { LogLine, Receipt } from '../broker/receipt.ts';
 import type { Cancellation } from '../broker/cancellation.ts';
 import type { Problem } from '../build/build.ts';
 import type { Category } from '../catalog/categories.ts';
@@ -17,31 +20,6 @@ export type InstanceRef = ExtensionRef & { readonly instance: string };
 export type Actor = {
   readonly id: string;
   readonly role: 'admin' | 'operator' | 'viewer' | 'panel' | 'system';
-};
-
-/** The capabilities a manifest asks for or an admin gave; same shape for both. */
-export type Grants = {
-  readonly fetch?: { readonly hosts: readonly string[] };
-  /** Only an admin adds these: private ranges this instance may reach, and why. */
-  readonly lan?: readonly {
-    readonly cidr: string;
-    readonly reason: string;
-    /** Plain http is allowed towards this range. */
-    readonly http?: boolean;
-    readonly ports?: readonly number[];
-  }[];
-  /** Only an admin sets it: requests of no other kind leave, whatever `fetch` says. */
-  readonly lock?: readonly {
-    readonly method: string;
-    /** `api.example.com`, with a port when it is not the scheme's own; `http://…` where it is not TLS */
-    readonly host: string;
-    /** `/v1/things/{id}`: its shape, as host/capabilities/use.ts tells it */
-    readonly path: string;
-  }[];
-  readonly storage?: { readonly quotaBytes: number };
-  readonly events?: readonly string[];
-  readonly webhook?: boolean;
-  readonly schedule?: readonly { readonly name: string; readonly cron: string }[];
 };
 
 /** Where an instance is in its life. */
@@ -124,18 +102,6 @@ export type ExtensionView = {
   readonly instances: readonly InstanceView[];
 };
 
-/** What one call cost. */
-export type Receipt = {
-  readonly wallMs: number;
-  readonly queueMs: number;
-  readonly cpuMs: number;
-  readonly heapPeakBytes: number;
-  readonly generation: string;
-  readonly capabilities: Readonly<
-    Record<string, { calls: number; bytesOut: number; bytesIn: number; denied: number }>
-  >;
-};
-
 /** A finished call. `resultText` is the handler's JSON, passed on unparsed. */
 export type CallOutcome = {
   readonly callId: string;
@@ -190,41 +156,6 @@ export type CallRecord = {
   readonly result?: unknown;
   readonly requests?: readonly unknown[];
   readonly replayOf?: string;
-};
-
-/** One log line of an instance. */
-export type LogLine = {
-  readonly at: string;
-  readonly instance: string;
-  readonly callId?: string;
-  readonly level: 'debug' | 'info' | 'warn' | 'error';
-  readonly message: string;
-  readonly fields?: Readonly<Record<string, unknown>>;
-};
-
-/** Something that changed; what `GET /stream` carries. */
-export type StateChange = {
-  readonly at: string;
-  readonly type:
-    | 'extension.added'
-    | 'extension.changed'
-    | 'extension.removed'
-    | 'extension.build-failed'
-    | 'instance.state'
-    | 'instance.config'
-    | 'instance.reloaded'
-    | 'instance.rolled-back'
-    | 'instance.struck'
-    | 'instance.quarantined'
-    | 'instance.released'
-    | 'egress.asked'
-    | 'cell.started'
-    | 'cell.killed'
-    | 'call.finished'
-    | 'fact.recorded'
-    | 'delivery.dead';
-  readonly subject: string;
-  readonly data: Readonly<Record<string, unknown>>;
 };
 
 /** An earlier config of an instance, secrets masked. */

@@ -11,7 +11,8 @@ import { createTurns } from '../store/turns.ts';
 import type { Compiled } from './compiled.ts';
 import { maskConfig } from './config.ts';
 import { missingGrants, requestedGrants } from './grants.ts';
-import type { InstanceView, StateChange } from './host.ts';
+import type { StateChange } from '../changes.ts';
+import type { InstanceView } from './host.ts';
 import { Instance } from './instance.ts';
 import type { Endowment, InstancePowers } from './instance.ts';
 

@@ -3,7 +3,7 @@
 
 import { LIMITS } from '../limits.ts';
 import { Feed } from './feed.ts';
-import type { LogLine } from './host.ts';
+import type { LogLine } from '../broker/receipt.ts';
 
 type Kept = { readonly lines: LogLine[]; second: number; written: number; dropped: number };
 

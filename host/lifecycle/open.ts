@@ -8,7 +8,7 @@ import type { Store } from '../store/store.ts';
 import type { Compiled } from './compiled.ts';
 import type { Extensions } from './extensions.ts';
 import { missingGrants, requestedGrants } from './grants.ts';
-import type { StateChange } from './host.ts';
+import type { StateChange } from '../changes.ts';
 import type { Instances } from './instances.ts';
 
 /** What opening works on. */

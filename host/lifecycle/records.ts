@@ -7,7 +7,8 @@ import { LIMITS } from '../limits.ts';
 import type { Recorder, RecordedBody } from '../recorder/recorder.ts';
 import type { Recording, RecordedRequest, Script } from '../recorder/recording.ts';
 import type { CallRow, RecordingStore } from '../store/recordings.ts';
-import type { CallRecord, Receipt } from './host.ts';
+import type { Receipt } from '../broker/receipt.ts';
+import type { CallRecord } from './host.ts';
 import { blankOneTime, textWithoutOneTime, withoutOneTime } from './one-time.ts';
 
 /** What a record starts with. */

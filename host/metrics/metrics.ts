@@ -4,7 +4,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 
 import type { ErrorCode } from '../errors.ts';
-import type { StateChange } from '../lifecycle/host.ts';
+import type { StateChange } from '../changes.ts';
 import type { DeliveryState } from '../store/deliveries.ts';
 import { CallMeter, CPU_BOUNDS_MS, OUTCOMES, WALL_BOUNDS_MS } from './call-meter.ts';
 import type { InstanceCounts } from './call-meter.ts';

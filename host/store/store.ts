@@ -3,7 +3,7 @@
 
 import type { Category } from '../catalog/categories.ts';
 import type { HostError } from '../errors.ts';
-import type { Grants } from '../lifecycle/host.ts';
+import type { Grants } from '../grants.ts';
 import type { DeliveryStore } from './deliveries.ts';
 import type { FactStore } from './facts.ts';
 import type { SightingStore } from './sightings.ts';

@@ -2,7 +2,8 @@
 
 import type { VNode } from 'preact';
 
-import type { CallRecord, Receipt } from '../../lifecycle/host.ts';
+import type { Receipt } from '../../broker/receipt.ts';
+import type { CallRecord } from '../../lifecycle/host.ts';
 import { ask, get, seg } from '../api.ts';
 import { useLoaded } from '../live.ts';
 import { confirm } from '../parts/confirm.tsx';

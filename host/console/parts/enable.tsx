@@ -4,7 +4,8 @@
 import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 
-import type { ExtensionView, Grants, InstanceView } from '../../lifecycle/host.ts';
+import type { Grants } from '../../grants.ts';
+import type { ExtensionView, InstanceView } from '../../lifecycle/host.ts';
 import { ask } from '../api.ts';
 import { mayAdminister } from '../session.ts';
 import { ALWAYS_GIVEN, grantLines, narrow } from './grants.tsx';

@@ -2,7 +2,7 @@
 
 import type { VNode } from 'preact';
 
-import type { Grants } from '../../lifecycle/host.ts';
+import type { Grants } from '../../grants.ts';
 
 /** One thing an extension may do, in words. */
 export type GrantLine = { readonly key: string; readonly text: string };

@@ -3,7 +3,7 @@
 import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
-import type { LogLine } from '../../lifecycle/host.ts';
+import type { LogLine } from '../../broker/receipt.ts';
 import { Problem, stream } from '../api.ts';
 import { Failed } from './ui.tsx';
 

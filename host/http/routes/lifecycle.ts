@@ -5,10 +5,10 @@ import type { FastifyInstance } from 'fastify';
 
 import { isRange } from '../../capabilities/addresses.ts';
 import { HostError } from '../../errors.ts';
+import type { Grants } from '../../grants.ts';
 import type {
   ExtensionHost,
   ExtensionRef,
-  Grants,
   InstanceRef,
   InstanceView,
 } from '../../lifecycle/host.ts';

@@ -2,7 +2,8 @@
 
 import type { FastifyInstance } from 'fastify';
 
-import type { ExtensionHost, ExtensionRef, Grants } from '../../lifecycle/host.ts';
+import type { Grants } from '../../grants.ts';
+import type { ExtensionHost, ExtensionRef } from '../../lifecycle/host.ts';
 import { json, listed, ref } from '../answers.ts';
 import type { AuditTrail } from '../audit.ts';
 import { actorOf, MAY } from '../auth.ts';

@@ -282,6 +282,9 @@ export const LIMITS = {
   /** Bytes of an event's data, and of a webhook's raw body: vendors send a few KiB. */
   eventBytes: 256 * KIB,
   hookBodyBytes: 512 * KIB,
+  /** Webhooks of one instance that may wait, and run in one host: more are stored, or refused with 503. */
+  hooksWaiting: 1_000,
+  hooksRunning: 64,
   /** Characters of all headers of a webhook that are kept; and of a handler's own reply to it. */
   hookHeaderChars: 32 * KIB,
   hookReplyChars: 64 * KIB,
@@ -291,6 +294,8 @@ export const LIMITS = {
   reconcileMs: 10_000,
   reconcileMsMax: 600_000,
   reconcileForMs: 86_400_000,
+  /** Characters that are kept of a pending operation: its input, and what its extension wants remembered. */
+  pendingChars: 2 * MIB,
   /** Milliseconds for the panel to take a message; a message is answered, not worked on, in it. */
   panelMs: 15_000,
   /** Facts in one result, characters of an id in them, and amounts remembered per invoice and instance. */

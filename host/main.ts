@@ -51,6 +51,7 @@ import { openMasterKey } from './store/master-key.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { createTokens, ensureAdminToken } from './store/tokens.ts';
+import { sealDeliveries } from './store/sealed-deliveries.ts';
 import { createVault } from './store/vault.ts';
 import { Tracing } from './tracing.ts';
 import type { EgressPowers } from './lifecycle/endow.ts';
@@ -113,7 +114,8 @@ async function startHost(
   { store: unmetered, masterKey, storeId }: Keeping,
 ): Promise<RunningHost> {
   const { log } = options;
-  const { store, counts } = meterStore(unmetered, () => performance.now());
+  const sealed = sealDeliveries(unmetered, createVault(masterKey));
+  const { store, counts } = meterStore(sealed, () => performance.now());
   const tokens = createTokens(store, nowMs);
   const adminToken = await ensureAdminToken(store, settings.adminToken, nowMs);
   const changes = new Feed<StateChange>();

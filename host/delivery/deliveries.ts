@@ -71,7 +71,7 @@ export type Deliveries = {
 export type DeliveryPowers = EventPowers &
   HookPowers &
   SchedulePowers & {
-    readonly store: Pick<Store, 'listen'>;
+    readonly store: Store;
     readonly queue: DeliveryQueue;
     readonly resumer: Resumer;
   };
@@ -111,7 +111,7 @@ export function createDeliveries(powers: DeliveryPowers): Deliveries {
     },
     async get(id) {
       const row = await find(id);
-      return { ...viewOf(row), payload: JSON.parse(row.payload) as unknown };
+      return { ...viewOf(row), payload: JSON.parse(row.payload, withoutPasswords) as unknown };
     },
     async replay(id) {
       await find(id);
@@ -132,6 +132,11 @@ export function createDeliveries(powers: DeliveryPowers): Deliveries {
       await queue.stop();
     },
   };
+}
+
+/** A reviver: what is shown once is shown to whom it is for, and to nobody else. */
+function withoutPasswords(name: string, value: unknown): unknown {
+  return name === 'oneTime' ? undefined : value;
 }
 
 function viewOf(row: DeliveryRow): DeliveryView {

@@ -51,7 +51,8 @@ async function sendToPanel({ panel }: ExecutePowers, row: DeliveryRow): Promise<
     });
   }
   await panel.send(row);
-  return { state: 'done' };
+  // What is shown once was shown now.
+  return { state: 'done', forget: row.payload.includes('"oneTime"') };
 }
 
 /** The handler's name: `on.invoice.paid`, or the pattern that the extension itself wrote, `on.invoice.*`. */

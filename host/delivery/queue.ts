@@ -105,6 +105,13 @@ export class DeliveryQueue {
     return running;
   }
 
+  /** Attempts for one target that are under way in this host. */
+  runningOf(target: string): number {
+    let count = 0;
+    for (const each of this.#running.values()) if (each.target === target) count += 1;
+    return count;
+  }
+
   async #look(): Promise<void> {
     const { store, nowMs } = this.#powers;
     await this.#freeLost();
@@ -133,13 +140,8 @@ export class DeliveryQueue {
   }
 
   #busyTargets(): string[] {
-    const counts = new Map<string, number>();
-    for (const { target } of this.#running.values()) {
-      counts.set(target, (counts.get(target) ?? 0) + 1);
-    }
-    return [...counts]
-      .filter(([, count]) => count >= LIMITS.deliveriesPerTarget)
-      .map(([target]) => target);
+    const targets = new Set([...this.#running.values()].map(({ target }) => target));
+    return [...targets].filter((target) => this.runningOf(target) >= LIMITS.deliveriesPerTarget);
   }
 
   /** Waits for an attempt and writes down how it ended. */
@@ -160,7 +162,9 @@ export class DeliveryQueue {
         if (outcome.forget === true) return await store.removeDelivery(seq);
         return await end({ ...ended, state: 'done' });
       }
-      await end({ ...ended, ...outcome, uncounted: true });
+      const { dueMs, payload } = outcome;
+      const renewed = { id: row.id, target: row.target, payload };
+      await end({ ...ended, state: 'waiting', dueMs, renewed, uncounted: true });
     } catch (thrown) {
       const error = thrown instanceof HostError ? thrown : internal(thrown);
       if (!(thrown instanceof HostError)) this.#powers.onError(thrown);

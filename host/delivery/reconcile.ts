@@ -1,16 +1,19 @@
 // Operations that an extension answered with `pending`: the host asks it how far the vendor is until it
 // is done, has failed, or a day has passed; the outcome takes the place of the first answer.
 
-import * as z from 'zod';
-
 import { HostError } from '../errors.ts';
 import type { Calls } from '../lifecycle/calls.ts';
-import { replaceOutcome } from '../lifecycle/idempotency.ts';
-import { readPending, reconcileInput, waitOf, withProperties } from '../lifecycle/pending.ts';
+import { withOneTime } from '../lifecycle/one-time.ts';
+import {
+  pendingShape,
+  readPending,
+  reconcileInput,
+  remember,
+  waitOf,
+} from '../lifecycle/pending.ts';
 import { LIMITS } from '../limits.ts';
 import type { DeliveryRow } from '../store/deliveries.ts';
-import type { Store } from '../store/store.ts';
-import type { TellFinished } from './finished.ts';
+import type { FinishOperation } from './finished.ts';
 import type { Attempt } from './queue.ts';
 
 /** Asks about pending operations. */
@@ -18,43 +21,29 @@ export type Reconciler = {
   run(row: DeliveryRow): Promise<Attempt>;
 };
 
-const payloadShape = z.object({
-  callId: z.string(),
-  operation: z.string(),
-  key: z.string().nullable(),
-  input: z.record(z.string(), z.json()),
-});
-
 /** What reconciling needs. */
 export type ReconcilePowers = {
   readonly calls: Calls;
-  readonly store: Store;
   readonly nowMs: () => number;
-  readonly tellFinished: TellFinished;
+  readonly finish: FinishOperation;
 };
 
 /** Makes the reconciler. */
-export function createReconciler({
-  calls,
-  store,
-  nowMs,
-  tellFinished,
-}: ReconcilePowers): Reconciler {
+export function createReconciler({ calls, nowMs, finish }: ReconcilePowers): Reconciler {
   return {
     async run(row) {
-      const known = payloadShape.parse(JSON.parse(row.payload));
+      const known = pendingShape.parse(JSON.parse(row.payload));
       const asking = { ...row, payload: JSON.stringify(reconcileInput(known)) };
       const outcome = await calls.deliver(asking, () => 'reconcile');
       const pending = readPending(outcome.resultText);
       if (pending !== undefined) {
         if (nowMs() - row.createdMs > LIMITS.reconcileForMs) throw overdue(row);
-        const input = withProperties(known.input, pending);
-        const payload = JSON.stringify({ ...known, input });
+        const payload = JSON.stringify(remember(known, pending));
         return { state: 'waiting', dueMs: nowMs() + waitOf(pending), payload };
       }
-      const { key } = known;
-      if (key !== null) await replaceOutcome(store, { instance: row.target, key, outcome });
-      await tellFinished({ ...known, row, result: JSON.parse(outcome.resultText) as unknown });
+      const resultText = withOneTime(outcome.resultText, known.oneTime);
+      const operation = { row, callId: known.callId, handler: known.operation, key: known.key };
+      await finish(operation, { outcome: { ...outcome, resultText } });
       return { state: 'done' };
     },
   };

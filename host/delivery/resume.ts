@@ -1,19 +1,18 @@
 // Calls that were cut off by the end of a process: run again with the answers they had already, or, where
 // nobody can know what an effect has done, kept until a person has looked at the vendor.
 
-import { HostError, toErrorData } from '../errors.ts';
+import { HostError } from '../errors.ts';
 import type { Calls } from '../lifecycle/calls.ts';
-import { openCutOff } from '../lifecycle/cut-off.ts';
+import { readCutOff } from '../lifecycle/cut-off.ts';
 import type { CutOff } from '../lifecycle/cut-off.ts';
-import type { CallOutcome } from '../lifecycle/host.ts';
-import { hashInput, replaceFailure, replaceOutcome } from '../lifecycle/idempotency.ts';
+import { hashInput, replaceOutcome } from '../lifecycle/idempotency.ts';
+import { pendingId } from '../lifecycle/pending.ts';
 import type { Recorder } from '../recorder/recorder.ts';
 import { isRepeatable, needsReconciliation } from '../recorder/recording.ts';
 import type { RecordedRequest } from '../recorder/recording.ts';
 import type { DeliveryRow } from '../store/deliveries.ts';
 import type { Store } from '../store/store.ts';
-import type { Vault } from '../store/vault.ts';
-import type { TellFinished } from './finished.ts';
+import type { FinishOperation, OperationEnd } from './finished.ts';
 import type { Attempt } from './queue.ts';
 
 /** What a person says became of a call that was cut off. */
@@ -35,21 +34,17 @@ export type Resumer = {
 export type ResumePowers = {
   readonly calls: Calls;
   readonly store: Store;
-  readonly vault: Vault;
   readonly recorder: Recorder;
   readonly nowMs: () => number;
-  readonly tellFinished: TellFinished;
+  readonly finish: FinishOperation;
 };
 
 /** Makes the resumer. */
 export function createResumer(powers: ResumePowers): Resumer {
-  const { calls, store, vault, recorder, nowMs, tellFinished } = powers;
-  const open = ({ target, payload }: DeliveryRow): CutOff => openCutOff(vault, target, payload);
-  const finish = (row: DeliveryRow, cut: CutOff, end: End): Promise<void> =>
-    finishCall({ store, tellFinished }, { row, cut, end });
+  const { calls, store, recorder, nowMs, finish } = powers;
   return {
     async run(row) {
-      const cut = open(row);
+      const cut = readCutOff(row);
       if (await hasEnded(powers, row, cut)) {
         await store.removeEffects(cut.callId);
         return { state: 'done', forget: true };
@@ -61,10 +56,15 @@ export function createResumer(powers: ResumePowers): Resumer {
       }
       try {
         const outcome = await calls.resume(row.target, cut, effects);
-        await finish(row, cut, { outcome });
+        const isPending = (await store.delivery(pendingId(cut.callId))) !== undefined;
+        if (!isPending) await finish({ row, ...cut }, { outcome });
+        // Its end is another delivery's from here on; a repeat is told how far it is.
+        else if (cut.key !== null) {
+          await replaceOutcome(store, { instance: row.target, key: cut.key, outcome });
+        }
       } catch (error) {
         if (!(error instanceof HostError) || !isFinal(error)) throw error;
-        await finish(row, cut, { error });
+        await finish({ row, ...cut }, { error });
       }
       // The journal outlives the delivery: a crash between the two must not run the call from the beginning.
       const { seq, attempt } = row;
@@ -78,13 +78,13 @@ export function createResumer(powers: ResumePowers): Resumer {
           remedy: 'Only calls that were cut off and need reconciliation are resolved',
         });
       }
-      const cut = open(row);
+      const cut = readCutOff(row);
       if (resolution.as === 'again') {
         await store.removeEffects(cut.callId);
         await store.replayDelivery(row.id, nowMs());
         return;
       }
-      await finish(row, cut, endOf(cut, resolution));
+      await finish({ row, ...cut }, endOf(cut, resolution));
       await store.removeDelivery(row.seq);
       await store.removeEffects(cut.callId);
     },
@@ -95,8 +95,6 @@ export function createResumer(powers: ResumePowers): Resumer {
 function isAnswerKept({ reply }: RecordedRequest): boolean {
   return reply !== undefined && !('left' in reply);
 }
-
-type End = { readonly outcome: CallOutcome } | { readonly error: HostError };
 
 /** It may have ended, and only the end of its guard was lost; or its key belongs to another call. */
 async function hasEnded(
@@ -112,30 +110,15 @@ async function hasEnded(
   return known !== undefined && (known.callId !== callId || known.state !== 'running');
 }
 
-async function finishCall(
-  { store, tellFinished }: Pick<ResumePowers, 'store' | 'tellFinished'>,
-  { row, cut, end }: { readonly row: DeliveryRow; readonly cut: CutOff; readonly end: End },
-): Promise<void> {
-  const { callId, handler: operation, key } = cut;
-  const { target: instance } = row;
-  const about = { row, callId, operation, key };
-  if ('outcome' in end) {
-    const { outcome } = end;
-    if (key !== null) await replaceOutcome(store, { instance, key, outcome });
-    await tellFinished({ ...about, result: JSON.parse(outcome.resultText) as unknown });
-  } else {
-    const error = toErrorData(end.error);
-    if (key !== null) await replaceFailure(store, { instance, key, error });
-    await tellFinished({ ...about, error });
-  }
-}
-
 /** Whether a failure is the call's own end, not one of the way there. */
 function isFinal({ code }: HostError): boolean {
   return /^(?:EXTENSION|EGRESS|REMOTE)_/.test(code) && code !== 'EXTENSION_QUARANTINED';
 }
 
-function endOf({ callId }: CutOff, resolution: Exclude<Resolution, { readonly as: 'again' }>): End {
+function endOf(
+  { callId }: CutOff,
+  resolution: Exclude<Resolution, { readonly as: 'again' }>,
+): OperationEnd {
   if (resolution.as === 'failed') {
     const { message } = resolution;
     const failure = { code: 'rejected', message, retriable: false };

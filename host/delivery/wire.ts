@@ -9,7 +9,7 @@ import { createDeliveries } from './deliveries.ts';
 import type { Deliveries } from './deliveries.ts';
 import { executeDelivery } from './execute.ts';
 import { factMessage } from './fact-message.ts';
-import { createTellFinished } from './finished.ts';
+import { createFinishOperation } from './finished.ts';
 import { createPanelMessenger } from './panel.ts';
 import { DeliveryQueue } from './queue.ts';
 import { createReconciler } from './reconcile.ts';
@@ -46,12 +46,12 @@ export function wireDeliveries(
   { panelUrl: url, panelSecret: secret }: PanelSettings,
   { parts, calls }: { readonly parts: HostParts; readonly calls: Calls },
 ): Deliveries {
-  const { store, publish, changes, log, nowMs } = parts;
+  const { store, vault, publish, changes, log, nowMs } = parts;
   const hasPanel = url !== undefined && secret !== undefined;
   const panel = hasPanel ? createPanelMessenger({ url, secret, nowMs }) : undefined;
-  const tellFinished = createTellFinished(store, { nowMs, hasPanel });
-  const reconciler = createReconciler({ calls, store, nowMs, tellFinished });
-  const resumer = createResumer({ ...parts, calls, tellFinished });
+  const finish = createFinishOperation({ store, vault, nowMs, hasPanel });
+  const reconciler = createReconciler({ calls, nowMs, finish });
+  const resumer = createResumer({ ...parts, calls, finish });
   const onError = (error: unknown): void => log.error({ err: error }, 'delivery failed');
   const queue = new DeliveryQueue({
     store,

@@ -131,7 +131,7 @@ export class Calls {
       if (key === undefined) return this.#runInTurn({ ...prepared, journalled }, callId);
       const startedAt = new Date(nowMs()).toISOString();
       const subject = { instance: id, key, callId, handler, inputText, startedAt };
-      return runOnce(this.#powers.store, subject, () =>
+      return runOnce(this.#powers, subject, () =>
         this.#runInTurn({ ...prepared, key, journalled }, callId, key),
       );
     });
@@ -268,7 +268,7 @@ export class Calls {
 
   /** A result that is not final is asked about until it is. */
   async #keepPending(
-    { instance, id, handler, inputText, subject, key }: Prepared,
+    { instance, id, handler, inputText, subject, key, script }: Prepared,
     { callId, text }: { readonly callId: string; readonly text: string },
   ): Promise<void> {
     if (!id.startsWith('servers/') || handler === 'reconcile') return;
@@ -277,7 +277,9 @@ export class Calls {
     if (pending === undefined) return;
     const call = { callId, instance: id, handler, inputText, key, subject };
     const { store, nowMs } = this.#powers;
-    await store.addDeliveries([pendingDelivery(pending, call, nowMs())]);
+    // Of a call that was cut off nobody waits for the answer: what it shows once is kept for the end.
+    const isUnseen = script?.mode === 'resume';
+    await store.addDeliveries([pendingDelivery(pending, { ...call, isUnseen }, nowMs())]);
   }
 
   /** Where a vendor reaches the instance: told only to those that may be reached. */

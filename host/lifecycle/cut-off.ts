@@ -4,9 +4,8 @@
 import { randomUUID } from 'node:crypto';
 
 import { LIMITS } from '../limits.ts';
-import type { DeliveryStore } from '../store/deliveries.ts';
+import type { DeliveryRow, DeliveryStore } from '../store/deliveries.ts';
 import type { RecordingStore } from '../store/recordings.ts';
-import type { Vault } from '../store/vault.ts';
 
 /** What is needed to run a call that was cut off. */
 export type CutOff = {
@@ -21,13 +20,12 @@ export type CutOff = {
 export type GuardPowers = {
   readonly store: Pick<DeliveryStore, 'addDeliveries' | 'removeDelivery'> &
     Pick<RecordingStore, 'removeEffects'>;
-  readonly vault: Vault;
   readonly nowMs: () => number;
 };
 
 /** Runs `work` with a delivery that stands for it. */
 export async function guardCall<T>(
-  { store, vault, nowMs }: GuardPowers,
+  { store, nowMs }: GuardPowers,
   instance: string,
   call: CutOff,
   work: () => Promise<T>,
@@ -42,7 +40,7 @@ export async function guardCall<T>(
     subject: subject ?? '',
     type: handler,
     dedupe: callId,
-    payload: JSON.stringify({ callId, sealed: sealCutOff(vault, instance, call) }),
+    payload: JSON.stringify(call),
     dueMs: now,
     createdMs: now,
   } as const;
@@ -57,15 +55,7 @@ export async function guardCall<T>(
 }
 
 /** What a delivery that stands for a call holds. */
-export function openCutOff(vault: Vault, instance: string, payload: string): CutOff {
-  const { callId, sealed } = JSON.parse(payload) as { callId: string; sealed: string };
-  return JSON.parse(vault.open({ $sealed: sealed }, placeOf(instance, callId))) as CutOff;
-}
-
-function sealCutOff(vault: Vault, instance: string, call: CutOff): string {
-  return vault.seal(JSON.stringify(call), placeOf(instance, call.callId)).$sealed;
-}
-
-function placeOf(instance: string, callId: string): { instance: string; field: string } {
-  return { instance, field: `cut-off:${callId}` };
+export function readCutOff({ payload }: Pick<DeliveryRow, 'payload'>): CutOff {
+  // Written above, and sealed since: nobody else can have made it.
+  return JSON.parse(payload) as CutOff;
 }

@@ -4,9 +4,11 @@ import { createHash } from 'node:crypto';
 
 import { HostError, toErrorData } from '../errors.ts';
 import type { ErrorData } from '../errors.ts';
+import { operationPlace } from '../store/sealed.ts';
 import type { OperationRow, Store } from '../store/store.ts';
+import type { Vault } from '../store/vault.ts';
 import type { CallOutcome } from './host.ts';
-import { textWithoutOneTime } from './one-time.ts';
+import { oneTimeOf, textWithoutOneTime, withOneTime } from './one-time.ts';
 
 type Subject = {
   readonly instance: string;
@@ -17,7 +19,9 @@ type Subject = {
   readonly startedAt: string;
 };
 
-type Stored = { outcome: CallOutcome } | { error: ErrorData };
+type Stored =
+  /** `oneTime`: sealed, for the first repeat alone */
+  { outcome: CallOutcome; oneTime?: string } | { error: ErrorData };
 
 /**
  * Runs `run` once per (instance, key).
@@ -29,7 +33,7 @@ type Stored = { outcome: CallOutcome } | { error: ErrorData };
  * @throws {HostError} `CALLER_CONFLICT`, or what the first run ended with
  */
 export async function runOnce(
-  store: Store,
+  { store, vault }: { readonly store: Store; readonly vault: Vault },
   subject: Subject,
   run: () => Promise<CallOutcome>,
 ): Promise<CallOutcome> {
@@ -37,7 +41,10 @@ export async function runOnce(
   const inputHash = hashInput(subject.inputText);
   const row = { instance, key, callId, handler, inputHash, startedAt } as const;
   const known = await store.startOperation({ ...row, state: 'running', outcome: null });
-  if (known !== undefined) return replyAgain(known, { handler, inputHash });
+  if (known !== undefined) {
+    const stored = readStored(known, { handler, inputHash });
+    return handOver({ store, vault }, { instance, key }, stored);
+  }
   try {
     const outcome = await run();
     await replaceOutcome(store, { instance, key, outcome });
@@ -48,13 +55,23 @@ export async function runOnce(
   }
 }
 
-/** Stores the outcome that repeats are given from now on. */
+/**
+ * Stores the outcome that repeats are given from now on.
+ *
+ * @param vault Given when nobody has seen what the outcome shows once: it is kept, sealed, for the first repeat
+ */
 export async function replaceOutcome(
   store: Pick<Store, 'endOperation'>,
   { instance, key, outcome }: Pick<Subject, 'instance' | 'key'> & { outcome: CallOutcome },
+  vault?: Vault,
 ): Promise<void> {
+  const oneTime = vault === undefined ? undefined : oneTimeOf(outcome.resultText);
+  const place = operationPlace(instance, key);
   const text = JSON.stringify({
     outcome: { ...outcome, resultText: textWithoutOneTime(outcome.resultText) },
+    ...(vault === undefined || oneTime === undefined
+      ? {}
+      : { oneTime: vault.seal(JSON.stringify(oneTime), place).$sealed }),
   } satisfies Stored);
   await store.endOperation({ instance, key, state: 'done', outcome: text });
 }
@@ -73,7 +90,24 @@ export function hashInput(inputText: string): string {
   return createHash('sha256').update(inputText).digest('hex');
 }
 
-function replyAgain(known: OperationRow, now: { handler: string; inputHash: string }): CallOutcome {
+/** The stored outcome. What is shown once goes out with the first repeat; of two at one moment both may get it. */
+async function handOver(
+  { store, vault }: { readonly store: Store; readonly vault: Vault },
+  subject: Pick<Subject, 'instance' | 'key'>,
+  { outcome, oneTime }: Extract<Stored, { outcome: CallOutcome }>,
+): Promise<CallOutcome> {
+  if (oneTime === undefined) return outcome;
+  const place = operationPlace(subject.instance, subject.key);
+  const shown = JSON.parse(vault.open({ $sealed: oneTime }, place)) as object;
+  await replaceOutcome(store, { ...subject, outcome });
+  return { ...outcome, resultText: withOneTime(outcome.resultText, shown) };
+}
+
+/** What the first run ended with. @throws {HostError} `CALLER_CONFLICT`, or the failure it ended with */
+function readStored(
+  known: OperationRow,
+  now: { handler: string; inputHash: string },
+): Extract<Stored, { outcome: CallOutcome }> {
   if (known.handler !== now.handler || known.inputHash !== now.inputHash) {
     throw new HostError(
       'CALLER_CONFLICT',
@@ -92,7 +126,7 @@ function replyAgain(known: OperationRow, now: { handler: string; inputHash: stri
     );
   }
   const stored = JSON.parse(known.outcome) as Stored;
-  if ('outcome' in stored) return stored.outcome;
+  if ('outcome' in stored) return stored;
   const { code, message, ...more } = stored.error;
   throw new HostError(code, message, more);
 }

@@ -19,8 +19,7 @@ export function textWithoutOneTime(text: string): string {
  * Blanks what a result shows once in what is kept beside it: the request that set a password has it too.
  */
 export function blankOneTime(text: string, resultText: string): string {
-  const { oneTime } = Object(JSON.parse(resultText)) as { oneTime?: unknown };
-  const values = stringsIn(oneTime).map((value) => ({ field: 'oneTime', value }));
+  const values = stringsIn(oneTimeOf(resultText)).map((value) => ({ field: 'oneTime', value }));
   return new Scrubber(values).text(text);
 }
 
@@ -28,4 +27,18 @@ function stringsIn(value: unknown): string[] {
   if (typeof value === 'string') return [value];
   if (typeof value !== 'object' || value === null) return [];
   return Object.values(value).flatMap(stringsIn);
+}
+
+/** What a result shows once; undefined when that is nothing. */
+export function oneTimeOf(resultText: string): object | undefined {
+  if (!resultText.includes('"oneTime"')) return undefined;
+  const { oneTime } = Object(JSON.parse(resultText)) as { oneTime?: unknown };
+  return typeof oneTime === 'object' && oneTime !== null ? oneTime : undefined;
+}
+
+/** A result's text with more that is shown once, beside what it shows itself. */
+export function withOneTime(resultText: string, more: object | undefined): string {
+  const result: unknown = JSON.parse(resultText);
+  if (more === undefined || typeof result !== 'object' || result === null) return resultText;
+  return JSON.stringify({ ...result, oneTime: { ...more, ...oneTimeOf(resultText) } });
 }

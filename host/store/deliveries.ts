@@ -63,7 +63,8 @@ export type DeliveryEnd = {
   | {
       readonly state: 'waiting';
       readonly dueMs: number;
-      readonly payload?: string;
+      /** What it carries from now on; `id` and `target` are those of the row. */
+      readonly renewed?: Pick<NewDelivery, 'id' | 'target' | 'payload'>;
       readonly uncounted?: boolean;
     }
 );

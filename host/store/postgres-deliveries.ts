@@ -131,7 +131,7 @@ function endOne(run: PgRun, end: DeliveryEnd): ReturnType<PgRun> {
   return run(
     `UPDATE cofferdam.deliveries SET state = 'waiting', due_ms = $3, lease_ms = NULL, claimed_by = NULL,
        error = $4, payload = COALESCE($5, payload), attempt = $6 ${mine}`,
-    ...[seq, attempt, end.dueMs, error, end.payload ?? null, next],
+    ...[seq, attempt, end.dueMs, error, end.renewed?.payload ?? null, next],
   );
 }
 

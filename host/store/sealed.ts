@@ -1,6 +1,7 @@
 // Where sealed values lie in the tables, and to which place each is bound. Whoever seals something new
 // that the store keeps adds it here: a rotation seals anew what is named, and nothing else.
 
+import { deliveryPlace } from './sealed-deliveries.ts';
 import type { Cell } from './tables.ts';
 import { isSealed } from './vault.ts';
 import type { SecretPlaceKey } from './vault.ts';
@@ -38,13 +39,22 @@ const renewConfig: SealedColumn['renew'] = (text, row, reseal) => {
 const renewRecorded: SealedColumn['renew'] = (text, row, reseal) =>
   reseal(text, { instance: String(row['instance']), field: `call:${String(row['call_id'])}` });
 
-/** `{"callId","sealed"}` of a call that was cut off; see lifecycle/cut-off.ts. Others hold no secret. */
-const renewCutOff: SealedColumn['renew'] = (text, row, reseal) => {
-  if (row['kind'] !== 'resume') return text;
-  const { callId, sealed } = JSON.parse(text) as { callId: string; sealed: string };
-  const place = { instance: String(row['target']), field: `cut-off:${callId}` };
-  return JSON.stringify({ callId, sealed: reseal(sealed, place) });
+/** A delivery's payload, bound to the delivery; see sealed-deliveries.ts. */
+const renewDelivery: SealedColumn['renew'] = (text, row, reseal) =>
+  reseal(text, deliveryPlace({ id: String(row['id']), target: String(row['target']) }));
+
+/** What is shown once in the outcome of an operation, bound to it; see lifecycle/idempotency.ts. */
+const renewOperation: SealedColumn['renew'] = (text, row, reseal) => {
+  const stored = JSON.parse(text) as { oneTime?: string };
+  if (stored.oneTime === undefined) return text;
+  const place = operationPlace(String(row['instance']), String(row['key']));
+  return JSON.stringify({ ...stored, oneTime: reseal(stored.oneTime, place) });
 };
+
+/** Where what an operation shows once is bound to. */
+export function operationPlace(instance: string, key: string): SecretPlaceKey {
+  return { instance, field: `operation:${key}` };
+}
 
 /** Every column that holds sealed values. */
 export const SEALED_COLUMNS: readonly SealedColumn[] = [
@@ -63,5 +73,6 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   { table: 'calls', keys: ['call_id'], column: 'sealed', renew: renewRecorded },
   { table: 'effects', keys: ['call_id', 'sequence'], column: 'request', renew: renewRecorded },
   { table: 'effects', keys: ['call_id', 'sequence'], column: 'reply', renew: renewRecorded },
-  { table: 'deliveries', keys: ['seq'], column: 'payload', renew: renewCutOff },
+  { table: 'deliveries', keys: ['seq'], column: 'payload', renew: renewDelivery },
+  { table: 'operations', keys: ['instance', 'key'], column: 'outcome', renew: renewOperation },
 ];

@@ -55,7 +55,7 @@ export function createDeliveries(sql: Sql): DeliveryStore {
         const set =
           "state = 'waiting', due_ms = ?, lease_ms = NULL, error = ?, payload = COALESCE(?, payload), attempt = ?";
         const next = end.uncounted === true ? attempt - 1 : attempt;
-        const sets = [end.dueMs, error, end.payload ?? null, next];
+        const sets = [end.dueMs, error, end.renewed?.payload ?? null, next];
         return run(`UPDATE deliveries SET ${set} WHERE ${mine}`, ...sets, seq, attempt) > 0;
       }),
     releaseClaims: () =>

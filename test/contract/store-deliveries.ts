@@ -166,7 +166,8 @@ function endClaims({ open }: StoreSubject): void {
     assert.equal((await store.delivery('a'))?.error, '{"code":"X"}');
     const [second] = await claim(store, 'a');
     assert.equal(second?.attempt, 2);
-    const pending = { ...failed, attempt: 2, error: null, payload: '{"n":2}', uncounted: true };
+    const renewed = { id: 'a', target: TARGET, payload: '{"n":2}' };
+    const pending = { ...failed, attempt: 2, error: null, renewed, uncounted: true };
     assert.equal(await store.endDelivery(pending), true);
     const [third] = await claim(store, 'a');
     assert.deepEqual([third?.attempt, third?.payload, third?.error], [2, '{"n":2}', null]);

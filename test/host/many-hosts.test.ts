@@ -285,7 +285,7 @@ describe('hosts that share one PostgreSQL', { skip, timeout: 240_000 }, () => {
       ...{ id: 'dlv_lost', kind: 'event', target: 'others/counter/default', subject: '' },
       ...{ type: 'invoice.paid', dedupe: 'evt-lost', payload, dueMs: 0, createdMs: 0 },
     };
-    const holder = spawn(process.execPath, [HOLDER, url, 'lost', JSON.stringify(lost)], {
+    const holder = spawn(process.execPath, [HOLDER, url, 'lost', JSON.stringify(lost), KEY], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     await once(holder.stdout, 'data');

@@ -8,77 +8,9 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 
+import { GATE, NOTES, SLOW } from '../../fixtures/delivery-extensions.ts';
 import { manifestFor, startTestHost } from '../../helpers/host.ts';
 import type { Answer, TestHost } from '../../helpers/host.ts';
-
-const NOTES = `import { defineOther, fail } from 'cofferdam/sdk';
-let failures = 1;
-export default defineOther({
-  async execute(input, { storage }) {
-    const kept = await storage.list('seen:');
-    return kept.map(({ value }) => value);
-  },
-  on: {
-    async 'invoice.paid'(event, { storage, call }) {
-      await storage.set('seen:' + event.id, { type: event.type, data: event.data, attempt: call.attempt });
-    },
-    async 'ticket.*'(event, { storage }) {
-      await storage.set('seen:' + event.id, { type: event.type });
-    },
-    async 'order.made'(event, { storage, call }) {
-      if (failures-- > 0) throw fail('unavailable', 'Not yet', { retryAfterMs: 1 });
-      await storage.set('seen:' + event.id, { type: event.type, attempt: call.attempt });
-    },
-    async 'order.lost'() { throw fail('rejected', 'The vendor does not want it'); },
-  },
-});
-`;
-
-const GATE = `import { defineGateway, fail } from 'cofferdam/sdk';
-const signed = (request) => {
-  if (request.headers['x-signature'] !== 'good') throw fail('unauthorized', 'The signature is wrong');
-};
-let outages = 1;
-export default defineGateway({
-  async pay() { return { kind: 'redirect', url: 'https://pay.example.com/1' }; },
-  async webhook(request, { call }) {
-    signed(request);
-    if (request.bodyEncoding === 'base64') return { facts: [], response: { status: 200, body: request.body } };
-    const said = JSON.parse(request.body);
-    if (said.outage && outages-- > 0) throw fail('unavailable', 'Down', { retryAfterMs: 1 });
-    if (said.page) {
-      const headers = { 'content-type': 'text/html', 'x-other': '1' };
-      return { facts: [], response: { status: 207, headers, body: '<script>alert(1)</script>' } };
-    }
-    return { facts: said.facts ?? [] };
-  },
-});
-`;
-
-const SLOW = `import { defineServer } from 'cofferdam/sdk';
-let asked = 0;
-let running = 0;
-const work = async () => {
-  running += 1;
-  const together = running;
-  await new Promise((resolve) => setTimeout(resolve, 30));
-  running -= 1;
-  return { status: 'done', properties: { together } };
-};
-export default defineServer({
-  async create(service) {
-    return { status: 'pending', retryAfterMs: 1, properties: { task: 'T1', old: null }, oneTime: { password: 'x' } };
-  },
-  async reconcile({ operation, service }) {
-    asked += 1;
-    if (asked < 2) return { status: 'pending', retryAfterMs: 1, properties: { step: asked } };
-    return { status: 'done', remoteId: 'vm-1', properties: { operation, ...service.properties } };
-  },
-  suspend: work,
-  unsuspend: work,
-  terminate: work,
-});
-`;
 
 const PANEL_SECRET = 'whsec_' + Buffer.from('a panel secret of 32 bytes or so').toString('base64');
 
@@ -305,6 +237,8 @@ describe('deliveries', { timeout: 120_000 }, () => {
     }
     const message = messages.find(({ body }) => body.includes('operation.finished'));
     const { data } = JSON.parse(message?.body ?? '{}');
+    assert.deepEqual(data.result.oneTime, { user: 'early', password: 'late-42' });
+    await listed('kind=panel', (all) => all.every(({ type }) => type !== 'operation.finished'));
     assert.deepEqual(
       [data.operation, data.operationId, data.result.status],
       ['create', 'create-svc_1', 'done'],

@@ -66,7 +66,7 @@ describe('the journal of a call', () => {
   });
 
   it('is there until nothing stands for the call any more', async () => {
-    await guardCall({ store, vault, nowMs }, ID, CUT, async () => {
+    await guardCall({ store, nowMs }, ID, CUT, async () => {
       await runAndRecord();
       assert.equal(
         (await recorder.effects(CALL_ID)).length,
@@ -103,8 +103,8 @@ describe('the journal of a call', () => {
 
   function resumer(resume: () => Promise<CallOutcome>): Resumer {
     const calls = { resume } as unknown as Calls;
-    const tellFinished = (): Promise<void> => Promise.resolve();
-    return createResumer({ calls, store, vault, recorder, nowMs, tellFinished });
+    const finish = (): Promise<void> => Promise.resolve();
+    return createResumer({ calls, store, recorder, nowMs, finish });
   }
 
   /** One POST, answered and journalled, and the call's record. */
@@ -120,7 +120,7 @@ describe('the journal of a call', () => {
   /** A call of a process that died behind its effect. */
   async function cutOff(reply?: CapabilityReply): Promise<DeliveryRow> {
     const dead = Promise.withResolvers<undefined>();
-    void guardCall({ store, vault, nowMs }, ID, CUT, async () => {
+    void guardCall({ store, nowMs }, ID, CUT, async () => {
       await runAndRecord(reply);
       dead.resolve(undefined);
       return new Promise(() => undefined);

@@ -9,17 +9,21 @@ import { after, before, describe, it } from 'node:test';
 
 import { Client } from 'pg';
 
-import { guardCall, openCutOff } from '../../../host/lifecycle/cut-off.ts';
+import { replaceOutcome } from '../../../host/lifecycle/idempotency.ts';
+import { guardCall, readCutOff } from '../../../host/lifecycle/cut-off.ts';
 import { Recorder } from '../../../host/recorder/recorder.ts';
 import { backUp, restoreBackup } from '../../../host/store/backup.ts';
 import { openMasterKey } from '../../../host/store/master-key.ts';
 import { databaseFile, openStore, openTables } from '../../../host/store/open.ts';
 import type { StoreLocation } from '../../../host/store/open.ts';
 import { rotateKey } from '../../../host/store/rotate.ts';
+import { operationPlace } from '../../../host/store/sealed.ts';
+import { sealDeliveries } from '../../../host/store/sealed-deliveries.ts';
 import { copyTables } from '../../../host/store/tables.ts';
 import type { Tables } from '../../../host/store/tables.ts';
 import { createVault } from '../../../host/store/vault.ts';
 import { instanceRow } from '../../contract/store-subject.ts';
+import { failing } from '../../helpers/failing-tables.ts';
 import { postgresMissing, startPostgres } from '../../helpers/postgres.ts';
 import type { TestPostgres } from '../../helpers/postgres.ts';
 
@@ -29,11 +33,14 @@ const ID = 'others/echo/main';
 const QUOTA = { nowMs: 0, quotaBytes: 10_000 };
 const place = (field: string) => ({ instance: ID, field });
 
+const CALL = { callId: 'c', handler: 'h', inputHash: 'i', startedAt: 'now' };
+
 /** Fills a store with some of everything, secrets under `OLD`. */
 async function fill(location: StoreLocation): Promise<void> {
-  await using store = await openStore(location);
-  await openMasterKey(store, { given: OLD, dataDir: location.dataDir });
+  await using opened = await openStore(location);
+  await openMasterKey(opened, { given: OLD, dataDir: location.dataDir });
   const vault = createVault(OLD);
+  const store = sealDeliveries(opened, vault);
   for (const version of [1, 2]) {
     const config = { word: 'é', key: vault.seal(`secret ${version}`, place('key')) };
     const row = instanceRow('main', { config, configVersion: version, trusted: true });
@@ -58,7 +65,6 @@ async function fill(location: StoreLocation): Promise<void> {
   const times = { dueMs: 1, createdMs: 1 };
   const delivery = { kind: 'event', target: ID, subject: '', type: 't', dedupe: 'd' } as const;
   await store.addDeliveries([{ id: 'dlv', ...delivery, payload: '{}', ...times }]);
-  const call = { callId: 'c', handler: 'h', inputHash: 'i', startedAt: 'now' };
   const recorder = new Recorder({ store, vault });
   const ran = { callId: 'call_1', instance: ID, handler: 'h', actor: 'tok', startedMs: 1 };
   const row = { ...ran, state: 'done', replayOf: null, receipt: null, error: null } as const;
@@ -68,10 +74,16 @@ async function fill(location: StoreLocation): Promise<void> {
     vault.seal(JSON.stringify(value), { instance: ID, field: 'call:call_2' }).$sealed;
   await store.putEffect({ ...effect, request: sealed({ asked: 1 }), reply: sealed({ value: 2 }) });
   const cut = { callId: 'call_2', handler: 'h', inputText: '1', key: null, subject: null };
-  const powers = { store, vault, nowMs: () => 1 };
+  const powers = { store, nowMs: () => 1 };
   // The process ends in the middle of it.
   void guardCall(powers, ID, cut, () => new Promise(() => undefined));
-  await store.startOperation({ instance: ID, key: 'k', ...call, state: 'done', outcome: '{}' });
+  await store.startOperation({ instance: ID, key: 'k', ...CALL, state: 'done', outcome: '{}' });
+  await store.startOperation({ instance: ID, key: 'o', ...CALL, state: 'running', outcome: null });
+  const cost = { wallMs: 0, queueMs: 0, cpuMs: 0, heapPeakBytes: 0 };
+  const receipt = { ...cost, generation: 'a', capabilities: {} };
+  const resultText = JSON.stringify({ status: 'done', oneTime: { password: 'told once' } });
+  const outcome = { callId: 'c', resultText, receipt, facts: 0 };
+  await replaceOutcome(store, { instance: ID, key: 'o', outcome }, vault);
 }
 
 /** Everything that `fill` put, as a store gives it back; secrets as they are sealed. */
@@ -183,7 +195,7 @@ function moveClaims(driver: string, newLocation: () => Promise<StoreLocation>): 
       const location = await newLocation();
       await fill(location);
       const keys = { from: OLD, to: NEW };
-      assert.deepEqual(await rotate(location, keys), { changed: true, secrets: 7 });
+      assert.deepEqual(await rotate(location, keys), { changed: true, secrets: 9 });
       await using store = await openStore(location);
       const opened = createVault(NEW);
       const [row] = await store.instances();
@@ -199,8 +211,21 @@ function moveClaims(driver: string, newLocation: () => Promise<StoreLocation>): 
       assert.ok(call !== undefined);
       assert.equal(recorder.openBody(call)?.resultText, '2');
       assert.deepEqual(await recorder.effects('call_2'), [{ asked: 1, reply: { value: 2 } }]);
-      const [guard] = await store.deliveries({ kind: 'resume', limit: 1 });
-      assert.equal(openCutOff(opened, ID, guard?.payload ?? '').callId, 'call_2');
+      const renewed = sealDeliveries(store, opened);
+      const [listed] = await store.deliveries({ kind: 'resume', limit: 1 });
+      const guard = await renewed.delivery(listed?.id ?? '');
+      assert.equal(guard && readCutOff(guard).callId, 'call_2');
+      assert.equal((await renewed.delivery('dlv'))?.payload, '{}');
+      const known = await store.startOperation({
+        instance: ID,
+        key: 'o',
+        ...CALL,
+        state: 'done',
+        outcome: null,
+      });
+      const { oneTime } = JSON.parse(known?.outcome ?? '{}');
+      const shown = opened.open({ $sealed: oneTime }, operationPlace(ID, 'o'));
+      assert.equal(shown, '{"password":"told once"}');
       await openMasterKey(store, { given: NEW, dataDir: location.dataDir });
       const { dataDir } = location;
       await assert.rejects(openMasterKey(store, { given: OLD, dataDir }), {
@@ -263,32 +288,6 @@ async function rotate(location: StoreLocation, keys: { from: Buffer; to: Buffer 
   return await rotateKey(tables, keys);
 }
 
-/** Tables whose transaction fails at the given write, counted from 0. */
-function failing(tables: Tables, at: number): Tables {
-  let writes = 0;
-  const count = (): void => {
-    if (writes === at) throw new Error('the test stops it');
-    writes += 1;
-  };
-  return {
-    ...tables,
-    transaction: (work) =>
-      tables.transaction((writer) =>
-        work({
-          ...writer,
-          async insert(table, rows) {
-            count();
-            await writer.insert(table, rows);
-          },
-          async update(table, set) {
-            count();
-            await writer.update(table, set);
-          },
-        }),
-      ),
-  };
-}
-
 const dirs: string[] = [];
 async function newDir(): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'cofferdam-moves-'));
@@ -309,8 +308,9 @@ it('seals nothing for the store that a rotation does not know', async () => {
   // Whoever comes here adds the columns to SEALED_COLUMNS of host/store/sealed.ts, and to `fill` above.
   assert.deepEqual(sealing.toSorted(), [
     'lifecycle/config.ts',
-    'lifecycle/cut-off.ts',
+    'lifecycle/idempotency.ts',
     'recorder/recorder.ts',
+    'store/sealed-deliveries.ts',
   ]);
 });
 

@@ -7,7 +7,6 @@ import type { WebhookReply, WebhookRequest } from '../../sdk/domain.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { HostError } from '../errors.ts';
 import type { InstanceRef } from '../lifecycle/host.ts';
-import type { Instances } from '../lifecycle/instances.ts';
 import { LIMITS } from '../limits.ts';
 import type { Store } from '../store/store.ts';
 import { runWebhook } from './execute.ts';
@@ -30,9 +29,8 @@ export type HookRequest = {
 /** What receiving needs. */
 export type HookPowers = Pick<ExecutePowers, 'calls'> & {
   readonly catalog: Catalog;
-  readonly instances: Instances;
-  readonly store: Store;
-  readonly queue: Pick<DeliveryQueue, 'runNow'>;
+  readonly store: Pick<Store, 'instance' | 'countOpenDeliveries'>;
+  readonly queue: Pick<DeliveryQueue, 'runNow' | 'add' | 'runningOf'>;
   readonly nowMs: () => number;
 };
 
@@ -50,7 +48,7 @@ const ACCEPTED: WebhookReply = { status: 202 };
 export async function receiveHook(powers: HookPowers, hook: HookRequest): Promise<WebhookReply> {
   const target = await findTarget(powers, hook.ref);
   const { store, queue, nowMs } = powers;
-  const most = LIMITS.deliveriesWaiting;
+  const most = LIMITS.hooksWaiting;
   if ((await store.countOpenDeliveries(target, most)) >= most) {
     throw new HostError('HOST_OVERLOADED', 'Too many webhooks wait', {
       remedy: 'Send it again later',
@@ -70,6 +68,10 @@ export async function receiveHook(powers: HookPowers, hook: HookRequest): Promis
     dueMs: now,
     createdMs: now,
   } as const;
+  if (queue.runningOf(target) >= LIMITS.hooksRunning) {
+    await queue.add([row]);
+    return ACCEPTED;
+  }
   const attempt = queue.runNow(row, (claimed) => runWebhook(powers, claimed));
   return inTime(attempt.then(({ outcome }) => checkReply(outcome.resultText), refusalOf));
 }

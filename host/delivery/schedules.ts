@@ -4,55 +4,68 @@
 import { Cron } from 'croner';
 
 import { LIMITS } from '../limits.ts';
-import type { DeliveryStore, NewDelivery } from '../store/deliveries.ts';
+import type { DeliveryRow, DeliveryStore, NewDelivery } from '../store/deliveries.ts';
 import type { InstanceRow } from '../store/store.ts';
 import { createDeliveryId } from './ids.ts';
 import type { DeliveryQueue } from './queue.ts';
 import { targetOf } from './subscriptions.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
+type TickStore = Pick<DeliveryStore, 'deliveries'>;
+
 /** What scheduling needs. */
 export type SchedulePowers = {
-  readonly store: DeliveryStore;
+  readonly store: TickStore;
   readonly queue: Pick<DeliveryQueue, 'add'>;
-  readonly subscriptions: Subscriptions;
+  readonly subscriptions: Pick<Subscriptions, 'enabled'>;
   readonly nowMs: () => number;
   readonly onError: (error: unknown) => void;
 };
 
 /** Looks every second; `stop` ends it. */
 export function startSchedules(powers: SchedulePowers): { stop(): void } {
-  // Ticks up to here are added; the first look goes back to what was missed.
   const seenMs = new Map<string, number>();
   let looking = false;
-  const look = async (): Promise<void> => {
-    const now = powers.nowMs();
-    const rows: NewDelivery[] = [];
-    const names = new Set<string>();
-    for (const row of await powers.subscriptions.enabled()) {
-      for (const { name, cron } of row.grants?.schedule ?? []) {
-        const key = `${targetOf(row)} ${name} ${cron}`;
-        names.add(key);
-        const fromMs = seenMs.get(key) ?? (await lastTickMs(powers.store, row, name)) ?? now;
-        const tick = lastDue(cron, { fromMs, now });
-        if (tick !== undefined) rows.push(tickDelivery(row, name, tick));
-      }
-    }
-    if (rows.length > 0) await powers.queue.add(rows);
-    // Seen only once they are in the store: what failed is looked at again.
-    for (const key of names) seenMs.set(key, now);
-    for (const key of seenMs.keys()) if (!names.has(key)) seenMs.delete(key);
-  };
   const timer = setInterval(() => {
     if (looking) return;
     looking = true;
-    void look()
+    void addDueTicks(powers, seenMs)
       .catch(powers.onError)
       .finally(() => {
         looking = false;
       });
   }, LIMITS.deliveryPollMs).unref();
   return { stop: () => clearInterval(timer) };
+}
+
+/**
+ * Adds the ticks that came due since the last look.
+ *
+ * @param seenMs By schedule, up to when its ticks are added; empty at the first look, which goes back to
+ *   what was missed
+ */
+export async function addDueTicks(
+  { subscriptions, store, queue, nowMs }: Omit<SchedulePowers, 'onError'>,
+  seenMs: Map<string, number>,
+): Promise<void> {
+  const now = nowMs();
+  const rows: NewDelivery[] = [];
+  const names = new Set<string>();
+  for (const row of await subscriptions.enabled()) {
+    for (const { name, cron } of row.grants?.schedule ?? []) {
+      const key = `${targetOf(row)} ${name} ${cron}`;
+      names.add(key);
+      const fromMs = seenMs.get(key) ?? (await lastTickMs(store, row, name)) ?? now;
+      const tick = lastDue(cron, { fromMs, now });
+      if (tick !== undefined && !(await hasOpenTick(store, row, name))) {
+        rows.push(tickDelivery(row, name, tick));
+      }
+    }
+  }
+  if (rows.length > 0) await queue.add(rows);
+  // Seen only once they are in the store: what failed is looked at again.
+  for (const key of names) seenMs.set(key, now);
+  for (const key of seenMs.keys()) if (!names.has(key)) seenMs.delete(key);
 }
 
 /** The newest tick in (fromMs, now], in UTC; several missed ones become one. */
@@ -67,14 +80,29 @@ export function lastDue(
   return tick !== undefined && tick.getTime() > fromMs ? tick : undefined;
 }
 
+/** A tick that has not ended stands for those after it: a slow handler does not pile up ticks. */
+async function hasOpenTick(store: TickStore, row: InstanceRow, name: string): Promise<boolean> {
+  const last = await lastTick(store, row, name);
+  return last?.state === 'waiting' || last?.state === 'running';
+}
+
 async function lastTickMs(
-  store: DeliveryStore,
+  store: TickStore,
   row: InstanceRow,
   name: string,
 ): Promise<number | undefined> {
+  const last = await lastTick(store, row, name);
+  return last === undefined ? undefined : Date.parse(last.dedupe.slice(name.length + 1));
+}
+
+async function lastTick(
+  store: TickStore,
+  row: InstanceRow,
+  name: string,
+): Promise<DeliveryRow | undefined> {
   const about = { target: targetOf(row), kind: 'schedule', type: name } as const;
   const [last] = await store.deliveries({ ...about, limit: 1 });
-  return last === undefined ? undefined : Date.parse(last.dedupe.slice(name.length + 1));
+  return last;
 }
 
 function tickDelivery(row: InstanceRow, name: string, tick: Date): NewDelivery {

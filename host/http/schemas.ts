@@ -140,6 +140,7 @@ export const EVENT_BODY = {
     }),
     data: { type: 'object', additionalProperties: true },
     subject: text(255, {
+      pattern: '^[^\\u0000]*$',
       description: 'Events of one subject reach an instance in the order they were sent',
     }),
   },

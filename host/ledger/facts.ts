@@ -12,7 +12,12 @@ import { LEDGER_RULES } from './merge.ts';
 /** Handlers that ask a gateway to take money for an invoice. */
 const ASKING: ReadonlySet<string> = new Set(['pay', 'charge']);
 
-const id = z.string().min(1).max(LIMITS.factIdChars);
+/** A text column of PostgreSQL holds no null character. */
+const id = z
+  .string()
+  .min(1)
+  .max(LIMITS.factIdChars)
+  .regex(/^[^\0]*$/, 'must hold no null character');
 const minor = z.int().min(0);
 
 const fact = z.object({

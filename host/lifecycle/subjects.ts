@@ -49,7 +49,8 @@ function idOf(value: unknown): string | undefined {
 
 function stringAt(value: unknown, name: string): string | undefined {
   const found = field(value, name);
-  return typeof found === 'string' && found !== '' ? found : undefined;
+  // A text column of PostgreSQL holds no null character, and the subject is one.
+  return typeof found === 'string' && found !== '' ? found.replaceAll('\0', '\uFFFD') : undefined;
 }
 
 function field(value: unknown, name: string): unknown {

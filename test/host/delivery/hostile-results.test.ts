@@ -6,17 +6,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
+import type { Catalog } from '../../../host/catalog/catalog.ts';
+import { receiveHook } from '../../../host/delivery/hooks.ts';
 import { DeliveryQueue } from '../../../host/delivery/queue.ts';
 import type { Attempt } from '../../../host/delivery/queue.ts';
 import { decideNext } from '../../../host/delivery/retry.ts';
 import { HostError } from '../../../host/errors.ts';
+import { createFactRecorder } from '../../../host/ledger/facts.ts';
 import { LEDGER_RULES } from '../../../host/ledger/merge.ts';
+import type { Calls } from '../../../host/lifecycle/calls.ts';
+import type { CallOutcome } from '../../../host/lifecycle/host.ts';
 import { waitOf } from '../../../host/lifecycle/pending.ts';
+import { subjectOf } from '../../../host/lifecycle/subjects.ts';
 import { LIMITS } from '../../../host/limits.ts';
-import type { DeliveryKind, NewDelivery } from '../../../host/store/deliveries.ts';
+import type { DeliveryKind, DeliveryRow, NewDelivery } from '../../../host/store/deliveries.ts';
 import { openSqliteStore } from '../../../host/store/sqlite.ts';
 import type { Store } from '../../../host/store/store.ts';
 import type { Fact } from '../../../sdk/domain.ts';
+import { instanceRow } from '../../contract/store-subject.ts';
 
 const nowMs = (): number => 1_000;
 
@@ -82,6 +89,66 @@ describe('a hostile result', () => {
     assert.equal(await told.promise, 'others/quiet/default');
     slow.resolve({ attempt: { state: 'done' } });
     await queue.stop();
+  });
+
+  it('keeps webhooks over its share for later, and refuses those over the bound', async () => {
+    const started: string[] = [];
+    const never = new Promise<CallOutcome>(() => undefined);
+    const queue = new DeliveryQueue({
+      store,
+      nowMs,
+      execute: () => assert.fail('nothing is claimed before the queue starts'),
+      onDead: () => undefined,
+      onError: () => undefined,
+    });
+    const target = { category: 'gateways', name: 'flooded', instance: 'default' } as const;
+    const grants = { webhook: true };
+    let waiting = 0;
+    const powers = {
+      queue: {
+        runNow: queue.runNow.bind(queue),
+        runningOf: queue.runningOf.bind(queue),
+        add: (rows: readonly NewDelivery[]) => store.addDeliveries(rows),
+      },
+      nowMs,
+      calls: {
+        deliver({ id }: DeliveryRow) {
+          started.push(id);
+          return never;
+        },
+      } as unknown as Calls,
+      catalog: { find: async () => target } as unknown as Catalog,
+      store: {
+        ...store,
+        instance: async () => instanceRow('default', { ...target, enabled: true, grants }),
+        countOpenDeliveries: async () => waiting,
+      },
+    };
+    const request = { method: 'POST', url: 'https://h.example.com', headers: {} };
+    const send = (): Promise<unknown> =>
+      receiveHook(powers, { ...request, ref: target, body: Buffer.from('{}') });
+    for (let sent = 1; sent <= LIMITS.hooksRunning; sent += 1) {
+      void send();
+      while (started.length < sent) await new Promise(setImmediate);
+    }
+    assert.deepEqual(await send(), { status: 202 });
+    assert.equal(started.length, LIMITS.hooksRunning);
+    const [kept] = await store.deliveries({ target: 'gateways/flooded/default', limit: 1 });
+    assert.equal(kept?.state, 'waiting');
+    waiting = LIMITS.hooksWaiting;
+    await assert.rejects(send(), { code: 'HOST_OVERLOADED' });
+  });
+
+  it('cannot put into the ledger what PostgreSQL cannot hold', async () => {
+    const powers = { store, nowMs, message: () => undefined, onRecorded: () => undefined };
+    const { record } = createFactRecorder(powers);
+    const fact = { externalId: 'a\0b', kind: 'payment', state: 'succeeded' };
+    const text = JSON.stringify({ facts: [{ ...fact, amountMinor: 1, currency: 'EUR' }] });
+    await assert.rejects(record('gateways/liar/default', text), {
+      code: 'EXTENSION_OUTPUT_INVALID',
+      message: /facts\.0\.externalId.*null character/,
+    });
+    assert.equal(subjectOf('servers/x/default', 'create', { id: 'a\0b' }), 'service:a\uFFFDb');
   });
 });
 

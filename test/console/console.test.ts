@@ -225,7 +225,9 @@ describe('the console', { timeout: 120_000, skip: NO_CHROMIUM }, () => {
 
   it('removes an extension only after a yes', async () => {
     await button('Remove').click();
+    await page.getByRole('dialog').waitFor();
     await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
     assert.equal((await host.request('GET', '/extensions/others/uploaded')).status, 200);
     await button('Remove').click();
     await page.getByRole('dialog').getByRole('button', { name: 'Remove it' }).click();

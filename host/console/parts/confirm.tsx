@@ -2,7 +2,7 @@
 
 import { signal } from '@preact/signals';
 import type { VNode } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 
 type Question = {
   readonly title: string;
@@ -25,7 +25,8 @@ export function confirm(question: Omit<Question, 'answer'>): Promise<boolean> {
 export function Confirm(): VNode | null {
   const question = open.value;
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before the next paint: a key pressed right after the click must already meet the dialog.
+  useLayoutEffect(() => {
     if (question !== undefined) dialog.current?.showModal();
   }, [question]);
   if (question === undefined) return null;

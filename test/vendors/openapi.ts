@@ -1,7 +1,8 @@
-// A vendor's own OpenAPI description as a check of requests: path, verb, query, headers and JSON body,
-// names that it does not have included. Present only beside a checkout that has the shared specifications.
+// OpenAPI descriptions, vendors’ own or written here, as a strict check of requests: path and its parameters,
+// verb, query, headers, JSON body, names that the description does not have included. It knows no vendor.
 
 import { existsSync, readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
@@ -15,11 +16,19 @@ export type CheckedRequest = {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** The body as JSON; undefined when it is none */
   readonly json: unknown;
 };
 
 /** What is wrong with a request; an empty list means nothing. */
 export type OpenApiCheck = (request: CheckedRequest) => string[];
+
+/** What is used of an OpenAPI document. */
+export type OpenApi = {
+  readonly paths: { readonly [template: string]: unknown };
+  readonly components?: unknown;
+};
 
 type Schema = { readonly [name: string]: unknown };
 type Parameter = {
@@ -29,21 +38,41 @@ type Parameter = {
   readonly schema?: Schema;
 };
 type Operation = { readonly parameters?: readonly Schema[]; readonly requestBody?: Schema };
-type Spec = { readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>> };
+type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+type Resolve = (value: unknown) => Schema;
+
+const FORMATS = {
+  uuid: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
+  email: /^[^\s@]+@[^\s@]+$/,
+  domain: /^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/,
+  ipv6: (text: string) => isIPv6(text),
+  ipv4: /^\d{1,3}(?:\.\d{1,3}){3}$/,
+} as const;
+const LENIENT = {
+  strict: false,
+  validateSchema: false,
+  allErrors: true,
+  unicodeRegExp: false,
+  formats: FORMATS,
+  logger: false,
+} as const;
+
+/** Reads a vendor's description from the shared specifications; undefined where they are absent. */
+export function readOpenApi(file: string): OpenApi | undefined {
+  const url = new URL(file, SPECS);
+  if (!existsSync(url)) return undefined;
+  const text = readFileSync(url, 'utf8');
+  // The file is the vendor's own and unchanged; its shape is OpenAPI's.
+  return (file.endsWith('.json') ? JSON.parse(text) : parse(text)) as OpenApi;
+}
 
 /**
- * Loads the check; undefined where one of the files is absent.
+ * Makes the check. The first description that has the path decides.
  *
- * @param files Names below the specifications' folder; the first that has the path decides
- * @param options.prefix What the paths of the description lack, such as `/v2`
+ * @param prefix What the paths of the descriptions lack, such as `/v2`
  */
-export function loadOpenApi(
-  files: readonly string[],
-  options: { readonly prefix?: string } = {},
-): OpenApiCheck | undefined {
-  const urls = files.map((file) => new URL(file, SPECS));
-  if (!urls.every((url) => existsSync(url))) return undefined;
-  const checks = urls.map((url) => createCheck(readSpec(url), options.prefix ?? ''));
+export function createOpenApiCheck(documents: readonly OpenApi[], prefix = ''): OpenApiCheck {
+  const checks = documents.map((document) => createCheck(document, prefix));
   return (request) => {
     for (const check of checks) {
       const problems = check(request);
@@ -53,31 +82,18 @@ export function loadOpenApi(
   };
 }
 
-function readSpec(url: URL): Spec {
-  const text = readFileSync(url, 'utf8');
-  // The file is the vendor's own and unchanged; its shape is OpenAPI's.
-  return (url.pathname.endsWith('.json') ? JSON.parse(text) : parse(text)) as Spec;
-}
-
 function createCheck(
-  spec: Spec,
+  spec: OpenApi,
   prefix: string,
 ): (request: CheckedRequest) => string[] | undefined {
-  const ajv = new Ajv2020({
-    strict: false,
-    validateFormats: false,
-    validateSchema: false,
-    allErrors: true,
-    unicodeRegExp: false,
-    logger: false,
-  });
+  const ajv = new Ajv2020(LENIENT);
   const compiled = new Map<string, ValidateFunction>();
   const compile = (pointer: string): ValidateFunction => {
     const known = compiled.get(pointer) ?? ajv.compile({ $ref: `spec#${pointer}` });
     compiled.set(pointer, known);
     return known;
   };
-  const resolve = (value: unknown): Schema => {
+  const resolve: Resolve = (value) => {
     let schema = value as Schema;
     for (let depth = 0; typeof schema?.['$ref'] === 'string' && depth < 20; depth += 1) {
       schema = follow(spec, schema['$ref']);
@@ -85,36 +101,43 @@ function createCheck(
     return schema ?? {};
   };
   ajv.addSchema(dropReadOnly(spec, resolve), 'spec');
-  const templates = Object.keys(spec.paths).map((template) => ({
+  const paths = spec.paths as Paths;
+  const templates = Object.keys(paths).map((template) => ({
     template,
-    pattern: new RegExp(`^${prefix}${template.replaceAll(/\{[\w-]+\}/g, '[^/]+')}$`),
+    names: [...template.matchAll(/\{([\w-]+)\}/g)].map(([, name = '']) => name),
+    pattern: new RegExp(`^${prefix}${template.replaceAll(/\{[\w-]+\}/g, '([^/]+)')}$`),
   }));
 
-  return ({ method, path, query, headers, json }) => {
-    const matching = templates.filter(({ pattern }) => pattern.test(path));
+  return ({ method, path, query, headers, body, json }) => {
+    const matching = templates.filter(
+      ({ template, pattern }) =>
+        pattern.test(path) && paths[template]?.[method.toLowerCase()] !== undefined,
+    );
     // A literal path counts before one with a parameter.
-    const found = matching.toSorted((a, b) => braces(a.template) - braces(b.template))[0];
+    const found = matching.toSorted((a, b) => a.names.length - b.names.length)[0];
     if (found === undefined) return undefined;
     const at = `${method} ${found.template}`;
-    const item = spec.paths[found.template];
-    const operation = item?.[method.toLowerCase()];
-    if (operation === undefined) return [`${at} does not exist`];
+    const item = paths[found.template];
+    const operation = item?.[method.toLowerCase()] ?? {};
     const shared = (item?.['parameters'] ?? []) as unknown as readonly Schema[];
     const parameters = [...shared, ...(operation.parameters ?? [])].map(
       (each) => resolve(each) as unknown as Parameter,
     );
+    const values = (found.pattern.exec(path) ?? []).slice(1).map(decodeURIComponent);
     const problems = [
+      ...checkPath(parameters, new Map(found.names.map((name, n) => [name, values[n]])), resolve),
       ...checkQuery(parameters, query, resolve),
       ...parameters
         .filter((each) => each.in === 'header' && each.required === true)
         .filter(({ name }) => headers[name.toLowerCase()] === undefined)
         .map(({ name }) => `has no header ${name}`),
     ];
-    if (json !== undefined) {
-      const body = resolve(operation.requestBody);
-      const content = (body['content'] ?? {}) as Readonly<Record<string, { schema?: unknown }>>;
-      const type = Object.keys(content).find((each) => each.includes('json'));
-      if (type === undefined) return [...problems, 'takes no JSON'].map((each) => `${at} ${each}`);
+    const taken = resolve(operation.requestBody);
+    const content = (taken['content'] ?? {}) as Readonly<Record<string, { schema?: unknown }>>;
+    const type = Object.keys(content).find((each) => each.includes('json'));
+    if (type === undefined) {
+      if (body !== '') problems.push('has a body, which is not taken');
+    } else if (json !== undefined) {
       const pointer = pointerTo(spec, operation, [found.template, method.toLowerCase(), type]);
       const validate = compile(pointer);
       validate(json);
@@ -122,51 +145,64 @@ function createCheck(
         ({ instancePath, message }) => `body${instancePath} ${message ?? ''}`,
       );
       problems.push(...errors, ...findUnknown(json, content[type]?.schema, resolve));
+    } else if (body !== '' || taken['required'] === true) {
+      problems.push('has no JSON as its body');
     }
     return problems.map((each) => `${at} ${each}`);
   };
 }
 
+function checkPath(
+  parameters: readonly Parameter[],
+  values: ReadonlyMap<string, string | undefined>,
+  resolve: Resolve,
+): string[] {
+  return parameters
+    .filter((each) => each.in === 'path')
+    .flatMap(({ name, schema }) =>
+      checkText(`path parameter ${name}`, schema, values.get(name), resolve),
+    );
+}
+
 function checkQuery(
   parameters: readonly Parameter[],
   query: URLSearchParams,
-  resolve: (value: unknown) => Schema,
+  resolve: Resolve,
 ): string[] {
   const known = new Map(
     parameters.filter((each) => each.in === 'query').map((each) => [each.name, each]),
   );
   const problems = [...known.values()]
     .filter(({ name, required }) => required === true && !query.has(name))
-    .map(({ name }) => `has no parameter ${name}`);
-  const coercing = new Ajv2020({
-    strict: false,
-    validateFormats: false,
-    coerceTypes: true,
-    unicodeRegExp: false,
-    logger: false,
-  });
+    .map(({ name }) => `lacks the parameter ${name}`);
   for (const [name, value] of query) {
     // Members of an object travel as `amount[value]`.
     const [, whole = name, member] = /^(\w+)\[(\w+)\]$/.exec(name) ?? [];
     const parameter = known.get(whole);
-    if (parameter === undefined) {
+    const outer = resolve(parameter?.schema);
+    const own =
+      member === undefined ? outer : (outer['properties'] as Schema | undefined)?.[member];
+    if (parameter === undefined || own === undefined) {
       problems.push(`knows no parameter ${name}`);
       continue;
     }
-    const outer = resolve(parameter.schema);
-    const inner = (outer['properties'] as Schema | undefined)?.[member ?? ''];
-    if (member !== undefined && inner === undefined) problems.push(`knows no parameter ${name}`);
-    const own = member === undefined ? outer : resolve(inner);
-    const { type, enum: values, minimum, maximum, pattern } = own;
-    const schema = dropAbsent({ type, enum: values, minimum, maximum, pattern });
-    const ok = coercing.validate({ type: 'object', properties: { value: schema } }, { value });
-    if (!ok) problems.push(`parameter ${name} ${coercing.errorsText()}`);
+    problems.push(...checkText(`parameter ${name}`, own, value, resolve));
   }
   return problems;
 }
 
+const coercing = new Ajv2020({ ...LENIENT, coerceTypes: true });
+
+/** A text of the address, held against the simple part of its schema. */
+function checkText(what: string, given: unknown, value: string | undefined, resolve: Resolve) {
+  const { type, enum: values, minimum, maximum, pattern, format } = resolve(given);
+  const schema = dropAbsent({ type, enum: values, minimum, maximum, pattern, format });
+  const ok = coercing.validate({ type: 'object', properties: { value: schema } }, { value });
+  return ok ? [] : [`${what} ${coercing.errorsText()}`];
+}
+
 /** What may only be read is required of answers, not of requests (OpenAPI 3, `readOnly`). */
-function dropReadOnly(value: unknown, resolve: (value: unknown) => Schema): Schema {
+function dropReadOnly(value: unknown, resolve: Resolve): Schema {
   const copy = (each: unknown): unknown => {
     if (Array.isArray(each)) return each.map(copy);
     if (typeof each !== 'object' || each === null) return each;
@@ -180,12 +216,7 @@ function dropReadOnly(value: unknown, resolve: (value: unknown) => Schema): Sche
 }
 
 /** Names that no alternative of the schema has: vendors drop them in silence, which hides a mistake. */
-function findUnknown(
-  value: unknown,
-  given: unknown,
-  resolve: (value: unknown) => Schema,
-  place = 'body',
-): string[] {
+function findUnknown(value: unknown, given: unknown, resolve: Resolve, place = 'body'): string[] {
   if (Array.isArray(value)) {
     const items = alternatives(given, resolve).flatMap(({ items: one }) => one ?? []);
     if (items.length === 0) return [];
@@ -207,14 +238,18 @@ function findUnknown(
   });
 }
 
-function alternatives(given: unknown, resolve: (value: unknown) => Schema, depth = 0): Schema[] {
+function alternatives(given: unknown, resolve: Resolve, depth = 0): Schema[] {
   const schema = resolve(given);
   if (depth > 12) return [schema];
   const parts = ['allOf', 'anyOf', 'oneOf'].flatMap((key) => (schema[key] ?? []) as unknown[]);
   return [schema, ...parts.flatMap((part) => alternatives(part, resolve, depth + 1))];
 }
 
-function pointerTo(spec: Spec, operation: Operation, [path = '', verb = '', type = '']: string[]) {
+function pointerTo(
+  spec: OpenApi,
+  operation: Operation,
+  [path = '', verb = '', type = '']: string[],
+) {
   const ref = operation.requestBody?.['$ref'];
   const base =
     typeof ref === 'string' ? ref.slice(1) : `/paths/${escape(path)}/${verb}/requestBody`;
@@ -226,7 +261,7 @@ function assertThere(value: unknown, pointer: string): void {
   if (value === undefined) throw new TypeError(`The description has nothing at "${pointer}"`);
 }
 
-function follow(spec: Spec, ref: string): Schema {
+function follow(spec: OpenApi, ref: string): Schema {
   const parts = ref.replace(/^#\//, '').split('/');
   return parts.reduce<unknown>(
     (value, part) =>
@@ -239,10 +274,6 @@ function follow(spec: Spec, ref: string): Schema {
 
 function escape(part: string): string {
   return encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'));
-}
-
-function braces(template: string): number {
-  return template.split('{').length;
 }
 
 function dropAbsent(values: Schema): Schema {

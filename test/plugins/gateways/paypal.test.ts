@@ -44,7 +44,10 @@ describe('paypal manifest and requests', () => {
       return test.skip();
     }
     const problems = (path: string, json: unknown, query = ''): number =>
-      check({ method: 'POST', path, json, query: new URLSearchParams(query), headers: {} }).length;
+      check({
+        ...{ method: 'POST', path, json, body: JSON.stringify(json), headers: {} },
+        query: new URLSearchParams(query),
+      }).length;
     const unit = { amount: { currency_code: 'EUR', value: '19.99' } };
     const order = { intent: 'CAPTURE', purchase_units: [unit] };
     assert.deepEqual(

@@ -1,7 +1,7 @@
 // What Enhance takes, written here for checkouts without the shared description: the operations that are
 // used, with their fields. spec.test.ts holds it against Enhance's own description where that is present.
 
-import type { OpenApi } from '../request-check.ts';
+import type { OpenApi } from '../openapi.ts';
 
 const text = { type: 'string' };
 const integer = { type: 'integer' };

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import type { VendorRequest } from '../../contract/vendor.ts';
-import { createRequestCheck } from '../request-check.ts';
-import type { OpenApi } from '../request-check.ts';
+import { createOpenApiCheck } from '../openapi.ts';
+import type { OpenApi } from '../openapi.ts';
 import { SPEC } from './fake.ts';
 import { RULES } from './rules.ts';
 import { SELLER } from './state.ts';
@@ -23,7 +23,7 @@ const login = { email: 'ada@example.com', name: 'Ada', password: 'x' };
 
 for (const [name, document] of Object.entries({ 'our rules': RULES, 'Enhance’s own': SPEC })) {
   describe(`check of requests by ${name}`, { skip: document === undefined }, () => {
-    const check = createRequestCheck(document ?? RULES, '/api');
+    const check = createOpenApiCheck([document ?? RULES], '/api');
 
     it('takes what Enhance documents', () => {
       for (const good of [
@@ -38,7 +38,7 @@ for (const [name, document] of Object.entries({ 'our rules': RULES, 'Enhance’s
 
     it('refuses what is wrong in path, verb, query or body', () => {
       const bad: [VendorRequest, RegExp][] = [
-        [request('POST', '/api/logins', login), /"orgId" is missing/],
+        [request('POST', '/api/logins', login), /lacks the parameter orgId/],
         [request('POST', `/api/logins?orgId=${SELLER}`, { ...login, role: 'x' }), /role/],
         [request('POST', `${org}/members`, { loginId: SELLER, roles: ['Boss'] }), /allowed values/],
         [
@@ -46,7 +46,7 @@ for (const [name, document] of Object.entries({ 'our rules': RULES, 'Enhance’s
           /integer/,
         ],
         [request('GET', '/api/orgs/7/customers'), /uuid/],
-        [request('GET', `${org}/customers?page=2`), /unknown "page"/],
+        [request('GET', `${org}/customers?page=2`), /no parameter page/],
         [request('DELETE', `${org}/subscriptions/7?force=1`), /boolean/],
         [request('PUT', `${org}/subscriptions/7`, {}), /does not exist/],
         [request('POST', `${org}/customers`, { title: 'Ada' }), /required/],

@@ -6,7 +6,7 @@ import type { WebhookRequest } from 'cofferdam/sdk';
 
 import { startVendor } from '../../contract/vendor.ts';
 import type { Vendor, VendorReply, VendorRequest } from '../../contract/vendor.ts';
-import { loadOpenApi } from '../openapi.ts';
+import { createOpenApiCheck, readOpenApi } from '../openapi.ts';
 import type { OpenApiCheck } from '../openapi.ts';
 import { find, newId, refuse, run, show } from './routes.ts';
 import type { MollieObject, State } from './routes.ts';
@@ -73,7 +73,8 @@ let check: OpenApiCheck | undefined;
 
 /** Mollie's description as a check, read once; undefined where it is absent. */
 export function loadMollieCheck(): OpenApiCheck | undefined {
-  check ??= loadOpenApi(['mollie.yaml']);
+  const document = check === undefined ? readOpenApi('mollie.yaml') : undefined;
+  if (document !== undefined) check = createOpenApiCheck([document]);
   const known = check;
   if (known === undefined) return undefined;
   return (request) =>

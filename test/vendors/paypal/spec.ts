@@ -1,6 +1,6 @@
 // PayPal's own descriptions as a check of requests. Where they are absent the rules of routes.ts hold.
 
-import { loadOpenApi } from '../openapi.ts';
+import { createOpenApiCheck, readOpenApi } from '../openapi.ts';
 import type { OpenApiCheck } from '../openapi.ts';
 
 const NAMES = [
@@ -19,8 +19,9 @@ const NEWER = /payment-tokens body\/payment_source\/token\/type must be equal to
 
 /** Loads the check; undefined where the descriptions are absent. The token request has none. */
 export function loadPayPalCheck(): OpenApiCheck | undefined {
-  const check = loadOpenApi(NAMES.map((name) => `paypal/${name}.json`));
-  if (check === undefined) return undefined;
+  const documents = NAMES.flatMap((name) => readOpenApi(`paypal/${name}.json`) ?? []);
+  if (documents.length < NAMES.length) return undefined;
+  const check = createOpenApiCheck(documents);
   return (request) => {
     if (request.path === '/v1/oauth2/token') return [];
     return check(request).filter((problem) => !NEWER.test(problem));

@@ -3,7 +3,7 @@
 
 import { Refusal, startVendor } from '../../contract/vendor.ts';
 import type { Vendor, VendorReply, VendorRequest } from '../../contract/vendor.ts';
-import { createRequestCheck, readOpenApi } from '../request-check.ts';
+import { createOpenApiCheck, readOpenApi } from '../openapi.ts';
 import { runUtility } from './commands.ts';
 import { RULES } from './rules.ts';
 import type { FakeClient, FakeDomain, State } from './state.ts';
@@ -23,7 +23,7 @@ const UNAUTHORIZED = { code: 401, message: 'You should be authenticated' };
 
 /** Starts a server with two plans, one customer of somebody else and no site. */
 export async function startFakePlesk(): Promise<FakePlesk> {
-  const check = createRequestCheck(SPEC ?? RULES, '/api/v2');
+  const check = createOpenApiCheck([SPEC ?? RULES], '/api/v2');
   const state: State = {
     clients: new Map(),
     domains: new Map(),

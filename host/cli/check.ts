@@ -9,6 +9,7 @@ import { CATEGORIES } from '../catalog/categories.ts';
 import { parseManifest } from '../catalog/manifest.ts';
 import { APP_FOLDER, spawnChild } from '../jail/spawn.ts';
 import { SHIPPED_ROOT } from '../main.ts';
+import { placeLines } from './problems.ts';
 import { readArgs, UsageError } from './usage.ts';
 import type { Command } from './usage.ts';
 
@@ -45,12 +46,6 @@ export async function checkFolder(folder: string): Promise<readonly Problem[]> {
 
 /** @returns The exit code */
 export function printProblems(problems: readonly Problem[]): number {
-  for (const { file, line, column, message, lineText, remedy } of problems) {
-    process.stderr.write(`${line === 0 ? file : `${file}:${line}:${column}`}: ${message}\n`);
-    if (lineText !== undefined && lineText !== '') {
-      process.stderr.write(`  ${lineText}\n  ${' '.repeat(Math.max(0, column - 1))}^\n`);
-    }
-    if (remedy !== undefined) process.stderr.write(`  ${remedy}\n`);
-  }
+  for (const problem of problems) process.stderr.write(`${placeLines(problem).join('\n')}\n`);
   return 1;
 }

@@ -1,5 +1,6 @@
 // A running host, asked over HTTP by the commands that talk to one.
 
+import { failureText } from './problems.ts';
 import { UsageError } from './usage.ts';
 
 /** Options that every such command has. */
@@ -61,11 +62,7 @@ export async function printAnswer(response: Response): Promise<number> {
     process.stdout.write(`${JSON.stringify(body, undefined, 2)}\n`);
     return 0;
   }
-  const { detail, code, remedy, details } = body as Record<string, unknown>;
-  process.stderr.write(`${String(code)}: ${String(detail)}\n`);
-  if (remedy !== undefined) process.stderr.write(`  ${String(remedy)}\n`);
-  const { stack } = (details ?? {}) as { stack?: unknown };
-  if (typeof stack === 'string') process.stderr.write(`${stack}\n`);
+  process.stderr.write(failureText(Object(body) as Record<string, unknown>));
   return 1;
 }
 

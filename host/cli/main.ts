@@ -11,6 +11,7 @@ import { dev } from './dev.ts';
 import { doctor } from './doctor.ts';
 import { create } from './new.ts';
 import { pack } from './pack.ts';
+import { failureText } from './problems.ts';
 import { call, install, logs, replay } from './remote.ts';
 import { rotate } from './rotate-key.ts';
 import { start } from './start.ts';
@@ -62,8 +63,8 @@ function explain(error: unknown): number {
     return 2;
   }
   if (error instanceof HostError) {
-    process.stderr.write(`${error.code}: ${error.message}\n`);
-    if (error.remedy !== undefined) process.stderr.write(`  ${error.remedy}\n`);
+    const { message: detail, ...data } = error.toData();
+    process.stderr.write(failureText({ ...data, detail }));
     return 1;
   }
   throw error;

@@ -12,6 +12,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { AuditTrail } from './audit.ts';
 import { PROBLEM_TYPE, problemText, sendProblem } from './problems.ts';
 import { describeInvalid } from './validation.ts';
+import { isOutdated } from './versions.ts';
 
 /** A failure as it is answered; `status` where HTTP has one of its own for it. */
 type Failure = { readonly error: ErrorData; readonly status?: number };
@@ -41,7 +42,9 @@ export function answerFailures(
 
 /** Any thrown value as error data. Text leaves only when we, or the framework about us, wrote it. */
 export function toFailure(thrown: unknown, request: FastifyRequest): Failure {
-  if (thrown instanceof HostError) return { error: thrown.toData() };
+  if (thrown instanceof HostError) {
+    return { error: thrown.toData(), ...(isOutdated(thrown) ? { status: 412 } : {}) };
+  }
   if (!(thrown instanceof Error)) return { error: toErrorData(thrown) };
   const known: Partial<FastifyError> = thrown;
   const { code = '', message = '', statusCode, validation } = known;

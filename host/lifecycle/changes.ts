@@ -82,7 +82,7 @@ export class InstanceChanges {
   ): Promise<InstanceView> {
     return this.#change(ref, async (subject) => {
       const { id, row, compiled } = subject;
-      if (ifVersion !== undefined && ifVersion !== row.configVersion) throw outdated(id, row);
+      assertVersion(subject, ifVersion);
       const { vault } = this.#parts;
       const { description } = compiled;
       const config = mergeConfig(values, row.config, { description, instance: id, vault });
@@ -91,8 +91,13 @@ export class InstanceChanges {
   }
 
   /** Takes an earlier version back, as a new one. */
-  rollbackConfig(ref: InstanceRef, version: number, actor: Actor): Promise<InstanceView> {
+  rollbackConfig(
+    ref: InstanceRef,
+    { version, ifVersion }: { readonly version: number; readonly ifVersion?: number | undefined },
+    actor: Actor,
+  ): Promise<InstanceView> {
     return this.#change(ref, async (subject) => {
+      assertVersion(subject, ifVersion);
       const { store, vault } = this.#parts;
       const { description } = subject.compiled;
       const kept = await store.configHistory(subject.row);
@@ -329,8 +334,11 @@ function ignoreFailure(error: unknown): void {
   if (!(error instanceof HostError)) throw error;
 }
 
-function outdated(id: string, { configVersion }: InstanceRow): HostError {
-  return new HostError('CALLER_CONFLICT', `The config of "${id}" was changed meanwhile`, {
+/** @throws {HostError} `CALLER_CONFLICT` when a change was made for another version of the config */
+function assertVersion({ id, row }: Subject, ifVersion: number | undefined): void {
+  const { configVersion } = row;
+  if (ifVersion === undefined || ifVersion === configVersion) return;
+  throw new HostError('CALLER_CONFLICT', `The config of "${id}" was changed meanwhile`, {
     remedy: 'Read it again, and send the change with the new version',
     details: { configVersion },
   });

@@ -77,7 +77,7 @@ export function createExtensionHost(parts: HostParts, calls: Calls): ExtensionHo
     putConfig: (ref, values, actor, ifVersion) =>
       instanceChanges.putConfig(ref, values, { actor, ifVersion }),
     configHistory: async (ref) => readHistory(parts, await find(ref), ref.instance),
-    rollbackConfig: (ref, version, actor) => instanceChanges.rollbackConfig(ref, version, actor),
+    rollbackConfig: (ref, wish, actor) => instanceChanges.rollbackConfig(ref, wish, actor),
     enable: (ref, grants, actor) => instanceChanges.enable(ref, grants, actor),
     disable: (ref, actor) => instanceChanges.disable(ref, actor),
     restart: (ref) => instanceChanges.restart(ref),

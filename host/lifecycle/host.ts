@@ -218,7 +218,11 @@ export type ExtensionHost = {
   /** Newest first, secrets masked. */
   configHistory(ref: InstanceRef): Promise<readonly ConfigVersionView[]>;
   /** Makes a new version of an earlier one's values, checked as new ones are. */
-  rollbackConfig(ref: InstanceRef, version: number, actor: Actor): Promise<InstanceView>;
+  rollbackConfig(
+    ref: InstanceRef,
+    wish: { readonly version: number; readonly ifVersion?: number | undefined },
+    actor: Actor,
+  ): Promise<InstanceView>;
   enable(ref: InstanceRef, grants: Grants | undefined, actor: Actor): Promise<InstanceView>;
   disable(ref: InstanceRef, actor: Actor): Promise<InstanceView>;
   restart(ref: InstanceRef, actor: Actor): Promise<InstanceView>;

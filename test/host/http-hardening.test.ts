@@ -72,6 +72,20 @@ describe('the surface', { timeout: 60_000 }, () => {
     assert.equal(lost?.body.code, 'CALLER_CONFLICT');
   });
 
+  it('takes an earlier version back only from who read the current one', async () => {
+    const path = '/extensions/others/set/instances/default';
+    const read = await host.request('PUT', `${path}/config`, { name: 'c' });
+    const version = read.body.configVersion;
+    const roll = (ifMatch: string): ReturnType<TestHost['request']> =>
+      host.request('POST', `${path}/config/rollback`, { version }, { 'if-match': ifMatch });
+    const late = await roll(`"${version - 1}"`);
+    assert.deepEqual([late.status, late.body.code], [412, 'CALLER_CONFLICT']);
+    assert.deepEqual(late.body.details, { configVersion: version });
+    const back = await roll(`"${version}"`);
+    assert.deepEqual([back.status, back.headers.get('etag')], [200, `"${version + 1}"`]);
+    assert.equal((await roll('3')).body.details.field, 'if-match');
+  });
+
   it('refuses an if-match that is no version', async () => {
     const path = '/extensions/others/set/config';
     const { status, body } = await host.request('PUT', path, { name: 'a' }, { 'if-match': 'W/x' });

@@ -7,6 +7,7 @@ import { json, listed, object, ref } from '../answers.ts';
 import type { AuditTrail } from '../audit.ts';
 import { actorOf, MAY } from '../auth.ts';
 import { CONFIG_ROLLBACK_BODY, EXTENSION_PARAMS, INSTANCE_PARAMS } from '../schemas.ts';
+import { etagOf, IF_MATCH, versionOf } from '../versions.ts';
 import { instanceSubject } from './instances.ts';
 import { refOf } from './lifecycle.ts';
 
@@ -50,14 +51,17 @@ export function configHistoryRoutes(
         schema: {
           ...shared,
           summary: 'Set the values of an earlier version again, as a new version',
+          headers: IF_MATCH,
           body: CONFIG_ROLLBACK_BODY,
           response: { 200: json('The instance as it is now', ref('Instance')) },
         },
       },
-      async (request) => {
+      async (request, reply) => {
         const key = refOf(request.params);
         const { version } = request.body;
-        const view = await host.rollbackConfig(key, version, actorOf(request));
+        const wish = { version, ifVersion: versionOf(request) };
+        const view = await host.rollbackConfig(key, wish, actorOf(request));
+        reply.header('etag', etagOf(view));
         const { configVersion } = view;
         audit.done(request, instanceSubject(key), { from: version, configVersion });
         return view;

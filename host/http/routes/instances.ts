@@ -7,6 +7,7 @@ import { json, listed, NOTHING, ref } from '../answers.ts';
 import type { AuditTrail } from '../audit.ts';
 import { actorOf, MAY } from '../auth.ts';
 import { EXTENSION_PARAMS, INSTANCE_BODY, INSTANCE_PARAMS, TRUST_BODY } from '../schemas.ts';
+import { etagOf } from '../versions.ts';
 
 const tags = ['instances'];
 const ALL = '/extensions/:category/:name/instances';
@@ -59,7 +60,7 @@ export function instanceRoutes(app: FastifyInstance, host: ExtensionHost, audit:
     },
     async ({ params }, reply) => {
       const view = await host.instance(params);
-      reply.header('etag', `"${view.configVersion}"`);
+      reply.header('etag', etagOf(view));
       return view;
     },
   );

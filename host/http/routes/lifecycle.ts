@@ -6,16 +6,10 @@ import type { FastifyInstance } from 'fastify';
 import { isRange } from '../../capabilities/addresses.ts';
 import { HostError } from '../../errors.ts';
 import type { Grants } from '../../grants.ts';
-import type {
-  ExtensionHost,
-  ExtensionRef,
-  InstanceRef,
-  InstanceView,
-} from '../../lifecycle/host.ts';
+import type { ExtensionHost, ExtensionRef, InstanceRef } from '../../lifecycle/host.ts';
 import { events, json, ref } from '../answers.ts';
 import type { AuditTrail } from '../audit.ts';
 import { actorOf, forbidden, MAY } from '../auth.ts';
-import { sendProblem } from '../problems.ts';
 import {
   ENABLE_BODY,
   EXTENSION_PARAMS,
@@ -25,6 +19,7 @@ import {
   VALUES_BODY,
 } from '../schemas.ts';
 import type { EventStreams } from '../sse.ts';
+import { etagOf, IF_MATCH, versionOf } from '../versions.ts';
 import { instanceSubject } from './instances.ts';
 
 type Params = ExtensionRef & { readonly instance?: string };
@@ -62,21 +57,15 @@ function configRoute(app: FastifyInstance, host: ExtensionHost, form: Form): voi
       schema: {
         ...form.shared,
         summary: 'Set the config; secrets are write-only',
+        headers: IF_MATCH,
         body: VALUES_BODY,
         response: INSTANCE_REPLY,
       },
     },
     async (request, reply) => {
       const ref = refOf(request.params);
-      const ifVersion = versionOf(request.headers['if-match']);
-      const put = host.putConfig(ref, request.body, actorOf(request), ifVersion);
-      const view = await put.catch((error: unknown) => {
-        if (ifVersion === undefined || !(error instanceof HostError)) throw error;
-        if (error.details?.['configVersion'] === undefined) throw error;
-        form.audit.failed(request, error.toData());
-        return error.toData();
-      });
-      if ('code' in view) return sendProblem(reply, view, 412);
+      const version = versionOf(request);
+      const view = await host.putConfig(ref, request.body, actorOf(request), version);
       reply.header('etag', etagOf(view));
       form.audit.done(request, instanceSubject(ref), { fields: Object.keys(request.body) });
       return view;
@@ -200,20 +189,4 @@ function logRoute(
 /** `default` where the short form names no instance. */
 export function refOf({ category, name, instance = 'default' }: Params): InstanceRef {
   return { category, name, instance };
-}
-
-/** The version of a config as HTTP has it. */
-function etagOf({ configVersion }: Pick<InstanceView, 'configVersion'>): string {
-  return `"${configVersion}"`;
-}
-
-/** @throws {HostError} `CALLER_INPUT_INVALID` when it is none of ours */
-function versionOf(header: string | undefined): number | undefined {
-  if (header === undefined || header === '*') return undefined;
-  const version = /^"(\d{1,15})"$/.exec(header)?.[1];
-  if (version !== undefined) return Number(version);
-  throw new HostError('CALLER_INPUT_INVALID', 'Header "if-match" is no version of a config', {
-    remedy: 'Send the "etag" of the instance as it was read, such as "3" with its quotes',
-    details: { field: 'if-match' },
-  });
 }

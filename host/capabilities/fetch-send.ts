@@ -20,7 +20,6 @@ import type { Hop } from './fetch-redirect.ts';
 import { boundUpload } from './fetch-request.ts';
 import { Resolver } from './fetch-resolve.ts';
 import type { Resolve } from './fetch-resolve.ts';
-import type { KeyRule } from './fetch-idempotency.ts';
 import { isTyped } from './hosts.ts';
 import type { OpenedParts, SecretBook } from './secrets.ts';
 import { assertInLock } from './use.ts';
@@ -37,8 +36,6 @@ export type FetchPowers = {
   readonly resolve?: Resolve;
   readonly detour?: Detour;
   readonly watch?: EgressWatch;
-  /** Vendors that take a key for requests that may come twice. */
-  readonly keys?: readonly KeyRule[];
 };
 
 /** The call that asks, and its streamed body. */

@@ -6,7 +6,6 @@ import { LIMITS } from '../limits.ts';
 import type { Capability, CapabilityReply } from './capability.ts';
 import { denied } from './egress.ts';
 import type { Exchange } from './fetch-exchange.ts';
-import { OperationKeys } from './fetch-idempotency.ts';
 import { locationOf, nextHop } from './fetch-redirect.ts';
 import type { Hop } from './fetch-redirect.ts';
 import { readEarned, readReply } from './fetch-reply.ts';
@@ -44,14 +43,12 @@ type Chain = { last: Exchange | undefined; use: Use | undefined };
 class Fetcher {
   readonly #secrets: SecretBook;
   readonly #sender: Sender;
-  readonly #keys: OperationKeys;
   readonly #watch: EgressWatch | undefined;
   #running = 0;
 
   constructor(powers: FetchPowers) {
     this.#secrets = powers.secrets;
     this.#sender = new Sender(powers);
-    this.#keys = new OperationKeys(powers.keys ?? []);
     this.#watch = powers.watch;
   }
 
@@ -95,7 +92,7 @@ class Fetcher {
     const request = parseFetchRequest(payload);
     const opened = this.#secrets.openUrl(request.url);
     const first = parseUrl(opened);
-    let hop: Hop = { url: first, request: this.#keys.apply(request, first, asking.scope) };
+    let hop: Hop = { url: first, request };
     for (let hops = 0; ; hops += 1) {
       const use = useOf(hop.request.method, hop.url, (text) => scrubber.text(text));
       chain.use = use;

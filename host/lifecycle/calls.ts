@@ -223,6 +223,7 @@ export class Calls {
         handler,
         actor: actor.id,
         startedMs: nowMs(),
+        operationId,
         inputText,
         replayOf,
         journalled: call.journalled === true,

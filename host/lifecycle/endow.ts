@@ -7,6 +7,7 @@ import { expandHosts } from '../capabilities/egress.ts';
 import type { EgressPolicy } from '../capabilities/egress.ts';
 import type { EarnedRule } from '../capabilities/earned.ts';
 import { createFetchCapability } from '../capabilities/fetch.ts';
+import { withOperationKeys } from '../capabilities/fetch-idempotency.ts';
 import { createSealedKeys } from '../capabilities/sealed-keys.ts';
 import { SecretBook } from '../capabilities/secrets.ts';
 import type { EgressWatch } from '../capabilities/use.ts';
@@ -64,9 +65,6 @@ export function createEndow(
       trust: trustOf(compiled, config),
       nowMs,
       watch: powers.watch(id),
-      keys: Object.entries(compiled.manifest.capabilities?.fetch?.idempotency ?? {}).map(
-        ([host, header]) => ({ hosts: expandHosts([host], config), header }),
-      ),
       ...(resolve === undefined ? {} : { resolve }),
       ...(detour === undefined ? {} : { detour }),
     });
@@ -74,17 +72,26 @@ export function createEndow(
       grants.storage === undefined
         ? undefined
         : createStorage({ store, instance: id, quotaBytes: grants.storage.quotaBytes, nowMs });
+    const made = tableOf(grants, {
+      fetch: noting(fetch.serve, onDenied),
+      crypto: createSealedKeys(secrets),
+      storage,
+      webhook: grants.webhook === true ? createWebhookCheck({ secrets, store, nowMs }) : undefined,
+    });
+    const idempotency = compiled.manifest.capabilities?.fetch?.idempotency ?? {};
+    const keys = {
+      rules: Object.entries(idempotency).map(([host, header]) => ({
+        hosts: expandHosts([host], config),
+        header,
+      })),
+      addressOf: (url: string) => secrets.openUrl(url).url,
+    };
+    const table = wrap(made, secrets.sealed);
     return {
-      table: wrap(
-        tableOf(grants, {
-          fetch: noting(fetch.serve, onDenied),
-          crypto: createSealedKeys(secrets),
-          storage,
-          webhook:
-            grants.webhook === true ? createWebhookCheck({ secrets, store, nowMs }) : undefined,
-        }),
-        secrets.sealed,
-      ),
+      table:
+        table['fetch'] === undefined
+          ? table
+          : { ...table, fetch: withOperationKeys(table['fetch'], keys) },
       values: { ...config, ...secrets.sealed },
       scrub: (text) => secrets.scrubber.text(text),
       close: () => void fetch.close(),

@@ -18,6 +18,7 @@ export type CallStart = {
   readonly handler: string;
   readonly actor: string;
   readonly startedMs: number;
+  readonly operationId: string;
   readonly inputText: string;
   readonly replayOf: string | undefined;
   /** Its effects are written down before they leave. */
@@ -37,6 +38,8 @@ export type Kept = CallStart & {
 export type Replayable = {
   readonly instance: string;
   readonly handler: string;
+  /** Keys follow from it: with another one the code would ask for something else. */
+  readonly operationId: string | undefined;
   readonly inputText: string;
   readonly resultText: string | null;
   readonly error: ErrorData | undefined;
@@ -156,7 +159,7 @@ export class CallRecords {
   async replayable(callId: string): Promise<Replayable> {
     const kept = this.#byId.get(callId);
     const known = kept ?? (await this.#stored(callId));
-    const { instance, handler, inputText, resultText = null, error } = known;
+    const { instance, handler, operationId, inputText, resultText = null, error } = known;
     if (inputText === '') {
       throw new HostError(
         'CALLER_UNSUPPORTED',
@@ -164,7 +167,7 @@ export class CallRecords {
       );
     }
     const requests = 'recording' in known ? known.recording.requests : known.requests;
-    return { instance, handler, inputText, resultText, error, requests };
+    return { instance, handler, operationId, inputText, resultText, error, requests };
   }
 
   /** Writes down what has ended. */
@@ -215,13 +218,14 @@ export class CallRecords {
 
   #seal(kept: Kept): CallRow {
     const { callId, instance, handler, actor, state, startedMs, replayOf = null } = kept;
-    const { inputText, resultText, receipt, error, recording } = kept;
+    const { operationId, inputText, resultText, receipt, error, recording } = kept;
     const row = {
       ...{ callId, instance, handler, actor, state, startedMs, replayOf },
       receipt: receipt === undefined ? null : JSON.stringify(receipt),
       error: error === undefined ? null : JSON.stringify(error),
     };
     return this.#powers.recorder.seal(row, {
+      operationId,
       inputText,
       resultText: resultText === undefined ? null : textWithoutOneTime(resultText),
       requests: recording.requests,
@@ -239,6 +243,7 @@ export class CallRecords {
     return {
       instance,
       handler,
+      operationId: body?.operationId,
       inputText: body?.inputText ?? '',
       resultText: body?.resultText ?? null,
       error: error === null ? undefined : (JSON.parse(error) as ErrorData),

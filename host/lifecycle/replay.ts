@@ -63,7 +63,7 @@ export class Replays {
     const row = await instances.row(entry, name);
     const instance = instances.detached(row, entry, compiled);
     let recording: Recording | undefined;
-    const { handler, inputText } = known;
+    const { handler, operationId, inputText } = known;
     const prepared: Prepared = {
       ...{ id: known.instance, instance, handler, inputText, actor },
       deadlineMs: this.#parts.nowMs() + decideLimits(compiled.manifest).wallMs,
@@ -76,7 +76,7 @@ export class Replays {
       },
     };
     try {
-      const outcome = await this.#calls.run(prepared, createCallId());
+      const outcome = await this.#calls.run(prepared, createCallId(), operationId);
       const result = withoutOneTime(JSON.parse(outcome.resultText));
       return { ...outcome, replay: compare(known, recording, { result }) };
     } catch (error) {

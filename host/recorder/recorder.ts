@@ -11,6 +11,8 @@ import type { StandIns } from './stand-ins.ts';
 
 /** What is sealed with a call's row. */
 export type RecordedBody = {
+  /** Absent in what was kept before it was. */
+  readonly operationId?: string;
   readonly inputText: string;
   readonly resultText: string | null;
   readonly requests: readonly RecordedRequest[];

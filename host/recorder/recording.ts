@@ -155,7 +155,9 @@ export function isEffect({ capability, payload }: Omit<RecordedRequest, 'reply'>
 /** Whether an effect may be sent again when nobody knows whether it arrived: HTTP or the vendor makes sure. */
 export function isRepeatable({ payload }: Pick<RecordedRequest, 'payload'>): boolean {
   const { method, headers } = fetchOf(payload);
-  return method === 'PUT' || method === 'DELETE' || headers.some((name) => ONCE.has(name));
+  const { once } = Object(payload) as { once?: unknown };
+  if (method === 'PUT' || method === 'DELETE') return true;
+  return headers.some((name) => ONCE.has(name) || name === once);
 }
 
 /** Headers by which vendors know a repeat: the IETF draft's, PayPal's, Stripe's and Mollie's are among them. */

@@ -5,6 +5,8 @@ import { randomUUID } from 'node:crypto';
 import type { CallScope } from '../../host/capabilities/capability.ts';
 import { expandHosts } from '../../host/capabilities/egress.ts';
 import { createFetchCapability } from '../../host/capabilities/fetch.ts';
+import { withOperationKeys } from '../../host/capabilities/fetch-idempotency.ts';
+import type { KeyRule } from '../../host/capabilities/fetch-idempotency.ts';
 import type { FetchPowers } from '../../host/capabilities/fetch.ts';
 import { SecretBook } from '../../host/capabilities/secrets.ts';
 
@@ -25,10 +27,10 @@ export type TestFetch = AsyncDisposable & {
 /** Grants every name of `hosts`, on any port. */
 export function createTestFetch(
   hosts: readonly string[],
-  powers: Partial<FetchPowers> = {},
+  { keys = [], ...powers }: Partial<FetchPowers> & { readonly keys?: readonly KeyRule[] } = {},
 ): TestFetch {
   const config = Object.fromEntries(hosts.map((host, at) => [`host${at}`, host]));
-  const { serve, close } = createFetchCapability({
+  const { serve: send, close } = createFetchCapability({
     policy: {
       hosts: expandHosts(
         hosts.map((_host, at) => `{config.host${at}}`),
@@ -43,6 +45,7 @@ export function createTestFetch(
     resolve: async () => ['127.0.0.1'],
     ...powers,
   });
+  const serve = withOperationKeys(send, { rules: keys, addressOf: (url) => url });
   return {
     async send(url, init = {}, more = {}) {
       const payload = { url, method: 'GET', headers: [], redirect: 'follow', ...init };

@@ -49,6 +49,22 @@ export default defineGateway({
 });
 `;
 
+/** Sets no key itself: the manifest says that the vendor takes one. */
+const KEYED = `import { defineServer } from 'cofferdam/sdk';
+export default defineServer({
+  async create(service, { fetch }) {
+    for (const step of ['disk', 'boot']) {
+      const body = JSON.stringify({ step: step + '-' + service.id });
+      await fetch('https://api.example.com/jobs', { method: 'POST', body });
+    }
+    return { status: 'done', remoteId: 'job-' + service.id };
+  },
+  async suspend() { return { status: 'done' }; },
+  async unsuspend() { return { status: 'done' }; },
+  async terminate() { return { status: 'done' }; },
+});
+`;
+
 /** A vendor that makes one thing per POST, and one per idempotency key; it can keep a reply back. */
 type Vendor = {
   readonly server: Server;
@@ -69,8 +85,9 @@ describe('a host that is killed', { timeout: 90_000 }, () => {
     dir = await mkdtemp(join(tmpdir(), 'cofferdam-crash-'));
     await extension('servers/vms', VMS);
     await extension('gateways/pay', PAY);
+    await extension('servers/keyed', KEYED, { 'api.example.com': 'X-Once' });
     await start();
-    for (const each of ['servers/vms', 'gateways/pay']) {
+    for (const each of ['servers/vms', 'gateways/pay', 'servers/keyed']) {
       assert.equal((await request('POST', `/extensions/${each}/enable`)).status, 200);
     }
   });
@@ -114,6 +131,19 @@ describe('a host that is killed', { timeout: 90_000 }, () => {
     assert.equal((await request('POST', path, { as: 'again' })).status, 204);
     assert.deepEqual(await outcome('s4'), { status: 'done', remoteId: 'vm-s4' });
     assert.deepEqual(made('s4'), ['vm-s4', 'start-s4']);
+  });
+
+  it('sends an effect again, whose key the host has made, with the key that it had', async () => {
+    await killAt('/jobs/boot-s5', () => create('s5', 'keyed'));
+    assert.deepEqual(await outcome('s5', 'keyed'), { status: 'done', remoteId: 'job-s5' });
+    const jobs = made('-s5').map((job) => job.split(' '));
+    assert.deepEqual(
+      jobs.map(([step]) => step),
+      ['disk-s5', 'boot-s5', 'boot-s5'],
+    );
+    const [disk, boot, again] = jobs.map(([, key]) => key);
+    assert.equal(boot, again);
+    assert.notEqual(disk, boot);
   });
 
   it('charges once, and records the payment once', async () => {
@@ -163,10 +193,10 @@ describe('a host that is killed', { timeout: 90_000 }, () => {
     await start();
   }
 
-  function create(id: string): Promise<Reply> {
+  function create(id: string, name = 'vms'): Promise<Reply> {
     const input = { id, properties: {} };
     const headers = { 'idempotency-key': `create-${id}` };
-    return request('POST', '/extensions/servers/vms/calls/create', { input }, headers);
+    return request('POST', `/extensions/servers/${name}/calls/create`, { input }, headers);
   }
 
   function charge(id: string): Promise<Reply> {
@@ -177,9 +207,9 @@ describe('a host that is killed', { timeout: 90_000 }, () => {
   }
 
   /** What a repeat of the create is answered in the end. */
-  async function outcome(id: string): Promise<unknown> {
+  async function outcome(id: string, name?: string): Promise<unknown> {
     const { body } = await until(
-      () => create(id),
+      () => create(id, name),
       ({ status }) => status === 200,
     );
     return body.result;
@@ -237,10 +267,11 @@ describe('a host that is killed', { timeout: 90_000 }, () => {
     return { status: response.status, body: text === '' ? null : JSON.parse(text) };
   }
 
-  async function extension(name: string, code: string): Promise<void> {
+  async function extension(name: string, code: string, idempotency?: object): Promise<void> {
     const folder = join(dir, 'extensions', name);
     await mkdir(folder, { recursive: true });
-    const fetchable = { capabilities: { fetch: { hosts: ['api.example.com'] } } };
+    const asked = { hosts: ['api.example.com'], ...(idempotency && { idempotency }) };
+    const fetchable = { capabilities: { fetch: asked } };
     await writeFile(join(folder, 'manifest.json'), JSON.stringify(manifestFor(name, fetchable)));
     await writeFile(join(folder, 'extension.ts'), code);
   }
@@ -265,6 +296,13 @@ async function startVendor(): Promise<Vendor> {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const text = Buffer.concat(chunks).toString();
     const key = request.headers['idempotency-key'];
+    const once = request.headers['x-once'];
+    if (typeof once === 'string') {
+      const { step } = JSON.parse(text) as { step: string };
+      made.push(`${step} ${once}`);
+      await vendor.onRequest(`/jobs/${step}`);
+      return void response.end('{}');
+    }
     let reply: object | undefined = {};
     if (path.startsWith('/find')) reply = undefined;
     else if (typeof key === 'string') {

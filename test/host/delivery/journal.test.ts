@@ -110,7 +110,14 @@ describe('the journal of a call', () => {
   /** One POST, answered and journalled, and the call's record. */
   async function runAndRecord(reply: CapabilityReply = { value: { status: 201 } }): Promise<void> {
     const records = new CallRecords({ store, recorder, nowMs, onError: assert.ifError });
-    const start = { ...CUT, instance: ID, actor: 'a', startedMs: 0, replayOf: undefined };
+    const start = {
+      ...CUT,
+      instance: ID,
+      actor: 'a',
+      operationId: CALL_ID,
+      startedMs: 0,
+      replayOf: undefined,
+    };
     const record = records.start({ ...start, journalled: true });
     const { fetch } = recorder.wrap({ fetch: () => Promise.resolve(reply) }, {});
     await fetch?.(POST, scopeOf({ callId: CALL_ID }), () => assert.fail('nothing is sent'));

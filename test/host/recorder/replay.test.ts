@@ -16,10 +16,10 @@ import type { Answer, TestHost } from '../../helpers/host.ts';
 const code = (more: string): string => `import { defineOther, secret, z } from 'cofferdam/sdk';
 export default defineOther({
   config: z.object({ key: secret({ label: 'Key' }) }),
-  async execute(input, { fetch, storage, config }) {
+  async execute(input, { fetch, storage, config, call }) {
     const seen = await storage.increment('runs');
     const headers = { authorization: 'Bearer ' + config.key };
-    const body = JSON.stringify({ note: input.note });
+    const body = JSON.stringify({ note: input.note, operation: call.operationId });
     const made = await (await fetch('https://api.example.com/notes', { method: 'POST', headers, body })).json();
     ${more}
     if (input.note === 'bad') throw new Error('No such note');
@@ -29,7 +29,10 @@ export default defineOther({
 `;
 
 const MANIFEST = manifestFor('others/notes', {
-  capabilities: { fetch: { hosts: ['api.example.com'] }, storage: { quotaBytes: 1_000 } },
+  capabilities: {
+    fetch: { hosts: ['api.example.com'], idempotency: { 'api.example.com': 'X-Once' } },
+    storage: { quotaBytes: 1_000 },
+  },
   secrets: { key: { hosts: ['api.example.com'], in: ['header'] } },
 });
 
@@ -78,7 +81,7 @@ describe('a replay', { timeout: 60_000 }, () => {
       ({ generation }: any) => generation,
     );
 
-  it('gives the recorded answers, and sends nothing', async () => {
+  it('gives the recorded answers, also to keys of the operation, and sends nothing', async () => {
     const call = await host.call('others/notes', 'execute', { note: 'a' });
     const { status, body } = await replay(call.body.callId);
     assert.equal(status, 200);

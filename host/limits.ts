@@ -8,6 +8,13 @@ export const LIMITS = {
   frameBytes: 32 * MIB,
   /** Bytes waiting to be written to one cell before new calls to it are refused. */
   pipeBacklogBytes: 16 * MIB,
+  /**
+   * Bytes waiting for one cell before it is ended: what comes after the bound above is refusals and
+   * cancellations of a few hundred bytes, which only a cell that reads nothing leaves lying.
+   */
+  pipeBacklogBytesMax: 64 * MIB,
+  /** Characters of one answer to a request of a guest: with room in a frame for three bytes each. */
+  replyChars: 8 * MIB,
 
   /** Bytes of a call's input as JSON: what a panel sends about one service or invoice, with room. */
   inputBytes: 1 * MIB,

@@ -20,6 +20,8 @@ export type RequestingCall = {
 export type RequestPorts = {
   readonly table: CapabilityTable;
   readonly send: (kind: FrameKind, id: number, payload: Buffer | string) => void;
+  /** Waits while the pipe is full; undefined when it is not. */
+  readonly room: () => Promise<void> | undefined;
   /** The call with that number; 0 asks for the call to charge when the guest did not say. */
   readonly findCall: (number: number) => RequestingCall | undefined;
   /** The guest broke a rule of the pipe that no bridge breaks. */
@@ -37,6 +39,8 @@ type Open = {
 export class Requests {
   readonly #ports: RequestPorts;
   readonly #open = new Map<number, Open>();
+  /** Characters of answers that wait for the pipe. */
+  #waitingChars = 0;
 
   constructor(ports: RequestPorts) {
     this.#ports = ports;
@@ -59,9 +63,11 @@ export class Requests {
   }
 
   chunk(id: number, bytes: Buffer): void {
-    if (this.#open.get(id)?.upload.push(bytes) === false) {
-      this.#ports.onViolation('upload chunks over the window');
-    }
+    const upload = this.#open.get(id)?.upload;
+    if (upload === undefined || upload.push(bytes)) return;
+    this.#ports.onViolation('upload chunks over the window');
+    // A body with a hole in it must not arrive as a whole one.
+    upload.end(new HostError('EXTENSION_QUOTA_EXCEEDED', 'The body was sent faster than allowed'));
   }
 
   end(id: number, error?: Error): void {
@@ -138,6 +144,9 @@ export class Requests {
       const reply = await serve(parsePayload(payload), scope, () => open.upload.read());
       if (open.abort.signal.aborted) return;
       const text = JSON.stringify(reply.value ?? null);
+      const full = this.#ports.room();
+      if (full !== undefined || text.length > LIMITS.replyChars) await this.#wait(text, full);
+      if (open.abort.signal.aborted) return;
       if (reply.body === undefined) return this.#answer(id, ` ${text}`);
       this.#ports.send(FRAME.reply, id, `*${text}`);
       await this.#stream(id, open, reply.body);
@@ -145,12 +154,37 @@ export class Requests {
       if (error instanceof HostError && error.code === 'EGRESS_DENIED') usage.denied += 1;
       if (open.abort.signal.aborted) return;
       this.#refuse(id, toErrorData(error));
+      // What it still holds, such as a body that nobody will read, is let go.
+      open.abort.abort();
     }
+  }
+
+  /** Waits until an answer may leave. What a busy guest leaves unread is bounded, whoever asked for it. */
+  async #wait({ length }: string, full: Promise<void> | undefined): Promise<void> {
+    if (length > LIMITS.replyChars) {
+      throw new HostError(
+        'EXTENSION_QUOTA_EXCEEDED',
+        `The answer is over ${LIMITS.replyChars} characters`,
+        { remedy: 'Ask for less at a time' },
+      );
+    }
+    if (this.#waitingChars + length > LIMITS.pipeBacklogBytes) {
+      throw new HostError(
+        'EXTENSION_QUOTA_EXCEEDED',
+        `Answers of ${LIMITS.pipeBacklogBytes} characters wait to be read already`,
+        { remedy: 'Await some requests before sending more, and work less between them' },
+      );
+    }
+    this.#waitingChars += length;
+    await full;
+    this.#waitingChars -= length;
   }
 
   async #stream(id: number, open: Open, body: AsyncIterable<Uint8Array>): Promise<void> {
     try {
-      await open.download.pump(body, (chunk) => this.#ports.send(FRAME.chunk, id, chunk));
+      const { room } = this.#ports;
+      const send = (chunk: Buffer): void => this.#ports.send(FRAME.chunk, id, chunk);
+      await open.download.pump(body, { send, room });
       if (this.#open.delete(id)) this.#ports.send(FRAME.end, id, '');
     } catch (error) {
       if (this.#open.delete(id)) {

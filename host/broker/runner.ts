@@ -141,6 +141,7 @@ export class Runner {
       send: (kind, id, payload) => {
         if (this.#ended === undefined) cell.send(kind, this.#slot, id, payload);
       },
+      room: () => cell.room(),
       findCall: (number) => this.#findCall(number),
       onViolation: () => cell.countStray(),
     });

@@ -15,9 +15,10 @@ export class Upload {
     this.#credit = credit;
   }
 
-  /** Takes a chunk. @returns false when the guest ignored its window */
+  /** Takes a chunk. @returns false when the guest ignored its window or the size of a chunk */
   push(chunk: Buffer): boolean {
     if (this.#done) return true;
+    if (chunk.length > LIMITS.streamChunkBytes) return false;
     if (this.#chunks.length >= LIMITS.streamWindowChunks + 1) return false;
     this.#chunks.push(chunk);
     this.#wake?.();
@@ -71,11 +72,20 @@ export class Download {
     this.#wake?.();
   }
 
-  /** Sends every chunk of `body`, cut to `LIMITS.streamChunkBytes`. Rejects when the source fails. */
-  async pump(body: AsyncIterable<Uint8Array>, send: (chunk: Buffer) => void): Promise<void> {
+  /**
+   * Sends every chunk of `body`, cut to `LIMITS.streamChunkBytes`. Rejects when the source fails.
+   *
+   * @param room Waits while the pipe is full; undefined when it is not
+   */
+  async pump(
+    body: AsyncIterable<Uint8Array>,
+    { send, room }: { send: (chunk: Buffer) => void; room: () => Promise<void> | undefined },
+  ): Promise<void> {
     for await (const bytes of body) {
       for (let at = 0; at < bytes.length; at += LIMITS.streamChunkBytes) {
         while (this.#credit === 0 && !this.#gone) await this.#next();
+        const full = room();
+        if (full !== undefined) await full;
         if (this.#gone) return;
         this.#credit -= 1;
         const end = Math.min(at + LIMITS.streamChunkBytes, bytes.length);

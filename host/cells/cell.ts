@@ -73,6 +73,9 @@ export class Cell {
   #end: CellEnd | undefined;
   #hello: (() => void) | undefined;
   #tail = '';
+  /** Bytes that the writer holds until the tick ends. */
+  #heldBytes = 0;
+  #drained: Promise<void> | undefined;
   /** Epoch-free milliseconds when the unanswered ping left; 0 when none is out. */
   pingedAtMs = 0;
   /** Calls running in this cell, over all slots, and calls that it was ever given. */
@@ -86,7 +89,10 @@ export class Cell {
     this.pid = child.pid ?? 0;
     this.#onEnd = onEnd;
     this.#pipe = child.stdio[3] as Socket;
-    this.#writer = new FrameWriter((bytes) => this.#pipe.write(bytes), setImmediate);
+    this.#writer = new FrameWriter((bytes) => {
+      this.#heldBytes = 0;
+      this.#pipe.write(bytes);
+    }, setImmediate);
     this.#pipe.on('data', (bytes: Buffer) => this.#take(bytes));
     this.#pipe.on('error', (error) => this.#tell(`pipe: ${error.message}`));
     for (const stream of [child.stdout, child.stderr]) {
@@ -133,12 +139,53 @@ export class Cell {
     return slot;
   }
 
-  /** Sends one frame to a slot. @throws {HostError} `HOST_OVERLOADED` when the pipe is backed up */
+  /**
+   * Sends one frame to a slot. Answers and bodies wait for `room` before; what else is sent is small, and
+   * a cell that takes none of it in is ended.
+   *
+   * @throws {HostError} `HOST_OVERLOADED` for a new call when the pipe is backed up
+   */
   send(kind: FrameKind, slot: number, id: number, payload: Buffer | string): void {
-    if (this.#pipe.writableLength > LIMITS.pipeBacklogBytes) {
+    if (this.#end !== undefined) return;
+    const { pipeBacklogBytes, pipeBacklogBytesMax } = LIMITS;
+    const backlog = this.#backlogBytes;
+    if (backlog > pipeBacklogBytes && kind === FRAME.invoke) {
       throw new HostError('HOST_OVERLOADED', 'The extension does not take its input fast enough');
     }
-    if (this.#end === undefined) this.#writer.send(kind, slot, id, payload);
+    if (backlog > pipeBacklogBytesMax) {
+      return this.kill({ cause: 'protocol', detail: `${backlog} bytes sent to it are not read` });
+    }
+    this.#heldBytes += payload.length;
+    this.#writer.send(kind, slot, id, payload);
+  }
+
+  /** Resolves when the pipe has room for more, or has ended; undefined: it has now. */
+  room(): Promise<void> | undefined {
+    return this.#isFull() ? this.#untilRoom() : undefined;
+  }
+
+  async #untilRoom(): Promise<void> {
+    // Whoever went first may have filled it again.
+    while (this.#isFull()) await (this.#drained ??= this.#whenDrained());
+  }
+
+  #isFull(): boolean {
+    return this.#end === undefined && this.#backlogBytes > LIMITS.pipeBacklogBytes;
+  }
+
+  get #backlogBytes(): number {
+    return this.#heldBytes + this.#pipe.writableLength;
+  }
+
+  #whenDrained(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#drained = undefined;
+        this.#pipe.off('drain', done).off('close', done);
+        resolve();
+      };
+      this.#pipe.on('drain', done).on('close', done);
+    });
   }
 
   /** Frees a slot's isolate; nothing more arrives from it. */

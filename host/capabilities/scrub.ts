@@ -11,9 +11,9 @@ type Needle = { readonly bytes: Buffer; readonly mark: Buffer };
 /** Blanks secrets in bytes and text: each becomes `[secret:<field>]`. */
 export class Scrubber {
   /** Longest first. */
-  #needles: readonly Needle[];
-  #marks: ReadonlyMap<string, string>;
-  #pattern: RegExp | undefined;
+  readonly #needles: readonly Needle[];
+  readonly #marks: ReadonlyMap<string, string>;
+  readonly #pattern: RegExp | undefined;
   readonly #longest: number;
 
   /** @param secrets Field name and value of each secret */
@@ -65,14 +65,6 @@ export class Scrubber {
       for (const run of runs) if (run.length > 0) yield run;
     }
     if (tail !== undefined) yield this.bytes(tail);
-  }
-
-  /** Forgets everything that was looked for; bytes are overwritten. */
-  close(): void {
-    for (const { bytes } of this.#needles) bytes.fill(0);
-    this.#needles = [];
-    this.#marks = new Map();
-    this.#pattern = undefined;
   }
 
   /** Positions near the end from which the rest is the beginning of some secret. */

@@ -186,12 +186,6 @@ export class SecretBook {
     }
   }
 
-  /** Forgets the values. Text cannot be overwritten in JavaScript; what was kept as bytes is. */
-  close(): void {
-    this.#byToken.clear();
-    this.scrubber.close();
-  }
-
   #refuseStandIns(bytes: Buffer, host: string): void {
     if (!bytes.includes(STAND_IN)) return;
     for (const [, id = ''] of bytes.toString('latin1').matchAll(TOKEN))

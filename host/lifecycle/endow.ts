@@ -72,8 +72,10 @@ export function createEndow(
       grants.storage === undefined
         ? undefined
         : createStorage({ store, instance: id, quotaBytes: grants.storage.quotaBytes, nowMs });
-    const made = tableOf(grants, {
-      fetch: noting(fetch.serve, onDenied),
+    // Without a grant at all, too, an author learns what would be refused.
+    const mayFetch = grants.fetch !== undefined || powers.egress.report === true;
+    const made = tableOf({
+      fetch: mayFetch ? noting(fetch.serve, onDenied) : undefined,
       crypto: createSealedKeys(secrets),
       storage,
       webhook: grants.webhook === true ? createWebhookCheck({ secrets, store, nowMs }) : undefined,
@@ -128,18 +130,10 @@ function policyOf(
 }
 
 /** Only what was granted is in the table; a table has no other names. */
-function tableOf(
-  grants: Grants,
-  made: {
-    [name in 'fetch' | 'crypto' | 'storage' | 'webhook']: CapabilityTable[string] | undefined;
-  },
-): CapabilityTable {
-  return {
-    ...(grants.fetch === undefined || made.fetch === undefined ? {} : { fetch: made.fetch }),
-    ...(made.storage === undefined ? {} : { storage: made.storage }),
-    ...(made.webhook === undefined ? {} : { webhook: made.webhook }),
-    ...(made.crypto === undefined ? {} : { crypto: made.crypto }),
-  };
+function tableOf(made: { readonly [name: string]: Capability | undefined }): CapabilityTable {
+  return Object.fromEntries(
+    Object.entries(made).flatMap(([name, serve]) => (serve === undefined ? [] : [[name, serve]])),
+  );
 }
 
 function createSecrets(

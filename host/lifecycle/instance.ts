@@ -24,7 +24,7 @@ export type Endowment = {
   readonly values: Readonly<Record<string, unknown>>;
   /** Blanks secrets in a text that leaves for a log. */
   readonly scrub: (text: string) => string;
-  /** Forgets seals and closes connections; called when the isolate is gone. */
+  /** Closes connections; called when the isolate is gone. */
   readonly close: () => void;
 };
 

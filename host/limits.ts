@@ -84,10 +84,17 @@ export const LIMITS = {
   /** Files a cell and a builder may have open: Node itself has about 25, a build opens many at a time. */
   cellFiles: 256,
   builderFiles: 4_096,
+  /**
+   * Steps of nice(2) by which cells and builder stand behind the host: a third of its share of a core that
+   * both want, and the host runs at once when it wakes. Says nothing between two cells.
+   */
+  childNiceness: 5,
   /** Milliseconds between two looks at a busy cell (RSS, CPU, silence). */
   watchMs: 50,
-  /** Milliseconds a cell may stay silent past the CPU limit of a turn before it is killed. */
-  silenceGraceMs: 500,
+  /** Milliseconds a cell may stay silent past the CPU limit of a turn before it is killed, if it was busy. */
+  silenceGraceMs: 250,
+  /** The same for one that had no CPU meanwhile: a machine that is too busy to run it is not its fault. */
+  starvedGraceMs: 10_000,
   /** CPU share (0–1) an idle cell may use, averaged over idleCpuWindowMs. */
   idleCpuShare: 0.2,
   idleCpuWindowMs: 1_000,

@@ -1,6 +1,7 @@
 // Wires powers, listens, shuts down. The only reader of the environment, the clock and the arguments;
 // everything below gets what it needs handed in.
 
+import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +18,7 @@ import { Supervisor, UNTRUSTED_CELL } from './cells/supervisor.ts';
 import { listen } from './http/listen.ts';
 import { wireDeliveries, wireFacts } from './delivery/wire.ts';
 import { closeHttp, createHttpServer } from './http/server.ts';
-import { APP_FOLDER, spawnChild } from './jail/spawn.ts';
+import { APP_FOLDER, prepareChild, spawnChild } from './jail/spawn.ts';
 import { createWallCheck } from './jail/walls.ts';
 import type { WallCheck } from './jail/walls.ts';
 import { auditChanges } from './lifecycle/audit-changes.ts';
@@ -211,6 +212,7 @@ function startChildren(settings: Settings, publish: Publish): Children {
   const walls = createWallCheck();
   let platform: Promise<Buffer> | undefined;
   let program = '';
+  let startCell: (() => ChildProcess) | undefined;
   const buildPlatform = async (): Promise<Buffer> => {
     const built = await builder.buildPlatform();
     program = built.cell;
@@ -220,8 +222,11 @@ function startChildren(settings: Settings, publish: Publish): Children {
     admit: async (key) => {
       if (key.startsWith(UNTRUSTED_CELL) && !settings.allowUnjailed) await walls.assertHeld();
     },
-    // A cell starts after its platform has been built, so the program is there.
-    spawnCell: () => spawnChild({ main: CELL_MAIN, program, read: [], mayStartProcesses: false }),
+    spawnCell: () => {
+      // A cell starts after its platform has been built, so the program is there.
+      startCell ??= prepareChild({ main: CELL_MAIN, program, read: [], mayStartProcesses: false });
+      return startCell();
+    },
     platform: () => (platform ??= buildPlatform()),
     nowMs,
     onCell: ({ type, pid, key, end }) =>

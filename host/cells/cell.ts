@@ -207,10 +207,10 @@ export class Cell {
   }
 
   /** Milliseconds of silence that turns at their limit can explain. */
-  get silenceMs(): number {
+  get turnsMs(): number {
     let sum = 0;
     for (const { cpuMs } of this.#slots.values()) sum += cpuMs;
-    return Math.max(sum, LIMITS.cpuMs) + LIMITS.silenceGraceMs;
+    return Math.max(sum, LIMITS.cpuMs);
   }
 
   /** Resident memory this cell may have. */

@@ -11,11 +11,12 @@ type Seen = {
   memoryFd: number;
   cpuTicks: number;
   cpuAtMs: number;
+  pingTicks: number;
   lookedAtMs: number;
 };
 
 const PAGE_BYTES = 4096;
-const TICKS_PER_SECOND = 100;
+const MS_PER_TICK = 10;
 const IDLE_LOOK_MS = 250;
 
 /** Looks at cells on a timer; `kill` is called at most once per cell. */
@@ -60,7 +61,10 @@ export class Watchdog {
       seen.lookedAtMs = now;
       const end = this.#judge(cell, seen, { now, late, busy });
       if (end !== undefined) cell.kill(end);
-      else if (cell.slots > 0) cell.ping(now);
+      else if (cell.slots > 0 && cell.pingedAtMs === 0) {
+        cell.ping(now);
+        seen.pingTicks = readCpuTicks(seen.statFd);
+      }
     }
   }
 
@@ -70,7 +74,7 @@ export class Watchdog {
     { now, late, busy }: { now: number; late: boolean; busy: boolean },
   ): CellEnd | undefined {
     const silentMs = cell.pingedAtMs === 0 ? 0 : now - cell.pingedAtMs;
-    if (!late && silentMs > cell.silenceMs) {
+    if (!late && isStuck(cell, seen, silentMs)) {
       return { cause: 'silent', detail: `no sign of life for ${Math.round(silentMs)} ms` };
     }
     const residentMiB = readResidentBytes(seen.memoryFd) / 2 ** 20;
@@ -94,7 +98,7 @@ export class Watchdog {
     const windowMs = now - seen.cpuAtMs;
     if (seen.cpuAtMs !== 0 && windowMs < LIMITS.idleCpuWindowMs) return undefined;
     const ticks = readCpuTicks(seen.statFd);
-    const share = ((ticks - seen.cpuTicks) / TICKS_PER_SECOND) * (1_000 / windowMs);
+    const share = ((ticks - seen.cpuTicks) * MS_PER_TICK) / windowMs;
     const judged = seen.cpuAtMs !== 0 && share > LIMITS.idleCpuShare;
     seen.cpuTicks = ticks;
     seen.cpuAtMs = now;
@@ -113,11 +117,19 @@ export class Watchdog {
       memoryFd: openProc(cell.pid, 'statm'),
       cpuTicks: 0,
       cpuAtMs: 0,
+      pingTicks: 0,
       lookedAtMs: now,
     };
     this.#seen.set(cell, seen);
     return seen;
   }
+}
+
+/** Whether silence is more than turns at their limit, or a machine that has no time for the cell, explain. */
+function isStuck({ turnsMs }: Cell, { statFd, pingTicks }: Seen, silentMs: number): boolean {
+  if (silentMs <= turnsMs + LIMITS.silenceGraceMs) return false;
+  if (statFd < 0 || silentMs > turnsMs + LIMITS.starvedGraceMs) return true;
+  return (readCpuTicks(statFd) - pingTicks) * MS_PER_TICK >= turnsMs;
 }
 
 /** −1 where there is no /proc (macOS, Windows) or the process has just ended. */

@@ -2,8 +2,10 @@
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { getPriority, setPriority } from 'node:os';
 import { join } from 'node:path';
 
+import { LIMITS } from '../limits.ts';
 import { wrapInBubblewrap } from './bubblewrap.ts';
 import { readKernelPowers } from './kernel.ts';
 import type { KernelPowers } from './kernel.ts';
@@ -30,6 +32,9 @@ const CODE = ['host', 'sdk', 'node_modules', 'package.json'];
 /** isolated-vm's loader looks here to tell two C libraries apart. */
 const SYSTEM = ['/etc/alpine-release'];
 
+/** The last step of nice(2). */
+const LOWEST_PRIORITY = 19;
+
 const LAUNCHER = join(import.meta.dirname, 'launch.cjs');
 
 /**
@@ -42,12 +47,35 @@ export function spawnChild(
   spec: ChildSpec,
   kernel: KernelPowers = readKernelPowers(),
 ): ChildProcess {
+  return prepareChild(spec, kernel)();
+}
+
+/** The same in two steps: what is decided once for many children is decided now, each call starts one. */
+export function prepareChild(
+  spec: ChildSpec,
+  kernel: KernelPowers = readKernelPowers(),
+): () => ChildProcess {
   const [program = process.execPath, ...args] = decideCommand(spec, kernel);
-  return spawn(program, args, {
-    cwd: APP_FOLDER,
-    env: {},
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-  });
+  return () => {
+    const child = spawn(program, args, {
+      cwd: APP_FOLDER,
+      env: {},
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    });
+    // At once, while the child has one thread: those that it makes inherit it. Undefined when it failed.
+    if (child.pid !== undefined) lowerPriority(child.pid);
+    return child;
+  };
+}
+
+/** Puts a child behind this process wherever both want the same core. */
+function lowerPriority(pid: number): void {
+  try {
+    setPriority(pid, Math.min(getPriority() + LIMITS.childNiceness, LOWEST_PRIORITY));
+  } catch (error) {
+    // It has ended already; whoever started it hears of that by its exit.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 function decideCommand(

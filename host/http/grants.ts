@@ -1,5 +1,7 @@
 // The JSON schema of grants: what an admin may send with `enable`, and what a view shows.
 
+import { SECRET_PLACES } from '../../sdk/manifest.ts';
+
 /** A text of 1 to `maxLength` characters; `more` adds to its schema. */
 export function text(maxLength: number, more: object = {}): object {
   return { type: 'string', minLength: 1, maxLength, ...more };
@@ -48,6 +50,26 @@ export const GRANTS = {
           method: text(20, { pattern: '^[A-Z]+$' }),
           host: text(300),
           path: text(300, { pattern: '^/' }),
+        },
+      },
+    },
+    secrets: {
+      type: 'object',
+      maxProperties: 200,
+      description: 'Where each secret may be sent, by its field',
+      additionalProperties: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['hosts', 'in'],
+        properties: {
+          hosts: { type: 'array', maxItems: 50, items: text(260) },
+          in: { type: 'array', maxItems: 20, items: { enum: SECRET_PLACES } },
+          earned: {
+            type: ['object', 'null'],
+            description:
+              'Given by the vendor in replies to this path, and sealed there; null: no longer',
+            additionalProperties: { type: ['string', 'number'] },
+          },
         },
       },
     },

@@ -132,7 +132,11 @@ const USAGE = {
       ),
     ),
     asked: list({ $ref: 'AccessRequest#' }),
-    secrets: list(object({ field: string, hosts: list(string), in: list(string) })),
+    secrets: list(
+      object({ field: string, hosts: list(string), in: list(string), earned: anything }, [
+        'earned',
+      ]),
+    ),
     proposal: object({ grants: { $ref: 'Grants#' }, drops: list(string) }),
   }),
 };

@@ -16,11 +16,12 @@ import { createStorage } from '../capabilities/storage.ts';
 import type { CatalogEntry } from '../catalog/catalog.ts';
 import { HostError } from '../errors.ts';
 import type { InstanceRow, Store } from '../store/store.ts';
+import { isSealed } from '../store/vault.ts';
 import type { Vault } from '../store/vault.ts';
 import type { Compiled } from './compiled.ts';
 import { openConfig } from './config.ts';
 import { secretFields } from './fields.ts';
-import type { Grants } from '../grants.ts';
+import type { Grants, SecretBinding } from '../grants.ts';
 import type { Endowment } from './instance.ts';
 import { Instances } from './instances.ts';
 
@@ -57,8 +58,8 @@ export function createEndow(
   return async (row, entry, compiled) => {
     const id = Instances.id(entry, row.instance);
     const config = openConfig(row.config, id, vault);
-    const secrets = createSecrets(compiled, config);
     const grants = row.grants ?? {};
+    const secrets = createSecrets(compiled, { stored: row.config, config, grants });
     const fetch = createFetchCapability({
       policy: policyOf(powers, id, { grants, config }),
       secrets,
@@ -138,19 +139,42 @@ function tableOf(made: { readonly [name: string]: Capability | undefined }): Cap
 
 function createSecrets(
   { description, manifest }: Compiled,
-  config: Record<string, unknown>,
+  {
+    stored,
+    config,
+    grants,
+  }: {
+    readonly stored: InstanceRow['config'];
+    readonly config: Record<string, unknown>;
+    readonly grants: Grants;
+  },
 ): SecretBook {
   const properties = description.config?.properties ?? {};
-  const entries = secretFields(description).flatMap((field) => {
+  // What was entered as a secret stays one, whatever newer code says of the field.
+  const sealed = Object.keys(stored).filter((field) => isSealed(stored[field]));
+  const entries = [...new Set([...secretFields(description), ...sealed])].flatMap((field) => {
     const value = config[field];
     if (typeof value !== 'string' || value === '') return [];
     // A secret that the manifest does not name can be used as a key, and leaves for nowhere.
-    const rule = manifest.secrets?.[field];
-    const hosts = expandHosts(rule?.hosts ?? [], config);
+    const { hosts, in: places } = bindingOf(field, { manifest, grants });
     const isBase64Key = properties[field]?.key === 'base64';
-    return [{ field, value, hosts, places: rule?.in ?? [], isBase64Key }];
+    return [{ field, value, hosts: expandHosts(hosts, config), places, isBase64Key }];
   });
   return new SecretBook(entries, earnedRules(manifest, config));
+}
+
+/** What this code asks for a secret, as far as an admin gave it. */
+function bindingOf(
+  field: string,
+  { manifest, grants }: { readonly manifest: Compiled['manifest']; readonly grants: Grants },
+): SecretBinding {
+  const asked = manifest.secrets?.[field];
+  const given = grants.secrets?.[field];
+  if (asked === undefined || given === undefined) return { hosts: [], in: [] };
+  return {
+    hosts: asked.hosts.filter((host) => given.hosts.includes(host)),
+    in: asked.in.filter((place) => given.in.includes(place)),
+  };
 }
 
 /** What the manifest says that vendors give in their replies. */

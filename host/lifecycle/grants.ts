@@ -1,6 +1,8 @@
 // What a manifest asks, what an admin gave, and the difference. Pure.
 
-import type { Grants } from '../grants.ts';
+import { isDeepStrictEqual } from 'node:util';
+
+import type { Grants, SecretBinding } from '../grants.ts';
 import type { Manifest } from '../../sdk/manifest.ts';
 
 /** What the manifest asks for, as grants. */
@@ -8,6 +10,7 @@ export function requestedGrants(manifest: Manifest): Grants {
   const asked = manifest.capabilities ?? {};
   return {
     ...(asked.fetch === undefined ? {} : { fetch: { hosts: asked.fetch.hosts } }),
+    ...(manifest.secrets === undefined ? {} : { secrets: manifest.secrets }),
     ...(asked.storage === undefined ? {} : { storage: { quotaBytes: asked.storage.quotaBytes } }),
     ...(asked.events === undefined ? {} : { events: asked.events }),
     ...(asked.webhook === true ? { webhook: true } : {}),
@@ -32,6 +35,7 @@ export function missingGrants(requested: Grants, granted: Grants, narrowed: Gran
     requested.events,
     had((grants) => grants.events),
   );
+  const secrets = missingSecrets(requested, granted, narrowed);
   const ticks = new Set([...(granted.schedule ?? []), ...(narrowed.schedule ?? [])].map(tickKey));
   const schedule = (requested.schedule ?? []).filter((entry) => !ticks.has(tickKey(entry)));
   const quota = requested.storage?.quotaBytes ?? 0;
@@ -39,12 +43,38 @@ export function missingGrants(requested: Grants, granted: Grants, narrowed: Gran
   const hadWebhook = granted.webhook === true || narrowed.webhook === true;
   return {
     ...(hosts.length === 0 ? {} : { fetch: { hosts } }),
+    ...(Object.keys(secrets).length === 0 ? {} : { secrets }),
     ...(quota <= hadQuota ? {} : { storage: { quotaBytes: quota } }),
     ...(events.length === 0 ? {} : { events }),
     ...(requested.webhook !== true || hadWebhook ? {} : { webhook: true }),
     ...(schedule.length === 0 ? {} : { schedule }),
   };
 }
+
+/** Bindings that are wider than before, and replies whose credentials would come in the clear. */
+function missingSecrets(
+  { secrets: requested = {} }: Grants,
+  { secrets: granted = {} }: Grants,
+  { secrets: narrowed = {} }: Grants,
+): Record<string, SecretBinding> {
+  const wider = Object.entries(requested).filter(([field, binding]) => {
+    const had = [granted[field], narrowed[field]].filter((each) => each !== undefined);
+    const hosts = new Set(had.flatMap((each) => each.hosts));
+    const places = new Set(had.flatMap((each) => each.in));
+    const isKnown = had.some(({ earned }) => isDeepStrictEqual(earned, binding.earned));
+    return (
+      !isKnown ||
+      binding.hosts.some((host) => !hosts.has(host)) ||
+      binding.in.some((place) => !places.has(place))
+    );
+  });
+  const bare = Object.entries(granted)
+    .filter(([field, { earned }]) => earned && requested[field]?.earned === undefined)
+    .map(([field]) => [field, { ...(requested[field] ?? NOWHERE), earned: null }] as const);
+  return Object.fromEntries([...wider, ...bare]);
+}
+
+const NOWHERE: SecretBinding = { hosts: [], in: [] };
 
 /**
  * The grants an admin's `enable` gives: without a wish exactly what is asked, with one its overlap
@@ -54,6 +84,7 @@ export function decideGrants(requested: Grants, wish: Grants | undefined): Grant
   if (wish === undefined) return requested;
   const hosts = only(requested.fetch?.hosts, wish.fetch?.hosts);
   const events = only(requested.events, wish.events);
+  const secrets = narrowSecrets(requested, wish);
   const names = new Set((wish.schedule ?? requested.schedule ?? []).map(({ name }) => name));
   const schedule = requested.schedule?.filter(({ name }) => names.has(name));
   const asked = requested.storage?.quotaBytes;
@@ -62,6 +93,7 @@ export function decideGrants(requested: Grants, wish: Grants | undefined): Grant
     ...(hosts === undefined ? {} : { fetch: { hosts } }),
     ...(wish.lan === undefined ? {} : { lan: wish.lan }),
     ...(wish.lock === undefined ? {} : { lock: wish.lock }),
+    ...(secrets === undefined ? {} : { secrets }),
     ...(asked === undefined ? {} : { storage: { quotaBytes } }),
     ...(events === undefined ? {} : { events }),
     ...(requested.webhook === true && wish.webhook !== false ? { webhook: true } : {}),
@@ -74,6 +106,24 @@ function only(
   wish: readonly string[] | undefined,
 ): readonly string[] | undefined {
   return wish === undefined ? asked : asked?.filter((entry) => wish.includes(entry));
+}
+
+/** What is earned stays as it is asked: without its rule it would come in the clear. */
+function narrowSecrets({ secrets }: Grants, { secrets: wish }: Grants): Grants['secrets'] {
+  if (secrets === undefined || wish === undefined) return secrets;
+  return Object.fromEntries(
+    Object.entries(secrets).map(([field, binding]) => {
+      const { hosts, in: places } = wish[field] ?? NOWHERE;
+      if (binding.earned) return [field, binding];
+      return [
+        field,
+        {
+          hosts: binding.hosts.filter((host) => hosts.includes(host)),
+          in: binding.in.filter((place) => places.includes(place)),
+        },
+      ];
+    }),
+  );
 }
 
 function without(asked: readonly string[] | undefined, had: ReadonlySet<string>): string[] {

@@ -1,7 +1,7 @@
 // What http and the CLI may ask of the running host: one interface, plain data in and out.
 // main.ts builds it; nothing here knows HTTP.
 
-import type { Grants } from '../grants.ts';
+import type { Grants, SecretBinding } from '../grants.ts';
 import type { StateChange } from '../changes.ts';
 import type { LogLine, Receipt } from '../broker/receipt.ts';
 import type { Cancellation } from '../broker/cancellation.ts';
@@ -71,6 +71,8 @@ export type UsageView = {
     readonly field: string;
     readonly hosts: readonly string[];
     readonly in: readonly string[];
+    /** Given by the vendor in replies to that path. */
+    readonly earned?: SecretBinding['earned'];
   }[];
   /** Grants that what was used fits into, and the granted hosts that they leave out. */
   readonly proposal: { readonly grants: Grants; readonly drops: readonly string[] };

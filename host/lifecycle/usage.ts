@@ -39,11 +39,9 @@ export async function readUsage(parts: HostParts, ref: InstanceRef): Promise<Usa
     used,
     denied: ofKind('denied').map((each) => ({ ...each.details, ...timesOf(each) })),
     asked: ofKind('asked').map(requestOf),
-    secrets: Object.entries(manifest.secrets ?? {}).map(([field, rule]) => ({
-      field,
-      hosts: rule.hosts,
-      in: rule.in,
-    })),
+    secrets: Object.entries(row.grants?.secrets ?? manifest.secrets ?? {}).map(
+      ([field, binding]) => ({ field, ...binding }),
+    ),
     proposal: proposalOf(row, used),
   };
 }

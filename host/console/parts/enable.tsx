@@ -8,7 +8,7 @@ import type { Grants } from '../../grants.ts';
 import type { ExtensionView, InstanceView } from '../../lifecycle/host.ts';
 import { ask } from '../api.ts';
 import { mayAdminister } from '../session.ts';
-import { ALWAYS_GIVEN, grantLines, narrow } from './grants.tsx';
+import { grantLines, narrow } from './grants.tsx';
 import { Act } from './ui.tsx';
 
 type Lan = NonNullable<Grants['lan']>[number];
@@ -53,12 +53,12 @@ export function EnableForm({
         {extension.reason === undefined ? null : (
           <p class="quiet">The author says why: “{extension.reason}”</p>
         )}
-        {asks.map(({ key, text }) => (
+        {asks.map(({ key, text, fixed = false }) => (
           <label key={key} class="check">
             <input
               type="checkbox"
               checked={!struck.has(key)}
-              disabled={key === ALWAYS_GIVEN}
+              disabled={fixed}
               onChange={() => toggle(key)}
             />
             <span>

@@ -2,24 +2,32 @@
 
 import type { VNode } from 'preact';
 
-import type { Grants } from '../../grants.ts';
+import type { Grants, SecretBinding } from '../../grants.ts';
 
-/** One thing an extension may do, in words. */
-export type GrantLine = { readonly key: string; readonly text: string };
+/** One thing an extension may do, in words; `fixed`: it cannot be struck out. */
+export type GrantLine = { readonly key: string; readonly text: string; readonly fixed?: boolean };
 
 /** Everything that grants allow, a line for each. */
 export function grantLines(grants: Grants | null): GrantLine[] {
   if (grants === null) return [];
-  const { fetch, lan, storage, events, webhook, schedule } = grants;
+  const { fetch, lan, secrets, storage, events, webhook, schedule } = grants;
   return [
     ...(fetch?.hosts ?? []).map((host) => ({ key: `fetch ${host}`, text: `Connect to ${host}` })),
     ...(lan ?? []).map(({ cidr, reason, http, ports }) => ({
       key: `lan ${cidr}`,
       text: `Reach the private network ${cidr}${ports === undefined ? '' : ` on ports ${ports.join(', ')}`}${http === true ? ', without TLS' : ''}: ${reason}`,
     })),
+    ...Object.entries(secrets ?? {}).map(secretLine),
+    // Room of its own reaches nothing and nobody.
     ...(storage === undefined
       ? []
-      : [{ key: 'storage', text: `Keep up to ${sizeText(storage.quotaBytes)} of data` }]),
+      : [
+          {
+            key: 'storage',
+            text: `Keep up to ${sizeText(storage.quotaBytes)} of data`,
+            fixed: true,
+          },
+        ]),
     ...(events ?? []).map((event) => ({ key: `event ${event}`, text: `Be told of ${event}` })),
     ...(webhook === true ? [{ key: 'webhook', text: 'Receive webhooks from its vendor' }] : []),
     ...(schedule ?? []).map(({ name, cron }) => ({
@@ -29,17 +37,36 @@ export function grantLines(grants: Grants | null): GrantLine[] {
   ];
 }
 
-/** Room of its own, which reaches nothing and nobody: the one line that cannot be struck out. */
-export const ALWAYS_GIVEN = 'storage';
+/** The key says where to: a wider binding is another line. What is earned could only be had in the clear. */
+function secretLine([field, { hosts, in: places, earned }]: [string, SecretBinding]): GrantLine {
+  const where =
+    hosts.length === 0
+      ? 'to nobody: it signs and verifies only'
+      : `to ${hosts.join(', ')} (${places.join(', ')})`;
+  const key = `secret ${field} ${where} ${JSON.stringify(earned ?? null)}`;
+  if (!earned) return { key, text: `Have the secret “${field}” sent ${where}` };
+  return {
+    key,
+    text: `Have “${field}”, given at ${earned.path}, sealed and sent ${where}`,
+    fixed: true,
+  };
+}
 
 /** The grants without the lines that were struck out. */
 export function narrow(grants: Grants, struck: ReadonlySet<string>): Grants {
   const keeps = (key: string): boolean => !struck.has(key);
-  const { fetch, events, webhook, schedule } = grants;
+  const { fetch, secrets, events, webhook, schedule } = grants;
   return {
     ...(fetch === undefined
       ? {}
       : { fetch: { hosts: fetch.hosts.filter((host) => keeps(`fetch ${host}`)) } }),
+    ...(secrets === undefined
+      ? {}
+      : {
+          secrets: Object.fromEntries(
+            Object.entries(secrets).filter((entry) => keeps(secretLine(entry).key)),
+          ),
+        }),
     ...(events === undefined ? {} : { events: events.filter((event) => keeps(`event ${event}`)) }),
     ...(webhook === undefined ? {} : { webhook: webhook && keeps('webhook') }),
     ...(schedule === undefined

@@ -74,6 +74,8 @@ export type HostOptions = {
   readonly egress?: EgressPowers;
   /** Every log line of an extension, as it is written. */
   readonly onLine?: (line: LogLine) => void;
+  /** Opens what the state is kept in; tests give stores that fail or stop. */
+  readonly openStore?: typeof openStore;
 };
 
 /** The shipped extensions. */
@@ -90,7 +92,7 @@ export const VERSION = readVersion();
 export async function runHost(settings: Settings, options: HostOptions): Promise<RunningHost> {
   // A folder that is not there when the builder starts is one that it may never read.
   makeDataFolder(rootsOf(settings).installed);
-  const store = await openStore(settings);
+  const store = await (options.openStore ?? openStore)(settings);
   try {
     const { masterKey: given, dataDir } = settings;
     const masterKey = await openMasterKey(store, { given, dataDir });
@@ -106,12 +108,14 @@ export async function runHost(settings: Settings, options: HostOptions): Promise
   }
 }
 
+type GivenOptions = Required<Omit<HostOptions, 'openStore'>>;
+
 /** What a host keeps its state in. */
 type Keeping = { readonly store: Store; readonly masterKey: Buffer; readonly storeId: string };
 
 async function startHost(
   settings: Settings,
-  options: Required<HostOptions>,
+  options: GivenOptions,
   { store: unmetered, masterKey, storeId }: Keeping,
 ): Promise<RunningHost> {
   const { log } = options;
@@ -239,7 +243,7 @@ function startChildren(settings: Settings, publish: Publish): Children {
 /** Everything the running host is made of. */
 function createParts(
   settings: Settings,
-  given: Required<HostOptions> &
+  given: GivenOptions &
     Keeping & {
       readonly changes: Feed<StateChange>;
       readonly publish: Publish;
@@ -329,7 +333,7 @@ function createExtensions({
 }
 
 /** Lines of extensions: kept for reading back, and handed on. */
-function createLogs({ log, onLine }: Required<HostOptions>): InstanceLogs {
+function createLogs({ log, onLine }: GivenOptions): InstanceLogs {
   return new InstanceLogs(nowMs, (line) => {
     log.debug(line, 'extension log');
     onLine(line);

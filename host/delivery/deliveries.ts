@@ -114,7 +114,12 @@ export function createDeliveries(powers: DeliveryPowers): Deliveries {
       return { ...viewOf(row), payload: JSON.parse(row.payload, withoutPasswords) as unknown };
     },
     async replay(id) {
-      await find(id);
+      const { kind, state } = await find(id);
+      if (kind === 'resume' && state === 'done') {
+        throw new HostError('CALLER_CONFLICT', `The call of delivery "${id}" has ended`, {
+          remedy: 'Send the call again, with a new key: it would have its effect a second time',
+        });
+      }
       if (!(await store.replayDelivery(id, nowMs()))) {
         throw new HostError('CALLER_CONFLICT', `Delivery "${id}" has not ended`, {
           remedy: 'It is tried again by itself; wait for its end',

@@ -4,6 +4,7 @@
 import { HostError, toErrorData } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { DeliveryEnd, DeliveryRow, DeliveryStore, NewDelivery } from '../store/deliveries.ts';
+import type { RecordingStore } from '../store/recordings.ts';
 import { decideNext } from './retry.ts';
 
 /** How an attempt went: over, or to be asked again later without having failed. */
@@ -14,7 +15,7 @@ export type Attempt =
 
 /** What the queue needs. */
 export type QueuePowers = {
-  readonly store: DeliveryStore;
+  readonly store: DeliveryStore & Pick<RecordingStore, 'purgeEffects'>;
   /** Runs one attempt; a thrown `HostError` is a failed one. */
   readonly execute: (row: DeliveryRow) => Promise<Attempt>;
   readonly nowMs: () => number;
@@ -198,6 +199,7 @@ export class DeliveryQueue {
       deadBeforeMs: now - LIMITS.deadLetterKeptMs,
       limit: LIMITS.deliveriesPurged,
     });
+    await store.purgeEffects(LIMITS.deliveriesPurged);
   }
 }
 

@@ -54,7 +54,10 @@ export function createPgRecordings(sql: PgSql): RecordingStore {
   };
 }
 
-type Journal = Pick<RecordingStore, 'putEffect' | 'endEffect' | 'effects' | 'removeEffects'>;
+type Journal = Pick<
+  RecordingStore,
+  'putEffect' | 'endEffect' | 'effects' | 'removeEffects' | 'purgeEffects'
+>;
 
 function createJournal(sql: PgSql): Journal {
   return {
@@ -79,6 +82,18 @@ function createJournal(sql: PgSql): Journal {
     },
     async removeEffects(callId) {
       await sql.write('DELETE FROM cofferdam.effects WHERE call_id = $1', callId);
+    },
+    async purgeEffects(limit) {
+      const rows = await sql.write(
+        `DELETE FROM cofferdam.effects WHERE (call_id, sequence) IN (
+           SELECT call_id, sequence FROM cofferdam.effects AS e WHERE NOT EXISTS (
+             SELECT 1 FROM cofferdam.deliveries WHERE target = e.instance AND kind = 'resume'
+               AND dedupe = e.call_id AND state <> 'done')
+           LIMIT $1)
+         RETURNING call_id`,
+        limit,
+      );
+      return rows.length;
     },
   };
 }

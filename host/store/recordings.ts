@@ -56,4 +56,9 @@ export type RecordingStore = {
   /** In the order of their sequence. */
   effects(callId: string): Promise<EffectRow[]>;
   removeEffects(callId: string): Promise<void>;
+  /**
+   * Forgets effects of calls that nothing stands for any more: their host died between the end of the
+   * guard and that of its journal. At most `limit`. @returns how many
+   */
+  purgeEffects(limit: number): Promise<number>;
 };

@@ -63,5 +63,16 @@ export function createRecordings(sql: Sql): RecordingStore {
     },
     removeEffects: (callId) =>
       sql.write((run) => void run('DELETE FROM effects WHERE call_id = ?', callId)),
+    purgeEffects: (limit) =>
+      sql.write((run) =>
+        run(
+          `DELETE FROM effects WHERE (call_id, sequence) IN (
+             SELECT call_id, sequence FROM effects AS e WHERE NOT EXISTS (
+               SELECT 1 FROM deliveries WHERE target = e.instance AND kind = 'resume'
+                 AND dedupe = e.call_id AND state <> 'done')
+             LIMIT ?)`,
+          limit,
+        ),
+      ),
   };
 }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 
+import type { NewDelivery } from '../../host/store/deliveries.ts';
 import type { CallRow } from '../../host/store/recordings.ts';
 import type { StoreSubject } from './store-subject.ts';
 
@@ -90,5 +91,31 @@ export function storeRecordingClaims({ open }: StoreSubject): void {
     await store.removeEffects('a');
     assert.deepEqual(await store.effects('a'), []);
     assert.equal((await store.effects('b')).length, 1);
+  });
+
+  it('forgets effects of calls that nothing stands for any more, and no others', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const instance = 'servers/vms/default';
+    const effect = (callId: string, sequence: number): Promise<void> =>
+      store.putEffect({ callId, instance, sequence, request: 'r', reply: null });
+    for (const callId of ['open', 'dead', 'ended', 'gone']) await effect(callId, 1);
+    await effect('gone', 2);
+    const guards = ['open', 'dead', 'ended'].map((callId) => ({
+      ...{ id: `cut_${callId}`, kind: 'resume', target: instance, subject: '', type: 'create' },
+      ...{ dedupe: callId, payload: '{}', dueMs: 1, createdMs: 1 },
+    }));
+    const added = await store.addDeliveries(guards as NewDelivery[], 100);
+    for (const { dedupe, seq, attempt } of added) {
+      if (dedupe === 'open') continue;
+      const state = dedupe === 'dead' ? 'dead' : 'done';
+      await store.endDelivery({ seq, attempt, nowMs: 2, error: null, state });
+    }
+    assert.equal(await store.purgeEffects(2), 2);
+    assert.equal(await store.purgeEffects(10), 1);
+    const left = await Promise.all(
+      ['open', 'dead', 'ended', 'gone'].map(async (each) => (await store.effects(each)).length),
+    );
+    assert.deepEqual(left, [1, 1, 0, 0]);
   });
 }

@@ -1,21 +1,19 @@
-// kill -9 at every step of a create and of a charge: afterwards there is exactly one effect at the vendor,
-// or a person is asked.
+// kill -9 at every step of a create and of a charge, on both drivers: afterwards there is exactly one effect
+// at the vendor, or a person is asked. All calls are under way at once when the host dies, each elsewhere.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
-import { manifestFor } from '../../helpers/host.ts';
-
-const TOKEN = 'crash-admin-token-0001';
+import { openTables } from '../../../host/store/open.ts';
+import { startCountingVendor } from '../../helpers/counting-vendor.ts';
+import type { CountingVendor } from '../../helpers/counting-vendor.ts';
+import { startHostProcess, writeExtension } from '../../helpers/host-process.ts';
+import type { HostProcess, Reply } from '../../helpers/host-process.ts';
+import { postgresMissing, startPostgres } from '../../helpers/postgres.ts';
+import type { TestPostgres } from '../../helpers/postgres.ts';
 
 const VMS = `import { defineServer } from 'cofferdam/sdk';
 const api = 'https://api.example.com';
@@ -65,219 +63,271 @@ export default defineServer({
 });
 `;
 
-/** A vendor that makes one thing per POST, and one per idempotency key; it can keep a reply back. */
-type Vendor = {
-  readonly server: Server;
-  readonly port: number;
-  readonly made: string[];
-  /** Called as a request has had its effect; a promise keeps the reply back. */
-  onRequest: (path: string) => Promise<void> | undefined;
+/** Creates that wait for an answer of the vendor's that never comes, and for which one. */
+const HELD: Readonly<Record<string, string>> = {
+  early: '/find?id=early',
+  late: '/vms/vm-late/start',
+  unknown: '"service":"unknown"',
+  again: '"service":"again"',
+  keyed: '"step":"boot-keyed"',
 };
+/** What is written of either call; a test would hang if there were more. */
+const STEPS = 9;
+const plansOf = (kind: string): string[] =>
+  Array.from({ length: STEPS }, (_, at) => [
+    `before${at + 1}-${kind}`,
+    `after${at + 1}-${kind}`,
+  ]).flat();
+const PLANS = { vm: plansOf('vm'), inv: plansOf('inv') };
+const WHOLE = { vm: `before${STEPS + 1}-vm`, inv: `before${STEPS + 1}-inv` };
+const MASTER_KEY = Buffer.alloc(32, 7).toString('base64');
 
-describe('a host that is killed', { timeout: 90_000 }, () => {
-  let vendor: Vendor;
-  let dir: string;
-  let url = '';
-  let child: ChildProcess;
+for (const driver of ['sqlite', 'postgres'] as const) {
+  const skip = driver === 'postgres' ? (postgresMissing() ?? false) : false;
+  describe(`a host on ${driver} that is killed`, { skip, timeout: 180_000 }, () => {
+    let postgres: TestPostgres | undefined;
+    let databaseUrl: string | undefined;
+    let vendor: CountingVendor;
+    let dir: string;
+    let host: HostProcess;
 
-  before(async () => {
-    vendor = await startVendor();
-    dir = await mkdtemp(join(tmpdir(), 'cofferdam-crash-'));
-    await extension('servers/vms', VMS);
-    await extension('gateways/pay', PAY);
-    await extension('servers/keyed', KEYED, { 'api.example.com': 'X-Once' });
-    await start();
-    for (const each of ['servers/vms', 'gateways/pay', 'servers/keyed']) {
-      assert.equal((await request('POST', `/extensions/${each}/enable`)).status, 200);
+    before(async () => {
+      postgres = driver === 'postgres' ? await startPostgres() : undefined;
+      databaseUrl = await postgres?.createDatabase();
+      const held = new Map<string, () => void>();
+      const isHeld = Object.entries(HELD).map(
+        ([id]) => new Promise<void>((resolve) => held.set(id, resolve)),
+      );
+      vendor = await startCountingVendor(({ path, text }) => {
+        const [id] =
+          Object.entries(HELD).find(([, part]) => `${path} ${text}`.includes(part)) ?? [];
+        const tell = id === undefined ? undefined : held.get(id);
+        if (id === undefined || tell === undefined) return undefined;
+        held.delete(id);
+        tell();
+        return new Promise(() => undefined);
+      });
+      dir = await mkdtemp(join(tmpdir(), 'cofferdam-crash-'));
+      await writeExtension(dir, 'servers/vms', { code: VMS });
+      await writeExtension(dir, 'gateways/pay', { code: PAY });
+      const idempotency = { 'api.example.com': 'X-Once' };
+      await writeExtension(dir, 'servers/keyed', { code: KEYED, fetchable: { idempotency } });
+      host = await start({ stopsAtSteps: true });
+      for (const each of ['servers/vms', 'gateways/pay', 'servers/keyed']) {
+        const { status } = await host.request('POST', `/admin/extensions/${each}/enable`);
+        assert.equal(status, 200);
+      }
+      const ended = Promise.allSettled([
+        ...[...Object.keys(HELD), ...PLANS.vm].map((id) => create(id)),
+        ...PLANS.inv.map((id) => charge(id)),
+      ]);
+      await Promise.all([...isHeld, everyPlanStops()]);
+      // One step more there is none: these run to their end.
+      for (const call of [create(WHOLE.vm), charge(WHOLE.inv)]) {
+        assert.equal((await call).status, 200);
+      }
+      await host.kill();
+      await ended;
+      host = await start();
+    });
+    after(async () => {
+      await host.kill();
+      await vendor[Symbol.asyncDispose]();
+      await postgres?.[Symbol.asyncDispose]();
+      await rm(dir, { recursive: true, force: true });
+    });
+
+    it('runs a create again that had no effect yet', async () => {
+      assert.deepEqual(await outcome('early'), { status: 'done', remoteId: 'vm-early' });
+      assert.deepEqual(made('early'), ['vm-early', 'start-early']);
+    });
+
+    it('goes on behind the effects that were answered', async () => {
+      assert.deepEqual(await outcome('late'), { status: 'done', remoteId: 'vm-late' });
+      assert.deepEqual(made('late'), ['vm-late', 'start-late']);
+    });
+
+    it('sends nothing twice that may have happened, and asks a person', async () => {
+      const waits = await deadLetter('unknown');
+      assert.equal(waits.error.code, 'CALLER_NEEDS_RECONCILIATION');
+      assert.deepEqual(made('unknown'), ['vm-unknown']);
+      const again = await create('unknown');
+      assert.deepEqual([again.status, again.body.code], [409, 'CALLER_CONFLICT']);
+      await resolve(waits, { as: 'done', result: { status: 'done', remoteId: 'vm-unknown' } });
+      assert.deepEqual(await outcome('unknown'), { status: 'done', remoteId: 'vm-unknown' });
+      assert.deepEqual(made('unknown'), ['vm-unknown']);
+    });
+
+    it('runs it from the beginning when a person says that the effect is not there', async () => {
+      const waits = await deadLetter('again');
+      vendor.made.splice(vendor.made.indexOf('vm-again'), 1);
+      await resolve(waits, { as: 'again' });
+      assert.deepEqual(await outcome('again'), { status: 'done', remoteId: 'vm-again' });
+      assert.deepEqual(made('again'), ['vm-again', 'start-again']);
+    });
+
+    it('sends an effect again, whose key the host has made, with the key that it had', async () => {
+      assert.deepEqual(await outcome('keyed'), { status: 'done', remoteId: 'job-keyed' });
+      const jobs = vendor.made
+        .filter((each) => each.includes('-keyed '))
+        .map((each) => each.split(' '));
+      assert.deepEqual(
+        jobs.map(([step]) => step),
+        ['disk-keyed', 'boot-keyed', 'boot-keyed'],
+      );
+      const [disk, boot, again] = jobs.map(([, key]) => key);
+      assert.equal(boot, again);
+      assert.notEqual(disk, boot);
+    });
+
+    it('remembers what the calls of the dead process asked', async () => {
+      await outcome('late');
+      const path = '/admin/calls?instance=servers/vms/default&state=done&limit=100';
+      const { body } = await host.request('GET', path);
+      const calls = await Promise.all(
+        body.calls.map(({ callId }: any) => host.request('GET', `/admin/calls/${callId}`)),
+      );
+      const late = calls.find((call) => call.body.input.id === 'late');
+      assert.deepEqual(
+        late.body.requests.map(({ capability, payload }: any) => [capability, payload.method]),
+        [
+          ['fetch', 'GET'],
+          ['fetch', 'POST'],
+          ['fetch', 'POST'],
+        ],
+      );
+    });
+
+    it('creates once, wherever it stood when it died', async () => {
+      for (const id of PLANS.vm) {
+        assert.deepEqual(await outcomeWithPerson(id), { status: 'done', remoteId: `vm-${id}` }, id);
+        assert.equal(made(`vm-${id}`).length, 1, id);
+        assert.ok(made(`start-${id}`).length <= 1, id);
+      }
+    });
+
+    it('charges once, and records the payment once, wherever it stood when it died', async () => {
+      for (const id of PLANS.inv) {
+        const { body } = await until(
+          () => charge(id),
+          ({ status }) => status === 200,
+        );
+        assert.equal(body.result.externalId, `charge-${id}`);
+        assert.equal(made(`charge-${id}`).length, 1, id);
+      }
+      const { body } = await host.request('GET', '/facts?limit=100');
+      const told = body.facts.map(({ externalId, state, matched }: any) => [
+        externalId,
+        state,
+        matched,
+      ]);
+      assert.deepEqual(
+        told.toSorted(),
+        [...PLANS.inv, WHOLE.inv].map((id) => [`charge-${id}`, 'succeeded', true]).toSorted(),
+      );
+    });
+
+    it('leaves nothing open behind, nor anything in the journal', async () => {
+      for (const state of ['waiting', 'running', 'dead']) {
+        const { body } = await until(
+          () => host.request('GET', `/admin/deliveries?state=${state}`),
+          (reply) => reply.body.deliveries.length === 0,
+        );
+        assert.deepEqual(body.deliveries, []);
+      }
+      await host.kill();
+      await using tables = await openTables({ dataDir: join(dir, 'data'), databaseUrl }, 'beside');
+      const effects = (await tables.list()).find(({ name }) => name === 'effects');
+      assert.ok(effects);
+      const left: unknown[] = [];
+      await tables.snapshot(async (read) => {
+        for await (const rows of read(effects)) left.push(...rows.map(([callId]) => callId));
+      });
+      assert.deepEqual(left, []);
+    });
+
+    /** Resolves once every call with a plan stands where that says. */
+    async function everyPlanStops(): Promise<void> {
+      const open = new Set([...PLANS.vm, ...PLANS.inv]);
+      for await (const line of host.lines) {
+        open.delete(line.replace('stopped ', ''));
+        if (open.size === 0) return;
+      }
+    }
+
+    function create(id: string): Promise<Reply> {
+      const name = id === 'keyed' ? 'keyed' : 'vms';
+      const input = { id, properties: {} };
+      const headers = { 'idempotency-key': `create-${id}` };
+      const path = `/admin/extensions/servers/${name}/calls/create`;
+      return host.request('POST', path, { input }, headers);
+    }
+
+    function charge(id: string): Promise<Reply> {
+      const amount = { amountMinor: 500, currency: 'EUR' };
+      const input = { invoice: { id, total: amount, items: [] }, amount, agreement: {} };
+      const headers = { 'idempotency-key': `charge-${id}` };
+      const path = '/admin/extensions/gateways/pay/calls/charge';
+      return host.request('POST', path, { input }, headers);
+    }
+
+    /** What a repeat of the create is answered in the end. */
+    async function outcome(id: string): Promise<unknown> {
+      const { body } = await until(
+        () => create(id),
+        ({ status }) => status === 200,
+      );
+      return body.result;
+    }
+
+    /** The same, with somebody who looks at the vendor when asked. */
+    async function outcomeWithPerson(id: string): Promise<unknown> {
+      for (;;) {
+        const { status, body } = await create(id);
+        if (status === 200) return body.result;
+        const waits = await findDeadLetter(id);
+        if (waits === undefined) continue;
+        const result = { status: 'done', remoteId: `vm-${id}` };
+        const isThere = made(`vm-${id}`).length > 0;
+        await resolve(waits, isThere ? { as: 'done', result } : { as: 'again' });
+      }
+    }
+
+    async function resolve(waits: { id: string }, said: object): Promise<void> {
+      const path = `/admin/deliveries/${waits.id}/resolve`;
+      assert.equal((await host.request('POST', path, said)).status, 204);
+    }
+
+    async function deadLetter(id: string): Promise<any> {
+      for (;;) {
+        const found = await findDeadLetter(id);
+        if (found !== undefined) return found;
+      }
+    }
+
+    async function findDeadLetter(id: string): Promise<any> {
+      const path = '/admin/deliveries?kind=resume&state=dead&limit=100';
+      const { body } = await host.request('GET', path);
+      for (const each of body.deliveries) {
+        const { body: full } = await host.request('GET', `/admin/deliveries/${each.id}`);
+        if (full.payload.key === `create-${id}`) return each;
+      }
+      return undefined;
+    }
+
+    function made(id: string): string[] {
+      return vendor.made.filter((each) => each.endsWith(id));
+    }
+
+    function start(more: { readonly stopsAtSteps?: boolean } = {}): Promise<HostProcess> {
+      const settings = {
+        MASTER_KEY,
+        ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
+      };
+      return startHostProcess({ dir, vendorPort: vendor.port, settings, ...more });
     }
   });
-  after(async () => {
-    child.kill('SIGKILL');
-    vendor.server.closeAllConnections();
-    vendor.server.close();
-    await rm(dir, { recursive: true, force: true });
-  });
-
-  it('runs a create again that had no effect yet', async () => {
-    await killAt('/find', () => create('s1'));
-    assert.deepEqual(await outcome('s1'), { status: 'done', remoteId: 'vm-s1' });
-    assert.deepEqual(made('s1'), ['vm-s1', 'start-s1']);
-  });
-
-  it('goes on behind the effects that were answered', async () => {
-    await killAt('/start', () => create('s2'));
-    assert.deepEqual(await outcome('s2'), { status: 'done', remoteId: 'vm-s2' });
-    assert.deepEqual(made('s2'), ['vm-s2', 'start-s2']);
-  });
-
-  it('sends nothing twice that may have happened, and asks a person', async () => {
-    await killAt('/vms', () => create('s3'));
-    const waits = await deadLetter('create');
-    assert.equal(waits.error.code, 'CALLER_NEEDS_RECONCILIATION');
-    assert.deepEqual(made('s3'), ['vm-s3']);
-    const again = await create('s3');
-    assert.deepEqual([again.status, again.body.code], [409, 'CALLER_CONFLICT']);
-    const said = { as: 'done', result: { status: 'done', remoteId: 'vm-s3' } };
-    assert.equal((await request('POST', `/deliveries/${waits.id}/resolve`, said)).status, 204);
-    assert.deepEqual(await outcome('s3'), { status: 'done', remoteId: 'vm-s3' });
-    assert.deepEqual(made('s3'), ['vm-s3']);
-  });
-
-  it('runs it from the beginning when a person says that the effect is not there', async () => {
-    await killAt('/vms', () => create('s4'));
-    const waits = await deadLetter('create');
-    vendor.made.splice(vendor.made.indexOf('vm-s4'), 1);
-    const path = `/deliveries/${waits.id}/resolve`;
-    assert.equal((await request('POST', path, { as: 'again' })).status, 204);
-    assert.deepEqual(await outcome('s4'), { status: 'done', remoteId: 'vm-s4' });
-    assert.deepEqual(made('s4'), ['vm-s4', 'start-s4']);
-  });
-
-  it('sends an effect again, whose key the host has made, with the key that it had', async () => {
-    await killAt('/jobs/boot-s5', () => create('s5', 'keyed'));
-    assert.deepEqual(await outcome('s5', 'keyed'), { status: 'done', remoteId: 'job-s5' });
-    const jobs = made('-s5').map((job) => job.split(' '));
-    assert.deepEqual(
-      jobs.map(([step]) => step),
-      ['disk-s5', 'boot-s5', 'boot-s5'],
-    );
-    const [disk, boot, again] = jobs.map(([, key]) => key);
-    assert.equal(boot, again);
-    assert.notEqual(disk, boot);
-  });
-
-  it('charges once, and records the payment once', async () => {
-    await killAt('/charges', () => charge('inv-1'));
-    const { body } = await until(
-      () => charge('inv-1'),
-      ({ status }) => status === 200,
-    );
-    assert.deepEqual(made('charge'), ['charge-inv-1']);
-    assert.equal(body.result.externalId, 'charge-inv-1');
-    const facts = await request('GET', '/../facts');
-    assert.deepEqual(
-      facts.body.facts.map(({ externalId, state, matched }: any) => [externalId, state, matched]),
-      [['charge-inv-1', 'succeeded', true]],
-    );
-  });
-
-  it('remembers what the calls of the dead process asked', async () => {
-    const { body } = await request('GET', '/calls?instance=servers/vms/default&state=done');
-    const [last] = body.calls;
-    const { body: call } = await request('GET', `/calls/${last.callId}`);
-    assert.deepEqual(
-      call.requests.map(({ capability, payload }: any) => [capability, payload.method]),
-      [
-        ['fetch', 'GET'],
-        ['fetch', 'POST'],
-        ['fetch', 'POST'],
-      ],
-    );
-  });
-
-  /** Runs a call, and kills the host as the vendor has done what the path asks, before it answers. */
-  async function killAt(path: string, call: () => Promise<unknown>): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    vendor.onRequest = (asked) => {
-      if (!asked.startsWith(path) && !asked.endsWith(path)) return undefined;
-      vendor.onRequest = () => undefined;
-      resolve();
-      // The process that waits for it is about to die.
-      return new Promise(() => undefined);
-    };
-    const running = call().catch(() => undefined);
-    await promise;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-    await running;
-    await start();
-  }
-
-  function create(id: string, name = 'vms'): Promise<Reply> {
-    const input = { id, properties: {} };
-    const headers = { 'idempotency-key': `create-${id}` };
-    return request('POST', `/extensions/servers/${name}/calls/create`, { input }, headers);
-  }
-
-  function charge(id: string): Promise<Reply> {
-    const amount = { amountMinor: 500, currency: 'EUR' };
-    const input = { invoice: { id, total: amount, items: [] }, amount, agreement: {} };
-    const headers = { 'idempotency-key': `charge-${id}` };
-    return request('POST', '/extensions/gateways/pay/calls/charge', { input }, headers);
-  }
-
-  /** What a repeat of the create is answered in the end. */
-  async function outcome(id: string, name?: string): Promise<unknown> {
-    const { body } = await until(
-      () => create(id, name),
-      ({ status }) => status === 200,
-    );
-    return body.result;
-  }
-
-  async function deadLetter(type: string): Promise<any> {
-    const { body } = await until(
-      () => request('GET', '/deliveries?kind=resume&state=dead'),
-      (reply) => reply.body.deliveries.some((each: any) => each.type === type),
-    );
-    return body.deliveries.find((each: any) => each.type === type);
-  }
-
-  function made(id: string): string[] {
-    return vendor.made.filter((each) => each.includes(id));
-  }
-
-  async function start(): Promise<void> {
-    const main = join(import.meta.dirname, '../../fixtures/crash-host.ts');
-    child = spawn(process.execPath, ['--no-warnings', main, String(vendor.port)], {
-      env: {
-        COFFERDAM_PORT: '0',
-        COFFERDAM_DATA_DIR: join(dir, 'data'),
-        COFFERDAM_EXTENSIONS: join(dir, 'extensions'),
-        COFFERDAM_ADMIN_TOKEN: TOKEN,
-        COFFERDAM_LOG_LEVEL: 'silent',
-        COFFERDAM_ALLOW_UNJAILED: '1',
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    for await (const chunk of child.stdout ?? []) {
-      const found = /ready (\S+)/.exec(String(chunk));
-      url = found?.[1] ?? '';
-      if (found !== null) break;
-    }
-    assert.notEqual(url, '');
-  }
-
-  async function request(
-    method: string,
-    path: string,
-    body?: unknown,
-    headers: object = {},
-  ): Promise<Reply> {
-    const response = await fetch(new URL(`${url}/api/v1/admin${path}`), {
-      method,
-      headers: {
-        authorization: `Bearer ${TOKEN}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...headers,
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    return { status: response.status, body: text === '' ? null : JSON.parse(text) };
-  }
-
-  async function extension(name: string, code: string, idempotency?: object): Promise<void> {
-    const folder = join(dir, 'extensions', name);
-    await mkdir(folder, { recursive: true });
-    const asked = { hosts: ['api.example.com'], ...(idempotency && { idempotency }) };
-    const fetchable = { capabilities: { fetch: asked } };
-    await writeFile(join(folder, 'manifest.json'), JSON.stringify(manifestFor(name, fetchable)));
-    await writeFile(join(folder, 'extension.ts'), code);
-  }
-});
-
-type Reply = { readonly status: number; readonly body: any };
+}
 
 /** Asks again until the answer is as it should be; the suite's own limit ends it. */
 async function until(ask: () => Promise<Reply>, isSo: (reply: Reply) => boolean): Promise<Reply> {
@@ -286,41 +336,4 @@ async function until(ask: () => Promise<Reply>, isSo: (reply: Reply) => boolean)
     if (isSo(reply)) return reply;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-async function startVendor(): Promise<Vendor> {
-  const made: string[] = [];
-  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const path = request.url ?? '';
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const text = Buffer.concat(chunks).toString();
-    const key = request.headers['idempotency-key'];
-    const once = request.headers['x-once'];
-    if (typeof once === 'string') {
-      const { step } = JSON.parse(text) as { step: string };
-      made.push(`${step} ${once}`);
-      await vendor.onRequest(`/jobs/${step}`);
-      return void response.end('{}');
-    }
-    let reply: object | undefined = {};
-    if (path.startsWith('/find')) reply = undefined;
-    else if (typeof key === 'string') {
-      if (!made.includes(key)) made.push(key);
-      reply = { id: key };
-    } else {
-      const id = `vm-${(JSON.parse(text) as { service: string }).service}`;
-      made.push(id);
-      reply = { id };
-    }
-    await vendor.onRequest(path.split('?')[0] ?? '');
-    response.writeHead(reply === undefined ? 404 : 200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(reply ?? {}));
-  };
-  const server = createServer((request, response) => void answer(request, response));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const vendor: Vendor = { server, port, made, onRequest: () => undefined };
-  return vendor;
 }

@@ -22,6 +22,7 @@ import { API_KEY as PTERODACTYL_KEY, CLIENT_KEY } from './pterodactyl/fake.ts';
 import { SIGNING_SECRET as RECEIVER_SECRET, startReceiver } from './receiver.ts';
 import { SERVER_VENDORS } from './servers.ts';
 import { SECRET_KEY, startFakeStripe } from './stripe/fake.ts';
+import { createLazyCheck } from './stripe/spec.ts';
 import { API_TOKEN as VIRTFUSION_TOKEN } from './virtfusion/fake.ts';
 import { API_KEY as VIRTUALIZOR_KEY, API_PASSWORD, CLIENT_PREFIX } from './virtualizor/fake.ts';
 
@@ -78,7 +79,7 @@ export async function startFakes(): Promise<Fakes> {
     SERVER_VENDORS.map(async (vendor) => ({ vendor, subject: await vendor.start() })),
   );
   const [stripe, paypal, ipn, mollie, discord, receiver] = await Promise.all([
-    startFakeStripe(),
+    startFakeStripe({ check: createLazyCheck() }),
     startFakePayPal(),
     startFakeIpn(),
     startFakeMollie(),
@@ -116,7 +117,7 @@ export async function startFakes(): Promise<Fakes> {
       url: 'https://receiver.example.com/in',
       signingSecret: RECEIVER_SECRET,
     },
-    'others/affiliates': {},
+    'others/affiliates': { pendingDays: 0 },
     'others/announcements': { siteUrl: 'https://panel.example.com' },
   };
   for (const { vendor, subject } of panels) {

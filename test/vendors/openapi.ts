@@ -8,6 +8,8 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { parse } from 'yaml';
 
+import { noteJudged } from './oracle.ts';
+
 const SPECS = new URL('../../../shared/specs/', import.meta.url);
 
 /** What is checked of a request. */
@@ -67,17 +69,28 @@ export function readOpenApi(file: string): OpenApi | undefined {
 }
 
 /**
- * Makes the check. The first description that has the path decides.
+ * Makes the check. The first description that has the path decides, and is noted as the judge.
  *
+ * @param extension Whose requests they are
+ * @param documents By their names, as the table of vendors shows them
  * @param prefix What the paths of the descriptions lack, such as `/v2`
  */
-export function createOpenApiCheck(documents: readonly OpenApi[], prefix = ''): OpenApiCheck {
-  const checks = documents.map((document) => createCheck(document, prefix));
+export function createOpenApiCheck(
+  extension: string,
+  documents: Readonly<Record<string, OpenApi>>,
+  prefix = '',
+): OpenApiCheck {
+  const checks = Object.entries(documents).map(
+    ([name, document]) => [name, createCheck(document, prefix)] as const,
+  );
   return (request) => {
-    for (const check of checks) {
+    for (const [name, check] of checks) {
       const problems = check(request);
-      if (problems !== undefined) return problems;
+      if (problems === undefined) continue;
+      noteJudged(extension, name);
+      return problems;
     }
+    noteJudged(extension, Object.keys(documents)[0] ?? '');
     return [`${request.method} ${request.path} does not exist`];
   };
 }

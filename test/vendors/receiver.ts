@@ -5,6 +5,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 
 import { startVendor } from '../contract/vendor.ts';
 import type { Vendor, VendorRequest } from '../contract/vendor.ts';
+import { noteJudged } from './oracle.ts';
 
 export const SECRET_BYTES = Buffer.from('0123456789abcdef0123456789abcdef');
 /** As an admin enters it */
@@ -21,6 +22,7 @@ export type Receiver = AsyncDisposable & {
 export async function startReceiver(keys: readonly Buffer[] = [SECRET_BYTES]): Promise<Receiver> {
   const messages: { id: string; body: any }[] = [];
   const vendor = await startVendor((request) => {
+    noteJudged('others/webhook', 'Standard Webhooks 1.0.0');
     if (!keys.some((key) => isSigned(request, key))) return { status: 401, json: {} };
     messages.push({ id: request.headers['webhook-id'] ?? '', body: request.json });
     return { status: 200, json: { ok: true } };

@@ -10,10 +10,10 @@ import definition from '../../../plugins/gateways/bank-transfer/extension.ts';
 import { isReference } from '../../../plugins/gateways/bank-transfer/references.ts';
 import { failedWith, invoiceOf, paymentOf } from '../../contract/money.ts';
 import { createTestContext, handlersOf } from '../../helpers/context.ts';
+import { camt, entry, IBAN, line, mt940 } from '../../vendors/bank.ts';
 
 const options = { timeout: 10_000 };
 const extension = handlersOf(definition);
-const IBAN = 'DE89370400440532013000';
 
 function start(values = {}) {
   const storage = new Map<string, Json>();
@@ -36,16 +36,6 @@ function start(values = {}) {
     },
   };
 }
-
-const entry = (text: string, amount = '19.99', more = '', sign = 'CRDT') =>
-  `<Ntry><Amt Ccy="EUR">${amount}</Amt><CdtDbtInd>${sign}</CdtDbtInd>${more}<Sts><Cd>BOOK</Cd></Sts>
-  <BookgDt><Dt>2026-11-24</Dt></BookgDt><NtryDtls><TxDtls><RmtInf><Ustrd>${text}</Ustrd></RmtInf>
-  </TxDtls></NtryDtls></Ntry>`;
-const camt = (entries: string, iban = IBAN) =>
-  `<?xml version="1.0"?><Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08">
-  <BkToCstmrStmt><Stmt><Acct><Id><IBAN>${iban}</IBAN></Id></Acct>${entries}</Stmt></BkToCstmrStmt></Document>`;
-const mt940 = (lines: string) =>
-  `:20:STARTUMS\r\n:25:37040044/0532013000\r\n:28C:1/1\r\n:60F:C261123EUR100,00\r\n${lines}\r\n:62F:C261124EUR119,99\r\n-`;
 
 describe('bank transfer references', () => {
   it(
@@ -110,13 +100,7 @@ describe('bank transfer references', () => {
 describe('bank transfer statements', () => {
   for (const [what, make] of [
     ['CAMT.053', (text: string) => camt(entry(text))],
-    [
-      'MT940',
-      (text: string) =>
-        mt940(
-          `:61:2611241124CR19,99NTRFNONREF//B123\r\n:86:166?00GUTSCHRIFT?20SVWZ+${text.slice(0, 9)}\r\n?21${text.slice(9)}?32ADA`,
-        ),
-    ],
+    ['MT940', (text: string) => mt940(line(text))],
   ] as const) {
     it(`matches a credit of ${what} once, however often it is read`, options, async () => {
       const bench = start();

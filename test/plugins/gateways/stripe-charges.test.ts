@@ -5,15 +5,13 @@ import { describe, it } from 'node:test';
 
 import type { JsonObject, MoneyResult } from 'cofferdam/sdk';
 
+import { ADA, invoiceOf, paymentOf } from '../../contract/money.ts';
 import {
   agreement,
   extension,
   failureOf,
-  invoiceOf,
   payOnPage,
-  paymentOf,
   startBench,
-  USER,
 } from '../../vendors/stripe/setup.ts';
 import type { Bench } from '../../vendors/stripe/setup.ts';
 
@@ -242,7 +240,7 @@ describe('stripe refund, capture and void', () => {
 describe('stripe stored methods', () => {
   it('stores a method on a page and forgets it again', options, async () => {
     const bench = await startBench();
-    const input = { user: USER, returnUrl: 'https://panel.example/account', currency: 'EUR' };
+    const input = { user: ADA, returnUrl: 'https://panel.example/account', currency: 'EUR' };
     const page = await extension.createBillingAgreement(input, bench.context());
     assert.ok(page.kind === 'redirect' && page.externalId);
     const session = bench.fake.completeCheckout(page.externalId);
@@ -271,7 +269,7 @@ describe('stripe stored methods', () => {
     options,
     async () => {
       const bench = await startBench();
-      const input = { user: USER, returnUrl: 'https://panel.example/account', currency: 'EUR' };
+      const input = { user: ADA, returnUrl: 'https://panel.example/account', currency: 'EUR' };
       const page = await extension.createBillingAgreement(input, bench.context());
       assert.ok(page.kind === 'redirect' && page.externalId);
       const session = bench.fake.completeCheckout(page.externalId);

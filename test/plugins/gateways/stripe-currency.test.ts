@@ -6,13 +6,14 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { isFailure } from 'cofferdam/sdk';
 
+import { invoiceOf, paymentOf } from '../../contract/money.ts';
 import {
   findObstacle,
   fromStripeAmount,
   fromStripeFee,
   toStripeAmount,
 } from '../../../plugins/gateways/stripe/currency.ts';
-import { extension, invoiceOf, paymentOf, startBench } from '../../vendors/stripe/setup.ts';
+import { extension, startBench } from '../../vendors/stripe/setup.ts';
 
 const options = { timeout: 10_000 };
 

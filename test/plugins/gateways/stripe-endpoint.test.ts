@@ -5,11 +5,12 @@ import { describe, it } from 'node:test';
 
 import type { JsonObject } from 'cofferdam/sdk';
 
+import { invoiceOf, paymentOf } from '../../contract/money.ts';
 import { signEvent } from '../../vendors/stripe/fake.ts';
 import { makeIntent } from '../../vendors/stripe/objects.ts';
 import type { StripeObject } from '../../vendors/stripe/objects.ts';
 import { endpointSecret } from '../../vendors/stripe/routes.ts';
-import { extension, invoiceOf, paymentOf, startBench } from '../../vendors/stripe/setup.ts';
+import { extension, startBench } from '../../vendors/stripe/setup.ts';
 import type { Bench } from '../../vendors/stripe/setup.ts';
 
 const options = { timeout: 10_000 };

@@ -5,7 +5,8 @@ import { describe, it } from 'node:test';
 
 import type { Invoice } from 'cofferdam/sdk';
 
-import { agreement, extension, paymentOf, posted, startBench } from '../../vendors/stripe/setup.ts';
+import { paymentOf } from '../../contract/money.ts';
+import { agreement, extension, posted, startBench } from '../../vendors/stripe/setup.ts';
 import type { Bench } from '../../vendors/stripe/setup.ts';
 
 const options = { timeout: 10_000 };

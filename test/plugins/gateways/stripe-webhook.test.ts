@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import { isFailure } from 'cofferdam/sdk';
 import type { WebhookRequest } from 'cofferdam/sdk';
 
+import { invoiceOf, paymentOf } from '../../contract/money.ts';
 import { signEvent, webhookRequest } from '../../vendors/stripe/fake.ts';
 import {
   makeBalanceTransaction,
@@ -15,13 +16,7 @@ import {
   makeRefund,
 } from '../../vendors/stripe/objects.ts';
 import type { StripeObject } from '../../vendors/stripe/objects.ts';
-import {
-  extension,
-  invoiceOf,
-  paymentOf,
-  SIGNING_SECRET,
-  startBench,
-} from '../../vendors/stripe/setup.ts';
+import { extension, SIGNING_SECRET, startBench } from '../../vendors/stripe/setup.ts';
 import type { Bench } from '../../vendors/stripe/setup.ts';
 
 const options = { timeout: 10_000 };

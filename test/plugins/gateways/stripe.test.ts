@@ -6,14 +6,13 @@ import { describe, it } from 'node:test';
 import { isFailure } from 'cofferdam/sdk';
 import type { JsonObject } from 'cofferdam/sdk';
 
+import { invoiceOf, paymentOf } from '../../contract/money.ts';
 import manifest from '../../../plugins/gateways/stripe/manifest.json' with { type: 'json' };
 import { manifestSchema } from '../../../sdk/manifest.ts';
 import { NARROW_KEY, SECRET_KEY } from '../../vendors/stripe/fake.ts';
 import {
   extension,
   failureOf,
-  invoiceOf,
-  paymentOf,
   posted,
   SIGNING_SECRET,
   startBench,

@@ -4,6 +4,7 @@
 import { startVendor } from '../../contract/vendor.ts';
 import type { Vendor, VendorReply, VendorRequest } from '../../contract/vendor.ts';
 import { nullEmpty } from '../laravel.ts';
+import { noteJudged, SOURCE } from '../oracle.ts';
 import { createOperations, problem } from './operations.ts';
 import type { Controls } from './operations.ts';
 import { createState, createViews, pageOf } from './state.ts';
@@ -42,6 +43,7 @@ export async function startFakeConvoy(): Promise<FakeConvoy> {
   const vendor = await startVendor((request) => {
     if (request.headers['authorization'] !== `Bearer ${API_KEY}`)
       throw problem(401, 'Unauthenticated.');
+    noteJudged('servers/convoy', SOURCE);
     const line = `${request.method} ${request.path.replace(/^\/api\/application/, '')}`;
     for (const [pattern, run] of routes) {
       const found = pattern.exec(line);

@@ -4,6 +4,7 @@
 
 import { startVendor } from '../../contract/vendor.ts';
 import type { Vendor, VendorReply, VendorRequest } from '../../contract/vendor.ts';
+import { DOCUMENTATION, noteJudged } from '../oracle.ts';
 import { findProblem, FUNCTIONS, isDomain, usernameProblem } from './rules.ts';
 
 /** The credentials that the fake knows. */
@@ -100,6 +101,7 @@ export async function startFakeCpanel(): Promise<FakeCpanel> {
 function answer(state: State, request: VendorRequest): VendorReply {
   if (request.headers['authorization'] !== `whm ${USERNAME}:${API_TOKEN}`)
     return { status: 403, json: ACCESS_DENIED, headers: PLAIN };
+  noteJudged('servers/cpanel', DOCUMENTATION);
   const name = /^\/json-api\/(\w+)$/.exec(request.path)?.[1] ?? '';
   const type = request.headers['content-type'] ?? '';
   const form = type.startsWith('application/x-www-form-urlencoded');

@@ -4,7 +4,8 @@
 
 import { Refusal, startVendor } from '../../contract/vendor.ts';
 import type { Vendor, VendorReply, VendorRequest } from '../../contract/vendor.ts';
-import { findApiProblem, findCommandProblem, usernameProblem } from './spec.ts';
+import { DOCUMENTATION, noteJudged } from '../oracle.ts';
+import { findApiProblem, findCommandProblem, HAS_SPEC, usernameProblem } from './spec.ts';
 
 /** The credentials that the fake knows. */
 export const USERNAME = 'panel';
@@ -101,6 +102,7 @@ function answer(state: State, request: VendorRequest): VendorReply {
   const command = path.slice(1);
   if (state.forbidden.has(command)) return { status: 302, headers: { location: '/evo/login' } };
   const form = request.method === 'GET' ? request.query : new URLSearchParams(request.body);
+  noteJudged('servers/directadmin', DOCUMENTATION);
   const problem = findCommandProblem(command, request.method, form);
   if (problem !== undefined) throw new Error(`${command}: ${problem}`);
   try {
@@ -240,6 +242,7 @@ function find({ users }: State, username: string): FakeUser {
 }
 
 function api(state: State, request: VendorRequest, as: string): VendorReply {
+  noteJudged('servers/directadmin', HAS_SPEC ? 'directadmin-api_spec.json' : DOCUMENTATION);
   const problem = findApiProblem(request);
   if (problem !== undefined) throw new Error(problem);
   const [, username, what] = /^\/api\/users\/([^/]+)\/(config|usage)$/.exec(request.path) ?? [];

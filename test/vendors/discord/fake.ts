@@ -7,6 +7,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+import { DOCUMENTATION, noteJudged } from '../oracle.ts';
 import { loadBodyCheck } from './schema.ts';
 
 /** The webhook that exists at the fake. */
@@ -88,7 +89,10 @@ export async function startFakeDiscord(): Promise<FakeDiscord> {
     if (id === undefined) return error(404, 0, '404: Not Found');
     if (!exists || id !== WEBHOOK.id) return error(404, 10_015, 'Unknown Webhook');
     if (token !== WEBHOOK.token) return error(401, 50_027, 'Invalid Webhook Token');
-    if (request.method === 'GET') return { status: 200, body: describeWebhook(version) };
+    if (request.method === 'GET') {
+      noteJudged('others/discordnotifications', DOCUMENTATION);
+      return { status: 200, body: describeWebhook(version) };
+    }
     if (request.method !== 'POST') return error(405, 0, '405: Method Not Allowed');
     const body = parse(text, request.headers['content-type']);
     if (body === undefined) return error(400, 50_109, 'The request body contains invalid JSON.');
@@ -187,6 +191,7 @@ function checkLimits(body: SentMessage['body']): Answer | undefined {
 }
 
 function checkSchema(body: unknown, check: ReturnType<typeof loadBodyCheck>): Answer | undefined {
+  noteJudged('others/discordnotifications', check === undefined ? DOCUMENTATION : 'discord.json');
   const problems = check?.(body) ?? [];
   return problems.length === 0
     ? undefined

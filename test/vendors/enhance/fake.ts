@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { Refusal, startVendor } from '../../contract/vendor.ts';
 import type { Vendor, VendorReply, VendorRequest } from '../../contract/vendor.ts';
 import { createOpenApiCheck, readOpenApi } from '../openapi.ts';
+import { DOCUMENTATION } from '../oracle.ts';
 import { RULES } from './rules.ts';
 import {
   GROUPS,
@@ -37,7 +38,11 @@ const refuse = (status: number, code: string, detail: string) =>
 
 /** Starts a cluster with two plans, two groups of servers and no customer. */
 export async function startFakeEnhance(): Promise<FakeEnhance> {
-  const check = createOpenApiCheck([SPEC ?? RULES], '/api');
+  const check = createOpenApiCheck(
+    'servers/enhance',
+    { [SPEC === undefined ? DOCUMENTATION : 'enhance.yml']: SPEC ?? RULES },
+    '/api',
+  );
   const state: State = {
     orgs: new Map([[SELLER, { id: SELLER, name: 'Hosting Ltd', status: 'active', members: [] }]]),
     logins: new Map(),

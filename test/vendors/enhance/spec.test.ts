@@ -23,7 +23,7 @@ const login = { email: 'ada@example.com', name: 'Ada', password: 'x' };
 
 for (const [name, document] of Object.entries({ 'our rules': RULES, 'Enhance’s own': SPEC })) {
   describe(`check of requests by ${name}`, { skip: document === undefined }, () => {
-    const check = createOpenApiCheck([document ?? RULES], '/api');
+    const check = createOpenApiCheck('servers/enhance', { [name]: document ?? RULES }, '/api');
 
     it('takes what Enhance documents', () => {
       for (const good of [

@@ -8,6 +8,7 @@ import { startVendor } from '../../contract/vendor.ts';
 import type { Vendor, VendorReply, VendorRequest } from '../../contract/vendor.ts';
 import { createOpenApiCheck, readOpenApi } from '../openapi.ts';
 import type { OpenApiCheck } from '../openapi.ts';
+import { DOCUMENTATION, noteJudged } from '../oracle.ts';
 import { find, newId, refuse, run, show } from './routes.ts';
 import type { MollieObject, State } from './routes.ts';
 
@@ -43,6 +44,7 @@ export async function startFakeMollie(): Promise<FakeMollie> {
   const problems: string[] = [];
   const check = loadMollieCheck();
   const vendor = await startVendor((request) => {
+    if (check === undefined) noteJudged('gateways/mollie', DOCUMENTATION);
     problems.push(...(check?.(request) ?? []));
     if (request.headers['authorization'] !== `Bearer ${API_KEY}`) {
       throw refuse(401, 'Missing authentication, or failed to authenticate');
@@ -74,7 +76,8 @@ let check: OpenApiCheck | undefined;
 /** Mollie's description as a check, read once; undefined where it is absent. */
 export function loadMollieCheck(): OpenApiCheck | undefined {
   const document = check === undefined ? readOpenApi('mollie.yaml') : undefined;
-  if (document !== undefined) check = createOpenApiCheck([document]);
+  if (document !== undefined)
+    check = createOpenApiCheck('gateways/mollie', { 'mollie.yaml': document });
   const known = check;
   if (known === undefined) return undefined;
   return (request) =>

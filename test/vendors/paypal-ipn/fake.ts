@@ -8,6 +8,7 @@ import type { WebhookRequest } from 'cofferdam/sdk';
 
 import { startVendor } from '../../contract/vendor.ts';
 import type { Vendor } from '../../contract/vendor.ts';
+import { DOCUMENTATION, noteJudged } from '../oracle.ts';
 
 export const EMAIL = 'shop@example.com';
 export const MERCHANT_ID = 'ABCDEFGH23456';
@@ -26,6 +27,7 @@ export type FakeIpn = Vendor & {
 export async function startFakeIpn(): Promise<FakeIpn> {
   const sent = new Set<string>();
   const vendor = await startVendor(({ method, path, body, headers }) => {
+    noteJudged('gateways/paypal-ipn', DOCUMENTATION);
     if (method !== 'POST' || path !== '/cgi-bin/webscr') return { status: 404, html: '<html>' };
     if (!headers['user-agent']?.includes('IPN')) return { status: 403, html: 'Access Denied' };
     const prefix = 'cmd=_notify-validate&';

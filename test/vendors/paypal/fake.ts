@@ -8,6 +8,7 @@ import type { WebhookRequest } from 'cofferdam/sdk';
 
 import { Refusal, startVendor } from '../../contract/vendor.ts';
 import type { Vendor, VendorReply, VendorRequest } from '../../contract/vendor.ts';
+import { DOCUMENTATION, noteJudged } from '../oracle.ts';
 import { run } from './routes.ts';
 import { loadPayPalCheck } from './spec.ts';
 import { createState, newId, refuse } from './state.ts';
@@ -33,14 +34,20 @@ export type FakePayPal = Vendor & {
   revokeTokens(): void;
 };
 
+/** Where the descriptions are absent the rules of routes.ts hold. */
+function checkNothing(): readonly string[] {
+  noteJudged('gateways/paypal', DOCUMENTATION);
+  return [];
+}
+
 /** Starts the fake on a free loopback port. */
 export async function startFakePayPal(): Promise<FakePayPal> {
   const state = createState();
   const problems: string[] = [];
-  const check = loadPayPalCheck();
+  const check = loadPayPalCheck() ?? checkNothing;
 
   const handle = (request: VendorRequest): VendorReply => {
-    problems.push(...(check?.(request) ?? []));
+    problems.push(...check(request));
     if (request.path === '/v1/oauth2/token') return giveToken(state, request);
     const token = request.headers['authorization']?.replace(/^Bearer /, '') ?? '';
     if (!state.tokens.has(token)) {

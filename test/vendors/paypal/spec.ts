@@ -1,7 +1,8 @@
 // PayPal's own descriptions as a check of requests. Where they are absent the rules of routes.ts hold.
 
 import { createOpenApiCheck, readOpenApi } from '../openapi.ts';
-import type { OpenApiCheck } from '../openapi.ts';
+import type { OpenApi, OpenApiCheck } from '../openapi.ts';
+import { DOCUMENTATION, noteJudged } from '../oracle.ts';
 
 const NAMES = [
   'checkout_orders_v2',
@@ -19,11 +20,18 @@ const NEWER = /payment-tokens body\/payment_source\/token\/type must be equal to
 
 /** Loads the check; undefined where the descriptions are absent. The token request has none. */
 export function loadPayPalCheck(): OpenApiCheck | undefined {
-  const documents = NAMES.flatMap((name) => readOpenApi(`paypal/${name}.json`) ?? []);
-  if (documents.length < NAMES.length) return undefined;
-  const check = createOpenApiCheck(documents);
+  const documents: Record<string, OpenApi> = {};
+  for (const name of NAMES) {
+    const document = readOpenApi(`paypal/${name}.json`);
+    if (document === undefined) return undefined;
+    documents[`${name}.json`] = document;
+  }
+  const check = createOpenApiCheck('gateways/paypal', documents);
   return (request) => {
-    if (request.path === '/v1/oauth2/token') return [];
+    if (request.path === '/v1/oauth2/token') {
+      noteJudged('gateways/paypal', DOCUMENTATION);
+      return [];
+    }
     return check(request).filter((problem) => !NEWER.test(problem));
   };
 }

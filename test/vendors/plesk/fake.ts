@@ -4,6 +4,7 @@
 import { Refusal, startVendor } from '../../contract/vendor.ts';
 import type { Vendor, VendorReply, VendorRequest } from '../../contract/vendor.ts';
 import { createOpenApiCheck, readOpenApi } from '../openapi.ts';
+import { DOCUMENTATION } from '../oracle.ts';
 import { runUtility } from './commands.ts';
 import { RULES } from './rules.ts';
 import type { FakeClient, FakeDomain, State } from './state.ts';
@@ -23,7 +24,11 @@ const UNAUTHORIZED = { code: 401, message: 'You should be authenticated' };
 
 /** Starts a server with two plans, one customer of somebody else and no site. */
 export async function startFakePlesk(): Promise<FakePlesk> {
-  const check = createOpenApiCheck([SPEC ?? RULES], '/api/v2');
+  const check = createOpenApiCheck(
+    'servers/plesk',
+    { [SPEC === undefined ? DOCUMENTATION : 'plesk.json']: SPEC ?? RULES },
+    '/api/v2',
+  );
   const state: State = {
     clients: new Map(),
     domains: new Map(),

@@ -28,7 +28,7 @@ const site = { name: 'a.example', hosting_type: 'virtual', plan: { name: 'Starte
 
 for (const [name, document] of Object.entries({ 'our rules': RULES, 'Plesk’s own': SPEC })) {
   describe(`check of requests by ${name}`, { skip: document === undefined }, () => {
-    const check = createOpenApiCheck([document ?? RULES], '/api/v2');
+    const check = createOpenApiCheck('servers/plesk', { [name]: document ?? RULES }, '/api/v2');
 
     it('takes what Plesk documents', () => {
       for (const good of [

@@ -3,7 +3,8 @@
 
 import { Refusal as VendorRefusal, startVendor } from '../../contract/vendor.ts';
 import type { Vendor, VendorReply, VendorRequest } from '../../contract/vendor.ts';
-import { loadRequestCheck } from './spec.ts';
+import { DOCUMENTATION, noteJudged } from '../oracle.ts';
+import { HAS_SPEC, loadRequestCheck } from './spec.ts';
 
 /** The token that the fake knows. */
 export const TOKEN_ID = 'panel@pve!cofferdam';
@@ -128,6 +129,7 @@ export async function startFakeProxmox(): Promise<FakeProxmox> {
     requests.push({ method, path, params, authorization });
     if (authorization !== `PVEAPIToken=${TOKEN_ID}=${TOKEN_SECRET}`)
       throw new Refusal(401, 'invalid token value!');
+    noteJudged('servers/proxmox', HAS_SPEC ? 'proxmox-9.1.3.json' : DOCUMENTATION);
     const problems = check(method, path, params);
     if (Object.keys(problems).length > 0)
       throw new Refusal(400, 'Parameter verification failed.', problems);

@@ -3,6 +3,7 @@
 
 import { startVendor } from '../../contract/vendor.ts';
 import type { Vendor } from '../../contract/vendor.ts';
+import { noteJudged, SOURCE } from '../oracle.ts';
 import { createOperations, problem } from './operations.ts';
 import { createRoutes } from './routes.ts';
 import { createState, createViews } from './state.ts';
@@ -66,6 +67,7 @@ export async function startFakePterodactyl(): Promise<FakePterodactyl> {
       throw problem(401, 'AuthenticationException', 'Unauthenticated.');
     if (request.headers['accept'] !== 'application/json')
       return { status: 302, html: '<html></html>', headers: { location: '/auth/login' } };
+    noteJudged('servers/pterodactyl', SOURCE);
     return route(request);
   });
   return Object.assign(controls, vendor, state);

@@ -44,6 +44,8 @@ export type FakeStripe = AsyncDisposable & {
   readonly origin: string;
   readonly requests: readonly StripeRequest[];
   readonly objects: Objects;
+  /** Requests that the check refused; the fake answered them all the same. */
+  readonly problems: readonly string[];
   /** Objects of one kind, oldest first. */
   all(kind: string): StripeObject[];
   /** Puts an object there, such as a dispute that a bank opened. */
@@ -56,13 +58,20 @@ export type FakeStripe = AsyncDisposable & {
   beforeNext(act: () => void): void;
   /** The customer finishes the page; returns the session as the event would carry it. */
   completeCheckout(id: string, outcome?: CheckoutOutcome): StripeObject;
+  /** The customer's card is refused; the page stays open. Returns the intent, as its event carries it. */
+  declineCheckout(id: string): StripeObject;
+  /** A bank takes the payment of an intent back; a later status changes the same dispute. */
+  dispute(intentId: string, status?: string): StripeObject;
   /** A subscription renews: the paid invoice, as `invoice.paid` would carry it. */
   renewSubscription(id: string, amount: number, currency: string): StripeObject;
   object(kind: string, id: unknown): StripeObject;
 };
 
 /** Starts the fake on a free loopback port. */
-export async function startFakeStripe(): Promise<FakeStripe> {
+export async function startFakeStripe(
+  options: { readonly check?: (request: StripeRequest) => readonly string[] } = {},
+): Promise<FakeStripe> {
+  const problems: string[] = [];
   const objects: Objects = new Map();
   const requests: StripeRequest[] = [];
   const queued: (Answer | 'lose' | (() => void))[] = [];
@@ -75,7 +84,9 @@ export async function startFakeStripe(): Promise<FakeStripe> {
     const params = decodeForm(method === 'POST' ? text : url.search);
     // Node joins repeated headers for all names that matter here.
     const headers = request.headers as Record<string, string>;
-    requests.push({ method, path: url.pathname, params, headers });
+    const seen = { method, path: url.pathname, params, headers };
+    requests.push(seen);
+    problems.push(...(options.check?.(seen) ?? []));
 
     const key = method === 'POST' ? headers['idempotency-key'] : undefined;
     const asked = `${url.pathname} ${text}`;
@@ -110,6 +121,7 @@ export async function startFakeStripe(): Promise<FakeStripe> {
     origin: `http://127.0.0.1:${port}`,
     requests,
     objects,
+    problems,
     add: (object) => put(objects, object),
     all: (kind) => [...objects.values()].filter(({ object }) => object === kind),
     object: find1,
@@ -118,6 +130,24 @@ export async function startFakeStripe(): Promise<FakeStripe> {
     beforeNext: (act) => void queued.push(act),
     completeCheckout: (id, outcome = 'paid') =>
       completeCheckout(objects, find1('checkout.session', id), outcome),
+    declineCheckout(id) {
+      const session = find1('checkout.session', id);
+      const intent = intentOf(objects, session);
+      const error = {
+        type: 'card_error',
+        code: 'card_declined',
+        message: 'Your card was declined.',
+      };
+      return Object.assign(intent, { last_payment_error: error });
+    },
+    dispute(intentId, status = 'needs_response') {
+      const charge = find1('charge', find1('payment_intent', intentId)['latest_charge']);
+      const open = [...objects.values()].find(
+        (each) => each.object === 'dispute' && each['charge'] === charge.id,
+      );
+      charge['disputed'] = true;
+      return Object.assign(open ?? put(objects, make.makeDispute(charge, status)), { status });
+    },
     renewSubscription: (id, amount, currency) =>
       addInvoice(objects, find1('subscription', id), {
         amount,
@@ -189,8 +219,8 @@ function completeCheckout(
   const params = hidden.get(session.id) ?? {};
   session['status'] = 'complete';
   session['url'] = null;
-  const customer = session['customer'] ?? null;
   if (session['mode'] === 'setup') {
+    const customer = session['customer'] ?? null;
     const method = put(objects, make.makePaymentMethod(make.newId('pm'), String(customer)));
     const setup = find(objects, 'setup_intent', String(session['setup_intent']));
     Object.assign(setup, { status: 'succeeded', payment_method: method.id });
@@ -206,13 +236,27 @@ function completeCheckout(
     const done = { subscription: subscription.id, invoice: invoice.id, payment_status: 'paid' };
     return Object.assign(session, done);
   }
-  const data = (params['payment_intent_data'] ?? {}) as Record<string, unknown>;
-  const intent = put(objects, make.makeIntent({ ...data, amount, currency, customer }));
-  session['payment_intent'] = intent.id;
+  const intent = intentOf(objects, session);
+  intent['last_payment_error'] = null;
   if (outcome === 'unpaid') intent['status'] = 'processing';
   else payIntent(objects, intent);
   if (outcome === 'paid') session['payment_status'] = 'paid';
   return session;
+}
+
+/** The intent behind a page, which the first try makes and every later one goes on with. */
+function intentOf(objects: Objects, session: StripeObject): StripeObject {
+  const known = session['payment_intent'];
+  if (typeof known === 'string') return find(objects, 'payment_intent', known);
+  const { payment_intent_data: data = {} } = hidden.get(session.id) ?? {};
+  const intent = make.makeIntent({
+    ...(data as Record<string, unknown>),
+    amount: Number(session['amount_total']),
+    currency: String(session['currency']),
+    customer: session['customer'] ?? null,
+  });
+  session['payment_intent'] = intent.id;
+  return put(objects, intent);
 }
 
 function addInvoice(

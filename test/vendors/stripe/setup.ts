@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 
-import { isFailure } from 'cofferdam/sdk';
 import type {
   BillingAgreement,
   Fact,
@@ -11,13 +10,12 @@ import type {
   Invoice,
   Json,
   JsonObject,
-  Payment,
   Transaction,
-  User,
   WebhookResult,
 } from 'cofferdam/sdk';
 
 import definition from '../../../plugins/gateways/stripe/extension.ts';
+import { failedWith, paymentOf } from '../../contract/money.ts';
 import { createTestContext, createVendorFetch, handlersOf } from '../../helpers/context.ts';
 import type { TestContext } from '../../helpers/context.ts';
 import { SECRET_KEY, signEvent, startFakeStripe } from './fake.ts';
@@ -75,31 +73,6 @@ export async function startBench(
   };
 }
 
-/** A customer of the panel. */
-export const USER: User = {
-  id: '7',
-  email: 'ada@example.com',
-  firstName: 'Ada',
-  lastName: 'Lovelace',
-};
-
-/** An invoice over one item. */
-export function invoiceOf(amountMinor: number, currency = 'EUR', id = '42'): Invoice {
-  const total = { amountMinor, currency };
-  return { id, total, items: [{ id: '1', description: 'VPS small', quantity: 1, total }] };
-}
-
-/** The wish to pay an invoice, whole unless `part` says otherwise. */
-export function paymentOf(invoice: Invoice, part?: number): Payment {
-  return {
-    invoice,
-    amount: { ...invoice.total, amountMinor: part ?? invoice.total.amountMinor },
-    user: USER,
-    returnUrl: 'https://panel.example/invoices/42',
-    cancelUrl: 'https://panel.example/invoices/42?cancelled',
-  };
-}
-
 /** Parameters of every POST to a path, in order. */
 export function posted(bench: Bench, path: string): JsonObject[] {
   return bench.fake.requests
@@ -109,12 +82,7 @@ export function posted(bench: Bench, path: string): JsonObject[] {
 
 /** The message of the failure that a call ends with; fails when it ends otherwise. */
 export async function failureOf(promise: Promise<unknown>, code: FailureCode): Promise<string> {
-  const error = await promise.then(
-    (value) => assert.fail(`resolved with ${JSON.stringify(value)}`),
-    (reason: unknown) => reason,
-  );
-  assert.ok(isFailure(error, code), String(error));
-  return error.failure.message;
+  return (await failedWith(promise, code)).message;
 }
 
 /** Pays an invoice on the page, and tells the transaction that the panel keeps of it. */

@@ -5,17 +5,10 @@ import { describe, it } from 'node:test';
 
 import type { TestContext } from 'node:test';
 
+import { ADA, invoiceOf, paymentOf } from '../../contract/money.ts';
 import { makeDispute } from './objects.ts';
 import type { StripeObject } from './objects.ts';
-import {
-  agreement,
-  extension,
-  invoiceOf,
-  payOnPage,
-  paymentOf,
-  startBench,
-  USER,
-} from './setup.ts';
+import { agreement, extension, payOnPage, startBench } from './setup.ts';
 import type { Bench } from './setup.ts';
 import { loadFieldCheck, loadRequestCheck } from './spec.ts';
 
@@ -25,7 +18,7 @@ const webhookUrl = 'https://panel.example/hooks/gateways/stripe/default';
 /** Makes the extension send one of every request that it can send. */
 async function sendEverything(): Promise<Bench[]> {
   const user = {
-    ...USER,
+    ...ADA,
     phone: '+4420',
     locale: 'en-GB',
     address: { line1: '1 Main Street', city: 'London', postcode: 'N1', country: 'GB' },

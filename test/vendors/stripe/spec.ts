@@ -4,8 +4,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { parse } from 'yaml';
 
+import { DOCUMENTATION, noteJudged } from '../oracle.ts';
 import type { StripeRequest } from './fake.ts';
 import type { FormValue } from './form.ts';
 import type { StripeObject } from './objects.ts';
@@ -38,6 +40,7 @@ export function loadRequestCheck(): ((request: StripeRequest) => string[]) | und
     allErrors: true,
     coerceTypes: true,
   });
+  const compiled = new Map<string, ValidateFunction>();
   return ({ method, path, params }) => {
     if (NEWER_PATHS.includes(path)) return [];
     const at = `${method} ${path}`;
@@ -50,7 +53,8 @@ export function loadRequestCheck(): ((request: StripeRequest) => string[]) | und
       return unknown.map((name) => `${at} has no "${name}"`);
     }
     const schema = operation.requestBody?.content['application/x-www-form-urlencoded']?.schema;
-    const validate = ajv.compile(closed(schema ?? {}));
+    const validate = compiled.get(template) ?? ajv.compile(closed(schema ?? {}));
+    compiled.set(template, validate);
     const older = Object.entries(params)
       .filter(([name]) => !NEWER_PARAMS.includes(name))
       .map(([name, value]) => [name, dropNewer(value)]);
@@ -59,6 +63,24 @@ export function loadRequestCheck(): ((request: StripeRequest) => string[]) | und
       const name: unknown = about['additionalProperty'] ?? '';
       return `${at} ${instancePath} ${message} ${String(name)}`;
     });
+  };
+}
+
+/**
+ * The same check, read at the first request: the description has megabytes, and most who start the fake
+ * never need it.
+ */
+export function createLazyCheck(): (request: StripeRequest) => readonly string[] {
+  let loaded: { readonly check: ReturnType<typeof loadRequestCheck> } | undefined;
+  return (request) => {
+    loaded ??= { check: loadRequestCheck() };
+    const isNewer = NEWER_PATHS.includes(request.path);
+    const { check } = loaded;
+    noteJudged(
+      'gateways/stripe',
+      check === undefined || isNewer ? DOCUMENTATION : 'stripe-spec3-2023.yaml',
+    );
+    return check?.(request) ?? [];
   };
 }
 

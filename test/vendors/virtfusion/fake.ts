@@ -3,6 +3,7 @@
 
 import { Refusal, startVendor } from '../../contract/vendor.ts';
 import type { Vendor, VendorReply, VendorRequest } from '../../contract/vendor.ts';
+import { DOCUMENTATION, noteJudged } from '../oracle.ts';
 import { notFound, ok, pageOf, showServer, TEMPLATES, TRAFFIC } from './objects.ts';
 import type { FakeServer, FakeUser } from './objects.ts';
 import { matchRequest } from './rules.ts';
@@ -121,6 +122,7 @@ export async function startFakeVirtFusion(): Promise<FakeVirtFusion> {
   function handle(request: VendorRequest): VendorReply {
     if (request.headers['authorization'] !== `Bearer ${API_TOKEN}`)
       throw new Refusal(401, { message: 'Unauthenticated' });
+    noteJudged('servers/virtfusion', DOCUMENTATION);
     const { name, parts } = matchRequest(request);
     const handler = ROUTES[name];
     if (handler === undefined) throw new Error(`The fake has no route "${name}"`);

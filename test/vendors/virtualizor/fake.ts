@@ -3,6 +3,7 @@
 
 import { startVendor } from '../../contract/vendor.ts';
 import type { Vendor, VendorReply, VendorRequest } from '../../contract/vendor.ts';
+import { DOCUMENTATION, noteJudged } from '../oracle.ts';
 import { checkRequest } from './rules.ts';
 
 /** The key pair that the fake knows. */
@@ -160,6 +161,7 @@ export async function startFakeVirtualizor(): Promise<FakeVirtualizor> {
       query.get('adminapikey') === API_KEY &&
       query.get('adminapipass') === API_PASSWORD;
     if (!isKnown) return loginReply(state.login);
+    noteJudged('servers/virtualizor', DOCUMENTATION);
     const form = new URLSearchParams(request.body);
     const act = checkRequest(request, form);
     const isClient = request.path === `${CLIENT_PREFIX}/index.php`;

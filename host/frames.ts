@@ -14,6 +14,7 @@ export const FRAME = {
   refuse: 6,
   dispose: 7,
   ping: 8,
+  warm: 9,
   // both ways, for bodies
   chunk: 16,
   end: 17,
@@ -30,6 +31,7 @@ export const FRAME = {
   log: 39,
   fault: 40,
   pong: 41,
+  caches: 42,
   // cell → guest only
   timer: 48,
 } as const;

@@ -124,6 +124,10 @@ export const LIMITS = {
   hotInstances: 200,
   /** Calls of a new generation that are watched; it is swapped back when the first of them all fail. */
   probationCalls: 3,
+  /** Calls of a generation after which the code caches of its scripts are made anew: they hold what ran. */
+  callsUntilWarm: 3,
+  /** Bytes of one code cache for each character of its script, of which V8 needs about one. */
+  codeCacheShare: 8,
   /** Milliseconds an old generation gets to finish its calls after a swap. */
   drainMs: 10_000,
   /** Milliseconds from SIGTERM to exit. */

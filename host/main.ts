@@ -80,6 +80,9 @@ export type HostOptions = {
 
 /** The shipped extensions. */
 export const SHIPPED_ROOT = join(APP_FOLDER, 'plugins');
+/** The engine of every cell: cells run the Node that runs the host. */
+const ENGINE = `${process.versions.v8} ${process.arch}`;
+
 /** The version of this product. */
 export const VERSION = readVersion();
 
@@ -265,12 +268,14 @@ function createParts(
   const logs = createLogs(given);
   const isTrustedFolder = trustedFolders(settings);
   const probe = new Probe(supervisor, nowMs);
-  const extensions = createExtensions({ builder, store, probe, isTrustedFolder });
+  const extensions = createExtensions({ builder, store, probe, isTrustedFolder, log });
   const { sightings, ...watching } = watchEgress({ store, nowMs, publish, log, logs });
   const instances = new Instances({
     store,
     supervisor,
     nowMs,
+    engine: ENGINE,
+    onWarmed: (entry, compiled) => extensions.warm(entry, compiled),
     endow: createEndow({
       ...{ store, vault, nowMs, egress },
       own: state.own,
@@ -316,7 +321,8 @@ function createExtensions({
   store,
   probe,
   isTrustedFolder,
-}: Pick<HostParts, 'store' | 'probe'> & {
+  log,
+}: Pick<HostParts, 'store' | 'probe' | 'log'> & {
   readonly builder: Builder;
   readonly isTrustedFolder: (entry: CatalogEntry) => boolean;
 }): Extensions {
@@ -324,6 +330,8 @@ function createExtensions({
     builder,
     store,
     nowMs,
+    engine: ENGINE,
+    onError: (error) => log.error({ err: error }, 'code caches not kept'),
     describe: (entry, bundle, manifest) => {
       const { category, name } = entry;
       const whose = { extension: `${category}/${name}`, category, trusted: isTrustedFolder(entry) };

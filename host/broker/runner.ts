@@ -22,6 +22,7 @@ import {
 } from './outcomes.ts';
 import type { Cancellation } from './cancellation.ts';
 import { Requests } from './requests.ts';
+import { Warming } from './warming.ts';
 import type { RequestingCall } from './requests.ts';
 
 /** What a call needs to run. */
@@ -54,6 +55,8 @@ export type RunnerEvents = {
   log(callId: string | undefined, line: GuestLine): void;
   /** The isolate ended by itself; every call in it has failed already. */
   ended(runner: Runner, error: HostError): void;
+  /** Code caches made after some calls, for all scripts but the schema's; absent: none are asked for. */
+  warmed?(caches: readonly Uint8Array[]): void;
   /** A call finished; `error` when it failed. */
   finished(runner: Runner, request: RunRequest, error: HostError | undefined): void;
 };
@@ -122,6 +125,7 @@ export class Runner {
   readonly #running = new Map<number, Running>();
   readonly #waiting: (() => void)[] = [];
   readonly #slot: number;
+  readonly #warming: Warming | undefined;
   readonly #loaded = Promise.withResolvers<void>();
   #nextCall = 1;
   #ended: HostError | undefined;
@@ -145,6 +149,11 @@ export class Runner {
       findCall: (number) => this.#findCall(number),
       onViolation: () => cell.countStray(),
     });
+    const { warmed } = options.events;
+    if (warmed !== undefined) {
+      const ask = (payload: Buffer): void => cell.send(FRAME.warm, this.#slot, 0, payload);
+      this.#warming = new Warming(options.spec, { ask, warmed });
+    }
     this.#slot = cell.open(options.spec, this.#slotEvents());
     // The owner awaits `loaded`; when it has given up before, the failure is already reported by `ended`.
     this.#loaded.promise.catch(() => undefined);
@@ -224,8 +233,10 @@ export class Runner {
     if (running.requests > 0) this.#requests.endCall(running);
     this.lastUsedMs = nowMs();
     events.finished(this, running.request, error);
-    if (error === undefined) running.resolve({ text, receipt: this.#receipt(running, cost) });
-    else running.reject(error);
+    if (error === undefined) {
+      running.resolve({ text, receipt: this.#receipt(running, cost) });
+      this.#warming?.called();
+    } else running.reject(error);
     this.#next();
   }
 
@@ -318,6 +329,7 @@ export class Runner {
       broken: (id, message) => requests.end(id, new HostError('EXTENSION_THREW', message)),
       credit: (id, chunks) => requests.credit(id, chunks),
       log: (number, text) => this.#log(number, text),
+      caches: (blocks) => this.#warming?.take(blocks) ?? false,
       fault: (code, limit) => this.#end(faultError(this.instance, code, limit)),
       gone: (end) => this.#end(goneError(this.instance, end)),
     };

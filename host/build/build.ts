@@ -7,8 +7,10 @@ export type BundlePart = {
   /** SHA-256 of `code`, hex */
   readonly hash: string;
   readonly code: string;
-  /** V8 code cache made by the builder's own compile of `code`; never taken from an extension. */
+  /** V8 code cache made by our own compile of `code`; never taken from an extension. */
   readonly cachedData?: Uint8Array;
+  /** The engine in which `code` had run when the cache was made; absent: it was compiled only. */
+  readonly ranOn?: string;
   /** JSON source map; `sources` are paths relative to the extension's folder. */
   readonly sourceMap?: string;
 };

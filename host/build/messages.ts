@@ -18,7 +18,10 @@ type Head =
 export function packResult(result: BuildResult): Buffer {
   if (!result.ok) return packBlocks([JSON.stringify(result)]);
   const { hash, inputs, parts } = result.bundle;
-  const heads = parts.map((part) => ({ role: part.role, hash: part.hash }));
+  const heads = parts.map(({ role, hash, ranOn }) => ({
+    ...{ role, hash },
+    ...(ranOn === undefined ? {} : { ranOn }),
+  }));
   const head: Head = { ok: true, hash, inputs, wallMs: result.wallMs, parts: heads };
   const blocks = parts.flatMap(({ code, cachedData, sourceMap }) => [
     code,

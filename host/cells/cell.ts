@@ -9,7 +9,7 @@ import { HostError } from '../errors.ts';
 import { FRAME } from '../frames.ts';
 import type { FrameKind } from '../frames.ts';
 import { LIMITS } from '../limits.ts';
-import { FrameReader, FrameWriter, packBlocks } from '../protocol.ts';
+import { FrameReader, FrameWriter, packBlocks, unpackBlocks } from '../protocol.ts';
 import type { Frame, TurnCost } from '../protocol.ts';
 
 /** The entry file of a cell process. */
@@ -34,6 +34,8 @@ export type SlotEvents = {
   broken(id: number, message: string): void;
   credit(id: number, chunks: number): void;
   log(call: number, text: string): void;
+  /** False: nobody asked for them. */
+  caches(blocks: readonly Buffer[]): boolean;
   fault(code: string, limit: string): void;
   gone(end: CellEnd): void;
 };
@@ -316,6 +318,8 @@ function deliver(frame: Frame, events: SlotEvents): boolean {
     case FRAME.log:
       events.log(id, payload.toString('utf8', 0, LIMITS.logLineChars * 4));
       return true;
+    case FRAME.caches:
+      return events.caches(unpackBlocks(payload));
     case FRAME.loaded:
       events.loaded();
       return true;

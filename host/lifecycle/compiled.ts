@@ -2,7 +2,7 @@
 
 import { SourceMap } from 'node:module';
 
-import type { Bundle } from '../build/build.ts';
+import type { Bundle, BundlePart } from '../build/build.ts';
 import type { LoadSpec } from '../cells/cell.ts';
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -55,6 +55,13 @@ export type Compiled = {
   readonly at: string;
 };
 
+/** Whether two are one generation: how well it is cached makes no difference. */
+export function isSameGeneration(a: Compiled, b: Compiled): boolean {
+  return (
+    a.bundle.hash === b.bundle.hash && JSON.stringify(a.manifest) === JSON.stringify(b.manifest)
+  );
+}
+
 /** The scripts of a bundle in loading order, zod first when the bundle uses it. */
 export function loadScripts(bundle: Bundle): LoadSpec['scripts'] {
   const usesSchema = bundle.parts.some(({ code }) => code.includes('cofferdam:schema'));
@@ -66,6 +73,34 @@ export function loadScripts(bundle: Bundle): LoadSpec['scripts'] {
     ...(cachedData === undefined ? {} : { cachedData }),
   }));
   return usesSchema ? [schema, ...scripts] : scripts;
+}
+
+/** The parts with those code caches that other parts of the same content have and they lack. */
+export function withCaches(bundle: Bundle, engine: string, known: readonly BundlePart[]): Bundle {
+  const warm = new Map(
+    known.flatMap((part) => (part.ranOn === engine ? [[part.hash, part] as const] : [])),
+  );
+  const parts = bundle.parts.map((part) => {
+    const { cachedData, ranOn } = warm.get(part.hash) ?? {};
+    if (part.ranOn === engine || cachedData === undefined || ranOn === undefined) return part;
+    return { ...part, cachedData, ranOn };
+  });
+  return { ...bundle, parts };
+}
+
+/** The same with the caches that its isolate made after some calls, in the order of the parts. */
+export function withOwnCaches(
+  bundle: Bundle,
+  engine: string,
+  caches: readonly Uint8Array[],
+): Bundle {
+  const parts = bundle.parts.map((part, at) => {
+    const cachedData = caches[at];
+    return cachedData === undefined || cachedData.length === 0
+      ? part
+      : { ...part, cachedData, ranOn: engine };
+  });
+  return { ...bundle, parts };
 }
 
 /** The limits an isolate gets: the manifest's wishes, capped by the host's own. */

@@ -8,6 +8,7 @@ import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { GenerationRow, Store } from '../store/store.ts';
 import type { Manifest } from '../../sdk/manifest.ts';
+import { withCaches } from './compiled.ts';
 import type { Compiled, Description } from './compiled.ts';
 
 /** What compiling needs from outside. */
@@ -15,6 +16,9 @@ export type ExtensionPowers = {
   readonly builder: Builder;
   readonly store: Store;
   readonly nowMs: () => number;
+  /** Names the V8 that cells run: a code cache is good for no other. */
+  readonly engine: string;
+  readonly onError: (error: unknown) => void;
   /** Reads what a bundle says of itself, in an isolate without capabilities. */
   readonly describe: (
     entry: CatalogEntry,
@@ -78,6 +82,16 @@ export class Extensions {
     );
   }
 
+  /** Keeps the code caches of a generation that has run some calls: its next start is quick. */
+  warm({ category, name }: CatalogEntry, { bundle }: Compiled): void {
+    const { store, onError } = this.#powers;
+    const kept = this.#kept.get(`${category}/${name}`);
+    if (kept?.compiled?.bundle.hash !== bundle.hash) return;
+    kept.compiled = { ...kept.compiled, bundle };
+    const key = { category, name, generation: bundle.hash };
+    store.putBundle(key, packBundle(bundle)).catch(onError);
+  }
+
   /** Forgets an extension that is gone. */
   forget(entry: CatalogEntry): void {
     this.#kept.delete(`${entry.category}/${entry.name}`);
@@ -92,21 +106,24 @@ export class Extensions {
       kept.problems = result.problems;
       throw buildError(entry, result.problems);
     }
-    const { bundle } = result;
     const before = kept.compiled;
-    const same = before?.bundle.hash === bundle.hash;
+    const same = before?.bundle.hash === result.bundle.hash;
     if (same && JSON.stringify(before.manifest) === JSON.stringify(manifest)) {
       kept.problems = [];
       return before;
     }
-    const { store, nowMs } = this.#powers;
+    const { store, nowMs, engine } = this.#powers;
     const { category, name } = entry;
-    const stored = same ? undefined : await store.generation(category, name, bundle.hash);
+    const { hash } = result.bundle;
+    const row = same ? undefined : await store.generation(category, name, hash);
+    const known = row === undefined ? before : compiledOf(row);
+    // What did not change, such as the npm packages, starts as quickly as before.
+    const bundle = withCaches(result.bundle, engine, known?.bundle.parts ?? []);
     try {
-      const description = same
-        ? before.description
-        : ((stored?.description as Description | undefined) ??
-          (await this.#powers.describe(entry, bundle, manifest)));
+      const description =
+        known?.bundle.hash === hash
+          ? known.description
+          : await this.#powers.describe(entry, bundle, manifest);
       const at = new Date(nowMs()).toISOString();
       const compiled: Compiled = { bundle, manifest, description, at };
       await store.putGeneration(rowOf(entry, compiled), LIMITS.keptGenerations);
@@ -139,8 +156,12 @@ function rowOf({ category, name }: CatalogEntry, compiled: Compiled): Generation
     at,
     manifest,
     description,
-    bundle: packResult({ ok: true, bundle, wallMs: 0 }),
+    bundle: packBundle(bundle),
   };
+}
+
+function packBundle(bundle: Bundle): Buffer {
+  return packResult({ ok: true, bundle, wallMs: 0 });
 }
 
 /** What the store holds was checked when it was put there. */

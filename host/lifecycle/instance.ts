@@ -10,11 +10,10 @@ import type { Supervisor } from '../cells/supervisor.ts';
 import { HostError } from '../errors.ts';
 import type { ErrorData } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { createStackMapper, decideLimits, loadScripts } from './compiled.ts';
+import { createStackMapper, decideLimits, loadScripts, withOwnCaches } from './compiled.ts';
 import type { Compiled } from './compiled.ts';
 import type { InstanceState } from './host.ts';
-import { configError, ownCall } from './own-calls.ts';
-import type { FieldIssue } from './own-calls.ts';
+import { configureRunner, ownCall } from './own-calls.ts';
 import { Strikes } from './strikes.ts';
 
 /** What an isolate starts with: the powers of this instance and its config, secrets sealed. */
@@ -33,6 +32,10 @@ export type InstancePowers = {
   readonly supervisor: Supervisor;
   /** Makes the powers for a new isolate from the stored config and grants. */
   readonly endow: (compiled: Compiled) => Promise<Endowment>;
+  /** Names the V8 that cells run: a code cache is good for no other. */
+  readonly engine: string;
+  /** The same generation with code caches made after some calls. */
+  readonly onWarmed: (compiled: Compiled) => void;
   readonly nowMs: () => number;
   readonly onLog: RunnerEvents['log'];
   readonly onChange: (change: { type: InstanceChange; data: Record<string, unknown> }) => void;
@@ -236,12 +239,13 @@ export class Instance {
                 : { fields: JSON.parse(endowment.scrub(JSON.stringify(fields))) as typeof fields }),
             }),
           ended: (ended, error) => this.#onEnded(ended, error, cell),
+          ...this.#warming(compiled),
           finished: (ran, request, error) => this.#onFinished(ran, request, error),
         },
       });
       const hot = { runner, compiled, endowment };
       try {
-        await configureRunner(hot, nowMs());
+        await configureRunner(runner, endowment.values, nowMs());
       } catch (error) {
         this.#close(hot, new HostError('CALLER_NOT_RUNNING', 'The start failed'));
         throw error;
@@ -252,6 +256,20 @@ export class Instance {
         this.#setState('failed', error.toData());
       throw error;
     }
+  }
+
+  /** Code caches are asked for once in the life of a generation, over all hosts and starts. */
+  #warming(compiled: Compiled): Pick<RunnerEvents, 'warmed'> {
+    const { engine, onWarmed } = this.#powers;
+    const { bundle } = compiled;
+    if (bundle.parts.every(({ ranOn }) => ranOn === engine)) return {};
+    return {
+      warmed: (caches) => {
+        const warm = { ...compiled, bundle: withOwnCaches(bundle, engine, caches) };
+        if (this.#compiled === compiled) this.#compiled = warm;
+        onWarmed(warm);
+      },
+    };
   }
 
   /** State goes from the old generation to the new one; handlers that do not exist are skipped. */
@@ -371,14 +389,4 @@ export class Instance {
       this.#powers.onChange({ type: 'instance.state', data: { state, error } });
     }
   }
-}
-
-async function configureRunner({ runner, endowment }: Hot, nowMs: number): Promise<void> {
-  // Sent before the load is confirmed: one trip to the cell instead of two.
-  const configured = runner.run(ownCall(':configure', JSON.stringify(endowment.values), nowMs));
-  configured.catch(() => undefined);
-  await runner.loaded;
-  const { text } = await configured;
-  const { ok, issues } = JSON.parse(text) as { ok: boolean; issues?: readonly FieldIssue[] };
-  if (!ok) throw configError(issues ?? []);
 }

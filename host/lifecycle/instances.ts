@@ -21,6 +21,9 @@ export type InstancesPowers = {
   readonly store: Store;
   readonly supervisor: Supervisor;
   readonly nowMs: () => number;
+  /** Names the V8 that cells run. */
+  readonly engine: string;
+  readonly onWarmed: (entry: CatalogEntry, compiled: Compiled) => void;
   readonly endow: (row: InstanceRow, entry: CatalogEntry, compiled: Compiled) => Promise<Endowment>;
   readonly onLog: (instance: string, ...line: Parameters<InstancePowers['onLog']>) => void;
   readonly onChange: (change: Omit<StateChange, 'at'>) => void;
@@ -159,13 +162,15 @@ export class Instances {
     }: { current: () => Promise<InstanceRow>; onChange: InstancesPowers['onChange'] },
   ): Instance {
     const id = Instances.id(entry, row.instance);
-    const { supervisor, nowMs, endow, onLog } = this.#powers;
+    const { supervisor, nowMs, engine, endow, onLog, onWarmed } = this.#powers;
     return new Instance(
       { id, extension: `${entry.category}/${entry.name}`, trusted: this.isTrusted(row, entry) },
       compiled,
       {
         supervisor,
         nowMs,
+        engine,
+        onWarmed: (warm) => onWarmed(entry, warm),
         endow: async (generation) => endow(await current(), entry, generation),
         onLog: (callId, line) => onLog(id, callId, line),
         onChange: ({ type, data }) => onChange({ type, subject: id, data }),

@@ -4,6 +4,7 @@
 import type { Catalog, CatalogEntry } from '../catalog/catalog.ts';
 import { HostError, toErrorData } from '../errors.ts';
 import type { Store } from '../store/store.ts';
+import { isSameGeneration } from './compiled.ts';
 import type { Compiled } from './compiled.ts';
 import type { Extensions } from './extensions.ts';
 import { missingGrants, requestedGrants } from './grants.ts';
@@ -62,7 +63,7 @@ export async function swapInstances(
     const id = Instances.id(entry, row.instance);
     const instance = instances.live(id);
     if (instance === undefined || row.pinned !== null) return;
-    if (instance.compiled === compiled) return;
+    if (isSameGeneration(instance.compiled, compiled)) return;
     const asked = requestedGrants(compiled.manifest);
     const missing = missingGrants(asked, row.grants ?? {}, row.asked ?? {});
     if (Object.keys(missing).length > 0) {

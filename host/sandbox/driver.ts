@@ -25,6 +25,8 @@ export type Isolate = {
   load(script: Script, role: 'schema' | 'dependencies' | 'extension', timeoutMs: number): TurnEnd;
   /** Hands a batch of frames to the guest and runs it until it is quiet. */
   enter(batch: string, timeoutMs: number): TurnEnd;
+  /** A code cache of a script that was loaded: with every function that has run since. Empty: none. */
+  cacheOf(script: Omit<Script, 'cachedData'>): Buffer;
   /** Nanoseconds of CPU used so far, bytes of heap now. */
   cpuNs(): bigint;
   heapBytes(): number;

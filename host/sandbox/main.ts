@@ -49,6 +49,7 @@ function handle(frame: Frame, touched: Set<Slot>): void {
     slots.delete(frame.slot);
     return;
   }
+  if (frame.kind === FRAME.warm) return slot.warm(scriptsOf(frame.payload));
   slot.push(frame.kind, frame.id, frame.payload);
   touched.add(slot);
 }
@@ -91,6 +92,14 @@ function load(frame: Frame): void {
   setImmediate(() => {
     warm ??= createSlot(LIMITS.memoryMiB);
   });
+}
+
+/** Name and code of each, one after the other. */
+function scriptsOf(payload: Buffer): Script[] {
+  const blocks = unpackBlocks(payload);
+  return blocks.flatMap((name, at) =>
+    at % 2 === 0 ? [script(String(name), blocks[at + 1], undefined)] : [],
+  );
 }
 
 function createSlot(memoryMiB: number): Slot {

@@ -4,6 +4,7 @@
 import { FRAME } from '../frames.ts';
 import type { FrameKind } from '../frames.ts';
 import { LIMITS } from '../limits.ts';
+import { packBlocks } from '../protocol.ts';
 import type { Driver, Isolate, Script, TurnEnd } from './driver.ts';
 
 /** What a slot may do outside: write frames, answer questions, serve requests inside the cell. */
@@ -104,6 +105,13 @@ export class Slot {
       return this.#fault('EXTENSION_CPU_EXCEEDED', `${this.#cpuMs} ms in one turn`);
     if (end.end === 'memory') return this.#fault('EXTENSION_MEMORY_EXCEEDED', 'heap limit');
     if (end.end === 'threw') this.#logDetached(end.message);
+  }
+
+  /** Answers with a code cache for each script, in their order. */
+  warm(scripts: readonly Script[]): void {
+    if (this.#ended) return;
+    const caches = scripts.map((script) => this.#isolate.cacheOf(script));
+    this.#powers?.write(FRAME.caches, 0, packBlocks(caches));
   }
 
   /** Frees the isolate, its timers and its waiting frames. */

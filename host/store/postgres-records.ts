@@ -83,7 +83,7 @@ export function createPgInstances(sql: PgSql): InstanceRecords {
 
 type Generations = Pick<
   Store,
-  'generations' | 'generation' | 'putGeneration' | 'removeGenerations'
+  'generations' | 'generation' | 'putGeneration' | 'putBundle' | 'removeGenerations'
 >;
 
 /** Compiled generations by content. */
@@ -121,6 +121,13 @@ export function createPgGenerations(sql: PgSql): Generations {
            description = excluded.description, bundle = excluded.bundle`,
         ...[category, name, generation, version, at],
         ...[JSON.stringify(row.manifest), JSON.stringify(row.description), row.bundle, keep],
+      );
+    },
+    async putBundle({ category, name, generation }, bundle) {
+      await sql.write(
+        `UPDATE cofferdam.generations SET bundle = $4
+         WHERE category = $1 AND name = $2 AND generation = $3`,
+        ...[category, name, generation, bundle],
       );
     },
     async removeGenerations(category, name) {

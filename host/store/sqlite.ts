@@ -137,7 +137,7 @@ function createInstances(sql: Sql): InstanceRecords {
 
 type Generations = Pick<
   Store,
-  'generations' | 'generation' | 'putGeneration' | 'removeGenerations'
+  'generations' | 'generation' | 'putGeneration' | 'putBundle' | 'removeGenerations'
 >;
 
 function createGenerations(sql: Sql): Generations {
@@ -160,6 +160,13 @@ function createGenerations(sql: Sql): Generations {
       );
       return row === undefined ? undefined : generationOf(row);
     },
+    putBundle: ({ category, name, generation }, bundle) =>
+      sql.write((run) => {
+        run(
+          'UPDATE generations SET bundle = ? WHERE category = ? AND name = ? AND generation = ?',
+          ...[bundle, category, name, generation],
+        );
+      }),
     putGeneration: (row, keep) =>
       sql.write((run) => {
         const { category, name } = row;

@@ -152,6 +152,11 @@ type StateStore = {
   ): Promise<GenerationRow | undefined>;
   /** Keeps a generation as the newest; only the newest `keep` stay. */
   putGeneration(row: GenerationRow, keep: number): Promise<void>;
+  /** Replaces the bundle of a generation, where it stands; one that is gone stays gone. */
+  putBundle(
+    key: Pick<GenerationRow, 'category' | 'name' | 'generation'>,
+    bundle: GenerationRow['bundle'],
+  ): Promise<void>;
   removeGenerations(category: Category, name: string): Promise<void>;
 
   archives(): Promise<Omit<ArchiveRow, 'archive'>[]>;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { Cancellation } from '../../host/broker/cancellation.ts';
 import { Runner } from '../../host/broker/runner.ts';
+import type { RunnerEvents } from '../../host/broker/runner.ts';
 import { BUILDER_MAIN, createBuilder } from '../../host/build/builder.ts';
 import { packPlatform } from '../../host/build/messages.ts';
 import type { Cell } from '../../host/cells/cell.ts';
@@ -12,7 +13,8 @@ import { CELL_MAIN } from '../../host/cells/cell.ts';
 import { Supervisor } from '../../host/cells/supervisor.ts';
 import { HostError } from '../../host/errors.ts';
 import { APP_FOLDER, spawnChild } from '../../host/jail/spawn.ts';
-import { loadScripts } from '../../host/lifecycle/compiled.ts';
+import { loadScripts, withOwnCaches } from '../../host/lifecycle/compiled.ts';
+import { LIMITS } from '../../host/limits.ts';
 
 /** A compiled extension and the cells it can run in. */
 export type Sandbox = {
@@ -48,21 +50,28 @@ export async function startSandbox(folder: string, table: CapabilityTable = {}):
   });
   const result = await builder.build(folder);
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
-  const { bundle } = result;
-  const scripts = loadScripts(bundle);
-  const open = (cell: Cell): Runner =>
+  let scripts = loadScripts(result.bundle);
+  const open = (cell: Cell, warmed?: RunnerEvents['warmed']): Runner =>
     new Runner({
       instance: 'others/echo/default',
-      generation: bundle.hash,
+      generation: result.bundle.hash,
       cell,
       spec: { cpuMs: 500, memoryMiB: 64, scripts },
       table,
       mapStack: (stack) => stack,
       nowMs: Date.now,
-      events: { log: () => undefined, ended: () => undefined, finished: () => undefined },
+      events: {
+        log: () => undefined,
+        ended: () => undefined,
+        finished: () => undefined,
+        ...(warmed === undefined ? {} : { warmed }),
+      },
     });
-  const runner = open(await supervisor.acquire('bench'));
+  const caches = Promise.withResolvers<readonly Uint8Array[]>();
+  const runner = open(await supervisor.acquire('bench'), caches.resolve);
   await runner.loaded;
+  for (let at = 0; at < LIMITS.callsUntilWarm; at += 1) await call(runner, 'null');
+  scripts = loadScripts(withOwnCaches(result.bundle, 'this one', await caches.promise));
   return {
     supervisor,
     call: (inputText) => call(runner, inputText),

@@ -184,6 +184,29 @@ function generationClaims({ open }: StoreSubject): void {
     assert.equal(await opened.store.generation('servers', 'echo', 'a'), undefined);
   });
 
+  it('replaces a bundle where its generation stands, and brings none back that is gone', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    for (const hash of ['a', 'b']) await store.putGeneration(generation(hash), 3);
+    const { category, name } = generation('a');
+    const bundle = Uint8Array.from([1, 0, 2]);
+    await store.putBundle({ category, name, generation: 'a' }, bundle);
+    await store.putBundle({ category, name, generation: 'gone' }, bundle);
+    const rows = await store.generations(category, name);
+    assert.deepEqual(
+      rows.map((row) => row.generation),
+      ['b', 'a'],
+    );
+    const got = await store.generation(category, name, 'a');
+    assert.deepEqual(
+      { ...got, bundle: Uint8Array.from(got?.bundle ?? []) },
+      {
+        ...generation('a'),
+        bundle,
+      },
+    );
+  });
+
   it('keeps the newest N of one extension; one that is put again is the newest', async () => {
     await using opened = await open();
     const { store } = opened;

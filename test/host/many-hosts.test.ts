@@ -13,8 +13,8 @@ import type { TestPostgres } from '../helpers/postgres.ts';
 
 const HOLDER = join(import.meta.dirname, '../fixtures/store-holder.ts');
 const KEY = Buffer.alloc(32, 7).toString('base64');
-/** What an admin may count on. */
-const LIVE_MS = 1_000;
+/** An admin may count on a second; here it is only told, for a busy machine decides it. */
+const LIVE_MS = 20_000;
 
 const GREETER = `import { defineOther, secret, z } from 'cofferdam/sdk';
 export default defineOther({

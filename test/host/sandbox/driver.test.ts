@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 
 import { FRAME } from '../../../host/frames.ts';
 import type { Driver, GuestPorts, TurnEnd } from '../../../host/sandbox/driver.ts';
+import { unpackBlocks } from '../../../host/protocol.ts';
 import { Slot } from '../../../host/sandbox/slot.ts';
 
 type Seen = { readonly loaded: string[]; readonly batches: string[]; disposed: number };
@@ -25,6 +26,7 @@ function createEchoDriver(seen: Seen, end: TurnEnd = { end: 'ok' }): Driver {
         },
         cpuNs: () => BigInt(seen.batches.length) * 2_000n,
         heapBytes: () => 1_024,
+        cacheOf: ({ name }) => Buffer.from(`cache of ${name}`),
         dispose: () => void (seen.disposed += 1),
       };
     },
@@ -75,6 +77,20 @@ describe('a second engine behind the driver', () => {
       ],
     );
     assert.ok(frames[0]?.[2].endsWith('"ü"'));
+  });
+
+  it('answers with a code cache for each script that it is asked for', () => {
+    const { slot, frames } = start('extension');
+    slot.warm([
+      { name: 'dependencies.js', code: '1' },
+      { name: 'extension.js', code: '2' },
+    ]);
+    const [kind, id, text = ''] = frames[0] ?? [];
+    assert.deepEqual([kind, id], [FRAME.caches, 0]);
+    assert.deepEqual(unpackBlocks(Buffer.from(text)).map(String), [
+      'cache of dependencies.js',
+      'cache of extension.js',
+    ]);
   });
 
   it('is disposed when a script of the bundle throws', () => {

@@ -263,10 +263,26 @@ export const LIMITS = {
   /** Tokens remembered between requests, and for how many milliseconds: another host may revoke one. */
   cachedTokens: 1_000,
   tokenCacheMs: 500,
-  /** Wrong tokens one address may send within the window before it has to wait, and addresses counted. */
+  /** Milliseconds of a window in which requests are counted, and tokens or addresses counted at a time. */
+  countWindowMs: 60_000,
+  countedKeys: 10_000,
+  /** Wrong tokens one address may send within the window before it has to wait. */
   authFailures: 20,
-  authFailureWindowMs: 60_000,
-  authAddresses: 10_000,
+  /** Refusals and failed changes within the window that are audited of one token, and of all strangers. */
+  auditedFailures: 100,
+  /** Requests of one token within the window, in one host: near what a host answers in all, so that none takes it all. */
+  requestsPerMinute: 1_200_000,
+  /** Characters of what a line of the audit is about: names and ids are far shorter. */
+  subjectChars: 500,
+  /** Extensions and instances that one token is narrowed to. */
+  scopeEntries: 100,
+  /** Places of the audit that one look goes over: about 20 ms in which SQLite does nothing else. */
+  auditLook: 50_000,
+  /** Milliseconds that lines of the audit are kept: a year and a month; and those of whoever had no token. */
+  auditKeptMs: 396 * 86_400_000,
+  auditStrangersKeptMs: 30 * 86_400_000,
+  /** Lines of the audit that are forgotten at a time. */
+  auditPurged: 5_000,
   /** Milliseconds between two heartbeats of an event stream: proxies cut silent ones after 30–60 s. */
   heartbeatMs: 15_000,
   /** Open server-sent-event streams, and lines buffered for a slow reader before it is cut off. */

@@ -84,7 +84,18 @@ const FLOORS = [
     'sandbox',
     'guest',
   ],
-  ...['jail', 'protocol', 'changes', 'grants', 'log', 'settings', 'frames', 'limits', 'errors'],
+  ...[
+    'jail',
+    'protocol',
+    'changes',
+    'grants',
+    'scope',
+    'log',
+    'settings',
+    'frames',
+    'limits',
+    'errors',
+  ],
 ];
 
 it('lets imports of host run downwards, types included', async () => {

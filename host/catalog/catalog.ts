@@ -83,6 +83,21 @@ export class Catalog {
     });
   }
 
+  /** What a URL names, in the words that are printed where they are known. */
+  subject({
+    category,
+    name,
+    instance,
+  }: {
+    readonly category: string;
+    readonly name: string;
+    readonly instance?: string;
+  }): string {
+    const known = this.#entries.get(`${category.toLowerCase()}/${nameKey(name)}`);
+    const extension = known === undefined ? [category, name] : [known.category, known.name];
+    return [...extension, ...(instance === undefined ? [] : [instance])].join('/');
+  }
+
   /** A folder that came after the last reading; only a name that can be a folder's reaches the disk. */
   async #look(category: Category, name: string): Promise<CatalogEntry | undefined> {
     const folder = name.toLowerCase();

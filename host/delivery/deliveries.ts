@@ -5,6 +5,7 @@ import { HostError } from '../errors.ts';
 import type { ErrorData } from '../errors.ts';
 import { factView } from '../ledger/facts.ts';
 import type { FactView } from '../ledger/facts.ts';
+import type { Scope } from '../scope.ts';
 import type { WebhookReply } from '../../sdk/domain.ts';
 import type { DeliveryKind, DeliveryRow, DeliveryState } from '../store/deliveries.ts';
 import type { Store } from '../store/store.ts';
@@ -39,18 +40,21 @@ export type DeliveryFilter = {
   readonly state?: DeliveryState;
   readonly kind?: DeliveryKind;
   readonly target?: string;
+  readonly scope?: Scope;
   readonly before?: number;
   readonly limit: number;
 };
 
 /** What HTTP may ask. */
 export type Deliveries = {
-  publish(event: PanelEvent): Promise<Published>;
+  /** @param scope Instances outside of it get nothing of the event */
+  publish(event: PanelEvent, scope: Scope): Promise<Published>;
   receive(hook: HookRequest): Promise<WebhookReply>;
   facts(filter: {
     readonly after: number;
     readonly limit: number;
     readonly instance?: string;
+    readonly scope?: Scope;
   }): Promise<{ readonly facts: readonly FactView[]; readonly next: string }>;
   list(filter: DeliveryFilter): Promise<{
     readonly deliveries: readonly DeliveryView[];
@@ -97,7 +101,7 @@ export function createDeliveries(powers: DeliveryPowers): Deliveries {
       });
       schedules = startSchedules(powers);
     },
-    publish: (event) => publishEvent(powers, event),
+    publish: (event, scope) => publishEvent(powers, event, scope),
     receive: (hook) => receiveHook(powers, hook),
     async facts(filter) {
       const rows = await store.facts(filter);

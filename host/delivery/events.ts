@@ -2,6 +2,8 @@
 
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { isInScope } from '../scope.ts';
+import type { Scope } from '../scope.ts';
 import type { DeliveryStore, NewDelivery } from '../store/deliveries.ts';
 import { matchesEvent } from './execute.ts';
 import { createDeliveryId } from './ids.ts';
@@ -41,7 +43,11 @@ export type EventPowers = {
  *
  * @throws {HostError} `CALLER_BODY_TOO_LARGE`, `HOST_OVERLOADED` when every instance's queue is full
  */
-export async function publishEvent(powers: EventPowers, event: PanelEvent): Promise<Published> {
+export async function publishEvent(
+  powers: EventPowers,
+  event: PanelEvent,
+  scope: Scope,
+): Promise<Published> {
   const { store, queue, subscriptions, nowMs } = powers;
   const { type, data, subject = '' } = event;
   const id = event.id ?? createDeliveryId('evt');
@@ -53,8 +59,10 @@ export async function publishEvent(powers: EventPowers, event: PanelEvent): Prom
       details: { field: 'data', limit: LIMITS.eventBytes },
     });
   }
-  const wanting = (await subscriptions.enabled()).filter((row) =>
-    (row.grants?.events ?? []).some((pattern) => matchesEvent(pattern, type)),
+  const wanting = (await subscriptions.enabled()).filter(
+    (row) =>
+      isInScope(scope, targetOf(row)) &&
+      (row.grants?.events ?? []).some((pattern) => matchesEvent(pattern, type)),
   );
   const rows: NewDelivery[] = [];
   const refused: string[] = [];

@@ -3,16 +3,24 @@
 
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
 
-import type { ErrorData } from '../errors.ts';
-import type { AuditRow, Store } from '../store/store.ts';
+import type { ErrorCode, ErrorData } from '../errors.ts';
+import type { ExtensionHost } from '../lifecycle/host.ts';
+import { LIMITS } from '../limits.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { AuditRow, AuditStore } from '../store/audit.ts';
+import { WindowCount } from './window-count.ts';
 
 /** Writes the lines of one server. */
 export type AuditTrail = {
   /** A change that has happened; the route's `config.action` names it. */
   done(request: FastifyRequest, subject: string, details?: AuditRow['details']): void;
-  /** A request that was refused (401, 403), or a change that was tried and failed. */
+  /**
+   * A request that was refused (401, 403), or a change that was tried and failed. Within a window the
+   * first `LIMITS.auditedFailures` of a token, and of all strangers together: more are only counted, so
+   * that nobody fills the store.
+   */
   failed(request: FastifyRequest, error: ErrorData): void;
-  /** An address that sends too many wrong tokens: once per window, so that it cannot fill the audit. */
+  /** A token or an address that sends too much: to be told once per window. */
   throttled(request: FastifyRequest): void;
 };
 
@@ -20,27 +28,33 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What the audit calls it; on every route that changes something. */
     action?: string;
+    /** Whether this request would change something; absent: all of the route do. */
+    changes?: (request: FastifyRequest) => boolean;
   }
 }
 
-/** Characters kept of a URL that stands for a subject: names and ids are far shorter. */
-const SUBJECT_CHARS = 500;
-
-const REFUSALS: Partial<Record<ErrorData['code'], string>> = {
+/** Refusals by what the audit calls them; null: told by `throttled`. */
+const REFUSALS: Partial<Record<ErrorCode, string | null>> = {
   CALLER_UNAUTHENTICATED: 'unauthenticated',
   CALLER_FORBIDDEN: 'forbidden',
+  CALLER_RATE_LIMITED: null,
 };
 
 /** Makes the trail. A line that cannot be written is logged: the change has happened already. */
 export function createAuditTrail({
   store,
+  host,
+  metrics,
   log,
   nowMs,
 }: {
-  readonly store: Pick<Store, 'addAudit'>;
+  readonly store: Pick<AuditStore, 'addAudit'>;
+  readonly host: Pick<ExtensionHost, 'subject'>;
+  readonly metrics: Pick<Metrics, 'unaudited'>;
   readonly log: FastifyBaseLogger;
   readonly nowMs: () => number;
 }): AuditTrail {
+  const failures = new WindowCount(nowMs);
   const add = (request: FastifyRequest, line: Omit<AuditRow, 'at' | 'actor' | 'role'>): void => {
     const { actor, ip } = request;
     const who = { actor: actor?.id ?? ip, role: actor?.role ?? 'none' };
@@ -48,9 +62,13 @@ export function createAuditTrail({
       .addAudit({ at: new Date(nowMs()).toISOString(), ...who, ...line })
       .catch((error: unknown) => log.error({ err: error, ...line }, 'audit not written'));
   };
-  const routeOf = ({ method, routeOptions }: FastifyRequest): string =>
-    `${method} ${routeOptions.url ?? ''}`;
-  const subjectOf = ({ url }: FastifyRequest): string => url.slice(0, SUBJECT_CHARS);
+  const subjectOf = (request: FastifyRequest): string => {
+    const { about } = request.routeOptions.config;
+    const { category, name, ...rest } = request.params as Readonly<Record<string, string>>;
+    if (category === undefined || name === undefined) return pathOf(request);
+    const instance = rest['instance'] ?? (about === 'instance' ? 'default' : undefined);
+    return host.subject({ category, name, ...(instance === undefined ? {} : { instance }) });
+  };
   return {
     done: (request, subject, details) =>
       add(request, {
@@ -59,14 +77,20 @@ export function createAuditTrail({
         outcome: 'done',
         ...(details === undefined ? {} : { details }),
       }),
-    failed: (request, { code }) => {
-      const refusal = REFUSALS[code];
-      const { action } = request.routeOptions.config;
-      if (refusal !== undefined) {
-        add(request, { action: routeOf(request), subject: subjectOf(request), outcome: refusal });
-      } else if (action !== undefined && request.actor !== undefined) {
-        add(request, { action, subject: subjectOf(request), outcome: code });
+    failed(request, error) {
+      const refusal = REFUSALS[error.code];
+      if (refusal === null || (refusal === undefined && !isChange(request))) return;
+      if (failures.add(request.actor?.id ?? 'strangers').count > LIMITS.auditedFailures) {
+        return metrics.unaudited();
       }
+      const { action = routeOf(request) } = request.routeOptions.config;
+      const details = detailsOf(request, error);
+      add(request, {
+        action: refusal === undefined ? action : routeOf(request),
+        subject: subjectOf(request),
+        outcome: refusal ?? error.code,
+        ...(details === undefined ? {} : { details }),
+      });
     },
     throttled: (request) =>
       add(request, {
@@ -75,4 +99,29 @@ export function createAuditTrail({
         outcome: 'rate-limited',
       }),
   };
+}
+
+function isChange(request: FastifyRequest): boolean {
+  const { action, changes } = request.routeOptions.config;
+  return action !== undefined && request.actor !== undefined && changes?.(request) !== false;
+}
+
+/** Which call it was about, where it was about one. */
+function detailsOf({ params }: FastifyRequest, { details }: ErrorData): AuditRow['details'] {
+  const { handler } = params as Readonly<Record<string, string>>;
+  const callId = details?.['callId'];
+  if (handler === undefined && typeof callId !== 'string') return undefined;
+  return {
+    ...(handler === undefined ? {} : { handler: handler.slice(0, LIMITS.subjectChars) }),
+    ...(typeof callId === 'string' ? { callId } : {}),
+  };
+}
+
+function routeOf({ method, routeOptions }: FastifyRequest): string {
+  return `${method} ${routeOptions.url ?? ''}`;
+}
+
+/** Without parameters: they are not what it is about, and may hold anything. */
+function pathOf({ url }: FastifyRequest): string {
+  return url.slice(0, LIMITS.subjectChars).replace(/[?#].*$/, '');
 }

@@ -1,11 +1,16 @@
-// Who asks and what they may: bearer tokens with roles. The error handler audits what is refused here.
+// Who asks and what they may, and how often: bearer tokens with roles, scopes and bounds. The error handler
+// audits what is refused here.
 
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Actor } from '../lifecycle/host.ts';
+import type { Scope } from '../scope.ts';
 import type { Tokens, TokenView } from '../store/tokens.ts';
+import { admitScope } from './scope.ts';
+import { WindowCount } from './window-count.ts';
+import type { Window } from './window-count.ts';
 
 /** Roles, from most to least powerful. */
 export const ROLES = ['admin', 'operator', 'viewer', 'panel'] as const;
@@ -22,17 +27,24 @@ export const MAY = {
   administer: ['admin'],
 } as const satisfies Record<string, readonly Role[]>;
 
+/** A request over a bound: of wrong tokens from its address, or of requests with its token. */
+export type Limited = {
+  readonly by: 'address' | 'token';
+  /** The first in its window: those that follow are only counted. */
+  readonly isFirst: boolean;
+};
+
 /** What authentication needs. */
 export type AuthPowers = {
   readonly tokens: Pick<Tokens, 'find' | 'peek'>;
-  /** Told once per window about an address that sends too many wrong tokens. */
-  readonly onThrottled: (request: FastifyRequest) => void;
+  /** Told of every request over a bound. */
+  readonly onLimited: (request: FastifyRequest, limited: Limited) => void;
   readonly nowMs: () => number;
 };
 
 declare module 'fastify' {
   interface FastifyRequest {
-    actor: Actor | undefined;
+    actor: (Actor & { readonly scope: Scope }) | undefined;
   }
   interface FastifyContextConfig {
     /** The roles that may use the route; a route without is open to everybody. */
@@ -46,21 +58,28 @@ declare module 'fastify' {
  * A good token is let in whatever its address did before: secrets are too long to guess, and a
  * neighbour behind the same address must not be able to lock the panel out.
  */
-export function createGuard({ tokens, onThrottled, nowMs }: AuthPowers): onRequestHookHandler {
-  const failures = new FailureCount(nowMs);
+export function createGuard({ tokens, onLimited, nowMs }: AuthPowers): onRequestHookHandler {
+  const strangers = new WindowCount(nowMs);
+  const requests = new WindowCount(nowMs);
+  const bound = (request: FastifyRequest, { count, endMs }: Window, rule: Rule): void => {
+    if (count <= rule.most) return;
+    onLimited(request, { by: rule.by, isFirst: count === rule.most + 1 });
+    throw new HostError('CALLER_RATE_LIMITED', rule.message, {
+      remedy: rule.remedy,
+      details: { limit: rule.most, retryAfterMs: endMs - nowMs() },
+    });
+  };
   const admit = (request: FastifyRequest, token: TokenView | undefined): void => {
     const { may = [] } = request.routeOptions.config;
     if (token === undefined) {
-      const { count, retryAfterMs } = failures.add(request.ip);
-      if (count <= LIMITS.authFailures) throw unauthenticated();
-      if (count === LIMITS.authFailures + 1) onThrottled(request);
-      throw new HostError('CALLER_RATE_LIMITED', 'Too many requests with a wrong token', {
-        remedy: 'Wait before trying again',
-        details: { retryAfterMs },
-      });
+      bound(request, strangers.add(request.ip), WRONG_TOKENS);
+      throw unauthenticated();
     }
-    request.actor = { id: token.id, role: token.role };
-    if (!may.includes(token.role)) throw forbidden(token.role, `it needs ${may.join(' or ')}`);
+    const { id, role, scope } = token;
+    request.actor = { id, role, scope };
+    bound(request, requests.add(id), requestRule(token));
+    if (!may.includes(role)) throw forbidden(role, `it needs ${may.join(' or ')}`);
+    admitScope(request);
   };
   return (request, _reply, done) => {
     if (request.routeOptions.config.may === undefined) return done();
@@ -76,6 +95,36 @@ export function createGuard({ tokens, onThrottled, nowMs }: AuthPowers): onReque
   };
 }
 
+/** How many are let through within a window, and what the next one is told. */
+type Rule = {
+  readonly by: Limited['by'];
+  readonly most: number;
+  readonly message: string;
+  readonly remedy: string;
+};
+
+const WRONG_TOKENS: Rule = {
+  by: 'address',
+  most: LIMITS.authFailures,
+  message: 'Too many requests with a wrong token',
+  remedy: 'Wait before trying again',
+};
+
+function requestRule({ requestsPerMinute }: TokenView): Rule {
+  if (requestsPerMinute === null) return HOST_RULE;
+  return ruleOf(Math.min(requestsPerMinute, LIMITS.requestsPerMinute));
+}
+
+const ruleOf = (most: number): Rule => ({
+  by: 'token',
+  most,
+  message: `This token has sent over ${most} requests within a minute`,
+  remedy:
+    'Wait as "retry-after" says and send fewer, or use a token that is made with a higher bound',
+});
+
+const HOST_RULE = ruleOf(LIMITS.requestsPerMinute);
+
 /** Whether the token that a long-lived request came with is still good for its route. */
 export async function isStillAdmitted(
   tokens: Pick<Tokens, 'find'>,
@@ -87,7 +136,7 @@ export async function isStillAdmitted(
 }
 
 /** The actor of a request that the guard let in. */
-export function actorOf({ actor }: FastifyRequest): Actor {
+export function actorOf({ actor }: FastifyRequest): NonNullable<FastifyRequest['actor']> {
   if (actor !== undefined) return actor;
   throw unauthenticated();
 }
@@ -117,29 +166,4 @@ function attempt(run: () => void, done: (error?: Error) => void): void {
     return done(error as Error);
   }
   done();
-}
-
-/** Counts wrong tokens per address, in windows of `LIMITS.authFailureWindowMs`. */
-class FailureCount {
-  readonly #nowMs: () => number;
-  readonly #byAddress = new Map<string, { count: number; sinceMs: number }>();
-
-  constructor(nowMs: () => number) {
-    this.#nowMs = nowMs;
-  }
-
-  add(address: string): { count: number; retryAfterMs: number } {
-    const now = this.#nowMs();
-    let known = this.#byAddress.get(address);
-    if (known === undefined || now - known.sinceMs >= LIMITS.authFailureWindowMs) {
-      if (this.#byAddress.size >= LIMITS.authAddresses) this.#byAddress.clear();
-      known = { count: 0, sinceMs: now };
-      this.#byAddress.set(address, known);
-    }
-    known.count += 1;
-    return {
-      count: known.count,
-      retryAfterMs: known.sinceMs + LIMITS.authFailureWindowMs - now,
-    };
-  }
 }

@@ -57,7 +57,10 @@ function describeRoute(
     ...schema,
     operationId: operationId(String(method), url),
     ...(schema['consumes'] === undefined ? {} : { body: UPLOAD }),
-    ...(may === undefined ? { security: [] } : { security: [{ bearer: [] }], 'x-roles': may }),
+    ...(may === undefined
+      ? { security: [] }
+      : { security: [{ bearer: [] }], 'x-roles': may, 'x-scope': config?.about ?? 'host' }),
+    ...(config?.action === undefined ? {} : { 'x-audit': config.action }),
     response: {
       ...(typeof answers === 'object' ? answers : {}),
       ...problems(failuresOf(schema, may !== undefined)),
@@ -82,8 +85,8 @@ function failuresOf(schema: Described, guarded: boolean): readonly Answer[] {
     ...when(
       guarded,
       [401, 'No valid bearer token'],
-      [403, 'The role of the token may not do this'],
-      [429, 'Too many wrong tokens from this address'],
+      [403, 'The role of the token, or its scope, does not allow this'],
+      [429, 'Too many requests with this token, or with wrong ones from this address'],
     ),
     ...when(has('params'), [404, 'One that is named is not there']),
     ...when(hasBody, [413, 'The body is too large'], [415, 'The body is of another media type']),

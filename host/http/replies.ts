@@ -210,6 +210,13 @@ const OUTCOME = {
   }),
 };
 
+/** What a token is narrowed to. */
+export const SCOPE = {
+  type: ['array', 'null'],
+  items: string,
+  description: 'Extensions and instances that it is narrowed to; null: nothing is closed',
+} as const;
+
 const TOKEN = {
   $id: 'Token',
   ...object({
@@ -218,6 +225,8 @@ const TOKEN = {
     role: { type: 'string', enum: ROLES },
     createdAt: time,
     expiresAt: { type: ['string', 'null'], description: 'ISO 8601 UTC; null: never' },
+    scope: SCOPE,
+    requestsPerMinute: { type: ['integer', 'null'], description: "null: the host's own bound" },
   }),
 };
 

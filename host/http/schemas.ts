@@ -227,11 +227,27 @@ export const RESOLVE_BODY = {
   },
 } as const;
 
+/** A moment; one that does not exist, such as the 31st of June, is refused by `parseDate`. */
+const DATE = text(40, {
+  pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d(?::\\d\\d(?:\\.\\d+)?)?Z$',
+  description: 'Not before this time; ISO 8601 UTC',
+});
+
 export const AUDIT_QUERY = {
   type: 'object',
   additionalProperties: false,
   properties: {
-    before: { type: 'integer', minimum: 1, description: 'Id of the last entry of the page before' },
+    actor: text(200, { description: 'Id of a token, or an address that had none' }),
+    action: text(200, {
+      description: 'Such as "instance.enable"; "instance" for all that begin with "instance."',
+    }),
+    subject: text(300, {
+      description: 'Such as "servers/proxmox/default"; "servers/proxmox" for all of its instances',
+    }),
+    outcome: text(100, { description: 'Such as "done", "forbidden", or the code of a failure' }),
+    since: DATE,
+    until: { ...DATE, description: 'Before this time; ISO 8601 UTC' },
+    before: { type: 'integer', minimum: 1, description: '"next" of the page before' },
     limit: { type: 'integer', minimum: 1, maximum: 500, default: 100 },
   },
 } as const;
@@ -243,10 +259,21 @@ export const TOKEN_BODY = {
   properties: {
     name: text(100),
     role: { type: 'string', enum: ROLES },
-    expiresAt: text(40, {
-      pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d(?::\\d\\d(?:\\.\\d+)?)?Z$',
-      description: 'ISO 8601 UTC; absent: never',
-    }),
+    expiresAt: { ...DATE, description: 'ISO 8601 UTC; absent: never' },
+    scope: {
+      type: 'array',
+      minItems: 1,
+      maxItems: LIMITS.scopeEntries,
+      items: text(200),
+      description:
+        'What it is narrowed to: "category/name", or "category/name/instance"; absent: nothing is closed',
+    },
+    requestsPerMinute: {
+      type: 'integer',
+      minimum: 1,
+      maximum: LIMITS.requestsPerMinute,
+      description: `Requests that one host lets through in a minute; absent: ${LIMITS.requestsPerMinute}`,
+    },
   },
 } as const;
 

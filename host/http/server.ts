@@ -10,10 +10,11 @@ import type { Deliveries } from '../delivery/deliveries.ts';
 import type { ExtensionHost } from '../lifecycle/host.ts';
 import { LIMITS } from '../limits.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { Store } from '../store/store.ts';
+import type { AuditStore } from '../store/audit.ts';
 import type { Tokens } from '../store/tokens.ts';
 import { createAuditTrail } from './audit.ts';
 import { createGuard, isStillAdmitted } from './auth.ts';
+import type { AuthPowers } from './auth.ts';
 import { answerBrokenHttp, answerFailures, toFailure } from './failures.ts';
 import { SAFE_HEADERS } from './headers.ts';
 import { noteMethods } from './methods.ts';
@@ -22,6 +23,7 @@ import { sendProblem } from './problems.ts';
 import { checkProtocol } from './protocol.ts';
 import { SHARED_REPLIES } from './replies.ts';
 import { accessRoutes } from './routes/access.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { callRoutes } from './routes/calls.ts';
 import { configHistoryRoutes } from './routes/config-history.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
@@ -41,13 +43,13 @@ import { checkInputs, readJsonBodies } from './validation.ts';
 export type HttpPowers = {
   readonly host: ExtensionHost;
   readonly deliveries: Deliveries;
-  readonly metrics: Pick<Metrics, 'read' | 'refused'>;
+  readonly metrics: Pick<Metrics, 'read' | 'refused' | 'limited' | 'unaudited'>;
   /** Where the world reaches this host */
   readonly publicUrl: string | undefined;
   /** Compiles the pages for people. */
   readonly pages: () => Promise<PageAssets>;
   readonly tokens: Tokens;
-  readonly store: Pick<Store, 'addAudit' | 'audit'>;
+  readonly store: AuditStore;
   readonly log: FastifyBaseLogger;
   readonly version: string;
   readonly nowMs: () => number;
@@ -76,7 +78,11 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
   app.decorateRequest('actor', undefined);
   for (const schema of SHARED_REPLIES) app.addSchema(schema);
   checkProtocol(app);
-  app.addHook('onRequest', createGuard({ tokens, onThrottled: audit.throttled, nowMs }));
+  const onLimited: AuthPowers['onLimited'] = (request, { by, isFirst }) => {
+    metrics.limited(by);
+    if (isFirst) audit.throttled(request);
+  };
+  app.addHook('onRequest', createGuard({ tokens, onLimited, nowMs }));
   app.addHook('onSend', (request, reply, payload, done) => {
     reply.headers(request.routeOptions.config.headers ?? SAFE_HEADERS);
     reply.header('x-request-id', request.id);
@@ -96,10 +102,11 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
       instanceRoutes(admin, host, audit);
       configHistoryRoutes(admin, host, audit);
       lifecycleRoutes(admin, host, { audit, streams });
-      callRoutes(admin, host);
+      callRoutes(admin, host, audit);
       recordRoutes(admin, host, { audit, streams });
       usageRoutes(admin, host, audit);
       accessRoutes(admin, powers, audit);
+      auditRoutes(admin, powers.store);
       deliveryRoutes(admin, deliveries, audit);
     },
     { prefix: '/api/v1/admin' },

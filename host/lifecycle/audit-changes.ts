@@ -3,7 +3,7 @@
 
 import type { Logger } from 'pino';
 
-import type { AuditRow, Store } from '../store/store.ts';
+import type { AuditRow, AuditStore } from '../store/audit.ts';
 import type { Feed } from './feed.ts';
 import type { StateChange } from '../changes.ts';
 
@@ -15,7 +15,7 @@ export function auditChanges({
   changes,
   log,
 }: {
-  readonly store: Pick<Store, 'addAudit'>;
+  readonly store: Pick<AuditStore, 'addAudit'>;
   readonly changes: Feed<StateChange>;
   readonly log: Logger;
 }): void {

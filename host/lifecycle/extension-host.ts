@@ -3,6 +3,7 @@
 import type { CatalogEntry } from '../catalog/catalog.ts';
 import type { Category } from '../catalog/categories.ts';
 import { HostError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import type { Calls } from './calls.ts';
 import { viewHistory } from './config-history.ts';
 import { InstanceChanges } from './changes.ts';
@@ -35,23 +36,7 @@ export function createExtensionHost(parts: HostParts, calls: Calls): ExtensionHo
     catalog.find(category, name);
 
   return {
-    async list() {
-      const lists: Record<Category, string[]> = { servers: [], gateways: [], others: [] };
-      // Folders that were put there by hand since the last look are listed too.
-      await catalog.scan();
-      for (const { category, name } of await catalog.entries()) lists[category].push(name);
-      return lists;
-    },
-    async metadata(ref) {
-      const entry = usable(await find(ref));
-      const { name, description, version, author } = entry.manifest;
-      return { name, description, version, author, type: typeOf(entry, entry.manifest) };
-    },
-    async configFields(ref) {
-      const compiled = await extensions.current(usable(await find(ref)));
-      return configFields(compiled.description);
-    },
-    extension: async (ref) => viewOf(parts, await find(ref)),
+    ...createNames(parts, find),
     install: (archive, actor, { compareLast = 0 } = {}) =>
       install({ parts, replays }, archive, { actor, compareLast }),
     async compare(ref, { generation, last }, actor) {
@@ -96,6 +81,37 @@ export function createExtensionHost(parts: HostParts, calls: Calls): ExtensionHo
     logs: (ref, signal) => readLogs(parts, ref, signal),
     changes: (signal) => changes.subscribe(signal),
     readiness: parts.readiness,
+  };
+}
+
+type Names = Pick<
+  ExtensionHost,
+  'subject' | 'resolve' | 'list' | 'metadata' | 'configFields' | 'extension'
+>;
+
+/** What extensions are called, and what they are. */
+function createNames(parts: HostParts, find: (ref: ExtensionRef) => Promise<CatalogEntry>): Names {
+  const { catalog, extensions } = parts;
+  return {
+    subject: (ref) => catalog.subject(ref).slice(0, LIMITS.subjectChars),
+    resolve: async (ref) => idOf(await find(ref)),
+    async list() {
+      const lists: Record<Category, string[]> = { servers: [], gateways: [], others: [] };
+      // Folders that were put there by hand since the last look are listed too.
+      await catalog.scan();
+      for (const { category, name } of await catalog.entries()) lists[category].push(name);
+      return lists;
+    },
+    async metadata(ref) {
+      const entry = usable(await find(ref));
+      const { name, description, version, author } = entry.manifest;
+      return { name, description, version, author, type: typeOf(entry, entry.manifest) };
+    },
+    async configFields(ref) {
+      const compiled = await extensions.current(usable(await find(ref)));
+      return configFields(compiled.description);
+    },
+    extension: async (ref) => viewOf(parts, await find(ref)),
   };
 }
 

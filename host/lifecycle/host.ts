@@ -8,6 +8,7 @@ import type { Cancellation } from '../broker/cancellation.ts';
 import type { Problem } from '../build/build.ts';
 import type { Category } from '../catalog/categories.ts';
 import type { ErrorData } from '../errors.ts';
+import type { Scope } from '../scope.ts';
 import type { Field } from '../../sdk/domain.ts';
 
 /** Names as they came in a URL: case and hyphens do not matter until the catalog has resolved them. */
@@ -170,6 +171,13 @@ export type ConfigVersionView = {
 
 /** The running host. Every method throws `HostError` for expected failures. */
 export type ExtensionHost = {
+  /**
+   * `category/name`, or `category/name/instance` where one is given, with the names as they are printed.
+   * What is not known stays as it came, and at most `LIMITS.subjectChars` characters of it.
+   */
+  subject(ref: ExtensionRef & { readonly instance?: string }): string;
+  /** The name of an extension as it is printed, `category/name`. @throws {HostError} `CALLER_NOT_FOUND` */
+  resolve(ref: ExtensionRef): Promise<string>;
   list(): Promise<Record<Category, string[]>>;
   metadata(ref: ExtensionRef): Promise<{
     name: string;
@@ -260,6 +268,7 @@ export type ExtensionHost = {
   ): Promise<CallOutcome>;
   calls(filter: {
     instance?: string;
+    scope?: Scope;
     state?: string;
     after?: string;
     limit: number;

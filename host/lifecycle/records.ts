@@ -6,6 +6,8 @@ import type { ErrorData } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Recorder, RecordedBody } from '../recorder/recorder.ts';
 import type { Recording, RecordedRequest, Script } from '../recorder/recording.ts';
+import { isInScope } from '../scope.ts';
+import type { Scope } from '../scope.ts';
 import type { CallRow, RecordingStore } from '../store/recordings.ts';
 import type { Receipt } from '../broker/receipt.ts';
 import type { CallRecord } from './host.ts';
@@ -108,21 +110,24 @@ export class CallRecords {
   /** Newest first; `after` is the id of the last one seen. */
   async list(filter: {
     instance?: string;
+    scope?: Scope;
     state?: string;
     after?: string;
     limit: number;
   }): Promise<{ calls: CallRecord[]; next: string | null }> {
-    const { instance, after, limit } = filter;
+    const { instance, scope = null, after, limit } = filter;
     const state = filter.state as CallRecord['state'] | undefined;
     const before = after === undefined ? undefined : await this.#place(after);
     const matching = [...this.#byId.values()].filter(
       (kept) =>
         (instance === undefined || kept.instance === instance) &&
+        isInScope(scope, kept.instance) &&
         (state === undefined || kept.state === state) &&
         (before === undefined || isOlder(kept, before)),
     );
     const stored = await this.#powers.store.calls({
       limit: limit + 1,
+      scope,
       ...(instance === undefined ? {} : { instance }),
       ...(state === undefined ? {} : { state }),
       ...(before === undefined ? {} : { before }),

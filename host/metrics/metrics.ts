@@ -30,6 +30,10 @@ export type Metrics = {
   denied(rule: unknown): void;
   /** A request over HTTP that was answered with a problem. */
   refused(code: ErrorCode): void;
+  /** A request over a bound: of wrong tokens from its address, or of requests with its token. */
+  limited(by: 'address' | 'token'): void;
+  /** A refusal that the audit does not keep, as too many came at a time. */
+  unaudited(): void;
   /** The media type and the text of all of them. */
   read(): Promise<{ readonly type: string; readonly text: string }>;
 };
@@ -64,6 +68,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     denied: (rule) =>
       denials.inc({ rule: typeof rule === 'string' && RULE.test(rule) ? rule : 'other' }),
     refused: (code) => problems.inc({ code }),
+    ...countRefusals(registers),
     async read() {
       // Lag and garbage collection are watched from the first look on: who never looks pays nothing.
       if (!readBefore) collectDefaultMetrics({ register: registry });
@@ -71,6 +76,21 @@ export function createMetrics(sources: MetricSources): Metrics {
       return { type: registry.contentType, text: await registry.metrics() };
     },
   };
+}
+
+function countRefusals(registers: Registry[]): Pick<Metrics, 'limited' | 'unaudited'> {
+  const limited = new Counter({
+    name: 'cofferdam_rate_limited_total',
+    help: 'Requests over a bound: of wrong tokens from an address, or of requests with a token',
+    labelNames: ['by'],
+    registers,
+  });
+  const unaudited = new Counter({
+    name: 'cofferdam_unaudited_refusals_total',
+    help: 'Refusals and failed changes that the audit does not keep, as too many came at a time',
+    registers,
+  });
+  return { limited: (by) => limited.inc({ by }), unaudited: () => unaudited.inc() };
 }
 
 function addCalls(registry: Registry, calls: CallMeter): void {

@@ -1,6 +1,8 @@
 // What is to be delivered, as the store keeps it: events, webhooks, ticks, questions about pending
 // operations, calls that were cut off, messages to the panel. Written before it is acknowledged; one row is one obligation.
 
+import type { Scope } from '../scope.ts';
+
 /** What a delivery is. */
 export const DELIVERY_KINDS = [
   'event',
@@ -110,6 +112,7 @@ export type DeliveryStore = {
   deliveries(filter: {
     readonly state?: DeliveryState;
     readonly target?: string;
+    readonly scope?: Scope;
     readonly kind?: DeliveryKind;
     readonly type?: string;
     readonly before?: number;

@@ -2,6 +2,7 @@
 // is decided by ledger/merge.ts, which the drivers call inside their transaction.
 
 import type { Fact } from '../../sdk/domain.ts';
+import type { Scope } from '../scope.ts';
 import type { NewDelivery } from './deliveries.ts';
 
 /** One entry of the ledger. */
@@ -73,6 +74,7 @@ export type FactStore = {
     readonly after: number;
     readonly limit: number;
     readonly instance?: string;
+    readonly scope?: Scope;
   }): Promise<FactRow[]>;
   fact(instance: string, externalId: string): Promise<FactRow | undefined>;
   /** Remembers what was asked; of one invoice and instance the newest `keep`. */

@@ -1,41 +1,16 @@
-// Tokens, the audit and calls with an idempotency key in PostgreSQL. What every call writes leaves in
+// Tokens and calls with an idempotency key in PostgreSQL. What every call writes leaves in
 // batches: one statement, one trip, one commit for all of a tick.
 
 import { createBatch } from './postgres-batch.ts';
-import { isConnectionLoss } from './postgres-errors.ts';
+import { wroteNothing } from './postgres-errors.ts';
 import type { PgSql } from './postgres-sql.ts';
-import { auditOf, operationOf, tokenOf } from './rows.ts';
-import type { AuditRow, OperationRow, Store } from './store.ts';
+import { operationOf, tokenOf, tokenValues } from './rows.ts';
+import type { OperationRow, Store } from './store.ts';
 
-type Access = Pick<
-  Store,
-  'tokens' | 'tokenByHash' | 'putToken' | 'removeToken' | 'addAudit' | 'audit'
->;
+type Access = Pick<Store, 'tokens' | 'tokenByHash' | 'putToken' | 'removeToken'>;
 
-/** A statement that failed wrote nothing; after a lost connection nobody knows. */
-const wroteNothing = (error: unknown): boolean =>
-  !isConnectionLoss(error instanceof Error ? (error.cause ?? error) : error);
-
-/** Who may come in, and who did what. */
+/** Who may come in. */
 export function createPgAccess(sql: PgSql): Access {
-  const batching = { mayRepeat: wroteNothing, track: sql.track };
-  const addLines = createBatch<AuditRow, undefined>(async (lines) => {
-    await sql.write(
-      `INSERT INTO cofferdam.audit (at, actor, role, action, subject, outcome, details)
-       SELECT at, actor, role, action, subject, outcome, details
-       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
-         WITH ORDINALITY AS line (at, actor, role, action, subject, outcome, details, place)
-       ORDER BY place`,
-      lines.map(({ at }) => at),
-      lines.map(({ actor }) => actor),
-      lines.map(({ role }) => role),
-      lines.map(({ action }) => action),
-      lines.map(({ subject }) => subject),
-      lines.map(({ outcome }) => outcome),
-      lines.map(({ details }) => (details === undefined ? null : JSON.stringify(details))),
-    );
-    return lines.map(() => undefined);
-  }, batching);
   return {
     tokens: async () =>
       (await sql.read('SELECT * FROM cofferdam.tokens ORDER BY created_at, id')).map(tokenOf),
@@ -43,24 +18,20 @@ export function createPgAccess(sql: PgSql): Access {
       const [row] = await sql.read('SELECT * FROM cofferdam.tokens WHERE hash = $1', hash);
       return row === undefined ? undefined : tokenOf(row);
     },
-    async putToken({ id, name, role, hash, createdAt, expiresAt }) {
+    async putToken(row) {
       await sql.write(
-        `INSERT INTO cofferdam.tokens (id, name, role, hash, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET
+        `INSERT INTO cofferdam.tokens
+           (id, name, role, hash, created_at, expires_at, scope, requests_per_minute)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET
            name = excluded.name, role = excluded.role, hash = excluded.hash,
-           created_at = excluded.created_at, expires_at = excluded.expires_at`,
-        ...[id, name, role, hash, createdAt, expiresAt],
+           created_at = excluded.created_at, expires_at = excluded.expires_at,
+           scope = excluded.scope, requests_per_minute = excluded.requests_per_minute`,
+        ...tokenValues(row),
       );
     },
     async removeToken(id) {
       const rows = await sql.write('DELETE FROM cofferdam.tokens WHERE id = $1 RETURNING id', id);
       return rows.length > 0;
-    },
-    addAudit: (row) => addLines(row),
-    async audit({ limit, before = Number.MAX_SAFE_INTEGER }) {
-      const text = 'SELECT * FROM cofferdam.audit WHERE id < $1 ORDER BY id DESC LIMIT $2';
-      const rows = await sql.read(text, before, limit);
-      return { entries: rows.map(auditOf) };
     },
   };
 }

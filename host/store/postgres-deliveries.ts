@@ -7,6 +7,7 @@ import { createLostClaims } from './postgres-presence.ts';
 import type { HostPresence } from './postgres-presence.ts';
 import type { PgRun, PgSql } from './postgres-sql.ts';
 import { deliveryOf } from './rows.ts';
+import { withinPgScope } from './scoped.ts';
 
 const OPEN = "('waiting', 'running')";
 
@@ -142,13 +143,15 @@ type Reads = Pick<
 
 function createReads(sql: PgSql): Reads {
   return {
-    async deliveries({ state, target, kind, type, before = Number.MAX_SAFE_INTEGER, limit }) {
+    async deliveries({ before = Number.MAX_SAFE_INTEGER, limit, scope, ...filters }) {
+      const { state, target, kind, type } = filters;
       const rows = await sql.read(
         `SELECT * FROM cofferdam.deliveries WHERE seq < $1
          AND ($2::text IS NULL OR state = $2) AND ($3::text IS NULL OR target = $3)
          AND ($4::text IS NULL OR kind = $4) AND ($5::text IS NULL OR type = $5)
-         ORDER BY seq DESC LIMIT $6`,
+         AND ${withinPgScope('target', '$7')} ORDER BY seq DESC LIMIT $6`,
         ...[before, state ?? null, target ?? null, kind ?? null, type ?? null, limit],
+        scope ?? null,
       );
       return rows.map(deliveryOf);
     },

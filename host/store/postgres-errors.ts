@@ -63,3 +63,8 @@ export function codeOf(error: unknown): string {
   // pg has no code for its own timeouts.
   return typeof message === 'string' && /timeout/i.test(message) ? 'ETIMEDOUT' : '';
 }
+
+/** A statement that failed wrote nothing; after a lost connection nobody knows. */
+export function wroteNothing(error: unknown): boolean {
+  return !isConnectionLoss(error instanceof Error ? (error.cause ?? error) : error);
+}

@@ -5,6 +5,7 @@ import type { FactRow, FactStore } from './facts.ts';
 import { addAll } from './postgres-deliveries.ts';
 import type { PgRun, PgSql } from './postgres-sql.ts';
 import { askOf, factOf, factValues } from './rows.ts';
+import { withinPgScope } from './scoped.ts';
 
 const ONE = 'SELECT * FROM cofferdam.facts WHERE instance = $1 AND external_id = $2';
 const RELATED = 'SELECT * FROM cofferdam.facts WHERE instance = $1 AND related_external_id = $2';
@@ -35,11 +36,11 @@ export function createPgFacts(sql: PgSql): FactStore {
         );
         return changed;
       }),
-    async facts({ after, limit, instance }) {
+    async facts({ after, limit, instance, scope }) {
       const rows = await sql.read(
         `SELECT * FROM cofferdam.facts WHERE seq > $1 AND ($2::text IS NULL OR instance = $2)
-         ORDER BY seq LIMIT $3`,
-        ...[after, instance ?? null, limit],
+         AND ${withinPgScope('instance', '$3')} ORDER BY seq LIMIT $4`,
+        ...[after, instance ?? null, scope ?? null, limit],
       );
       return rows.map(factOf);
     },

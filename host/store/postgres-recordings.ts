@@ -3,6 +3,7 @@
 import type { CallRow, RecordingStore } from './recordings.ts';
 import type { PgSql } from './postgres-sql.ts';
 import { callOf, effectOf } from './rows.ts';
+import { withinPgScope } from './scoped.ts';
 
 const COLUMNS = 'call_id, instance, handler, actor, state, started_ms, replay_of, receipt, error';
 
@@ -24,14 +25,16 @@ export function createPgRecordings(sql: PgSql): RecordingStore {
         ...[column('error'), column('sealed')],
       );
     },
-    async calls({ instance, state, before, limit }) {
+    async calls({ instance, scope, state, before, limit }) {
       const place = before ?? { startedMs: Number.MAX_SAFE_INTEGER, callId: '' };
       const rows = await sql.read(
         `SELECT ${COLUMNS}, NULL AS sealed FROM cofferdam.calls
          WHERE (started_ms, call_id) < ($1::bigint, $2::text)
            AND ($3::text IS NULL OR instance = $3) AND ($4::text IS NULL OR state = $4)
+           AND ${withinPgScope('instance', '$6')}
          ORDER BY started_ms DESC, call_id DESC LIMIT $5`,
         ...[place.startedMs, place.callId, instance ?? null, state ?? null, limit],
+        scope ?? null,
       );
       return rows.map(callOf).map(({ sealed: _sealed, ...row }): Omit<CallRow, 'sealed'> => row);
     },

@@ -177,4 +177,9 @@ export const POSTGRES_STEPS: readonly string[] = [
   CREATE TRIGGER tell AFTER INSERT ON cofferdam.deliveries REFERENCING NEW TABLE AS added
     FOR EACH STATEMENT EXECUTE FUNCTION cofferdam.tell_deliveries();
   `,
+  `
+  ALTER TABLE cofferdam.tokens ADD COLUMN scope text;
+  ALTER TABLE cofferdam.tokens ADD COLUMN requests_per_minute bigint;
+  CREATE INDEX audit_strangers ON cofferdam.audit (at COLLATE "C") WHERE role = 'none';
+  `,
 ];

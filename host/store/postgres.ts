@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { createPgAccess, createPgOperations } from './postgres-access.ts';
+import { createPgAudit } from './postgres-audit.ts';
 import { createPgRecordings } from './postgres-recordings.ts';
 import { createPgArchives, createPgGenerations, createPgInstances } from './postgres-records.ts';
 import { PostgresSession } from './postgres-session.ts';
@@ -41,6 +42,7 @@ export async function openPostgresStore(url: string): Promise<Store> {
     ...createPgGenerations(sql),
     ...createPgArchives(sql),
     ...createPgAccess(sql),
+    ...createPgAudit(sql),
     ...createPgOperations(sql),
     ...createPgValues(sql),
     ...createPgDeliveries(sql, session),

@@ -1,6 +1,8 @@
 // What the store keeps of calls: how each ended, and, sealed, what went in, out and to the world; and the
 // journal of effects, which is written before they leave.
 
+import type { Scope } from '../scope.ts';
+
 /** A call as it is kept. */
 export type CallRow = {
   readonly callId: string;
@@ -39,6 +41,7 @@ export type RecordingStore = {
   /** Newest first, without what is sealed; `before` is the place of the last one seen. */
   calls(filter: {
     readonly instance?: string;
+    readonly scope?: Scope;
     readonly state?: CallRow['state'];
     readonly before?: Pick<CallRow, 'startedMs' | 'callId'>;
     readonly limit: number;

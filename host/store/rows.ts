@@ -2,13 +2,13 @@
 
 import type { SQLOutputValue } from 'node:sqlite';
 
+import type { AuditEntry } from './audit.ts';
 import type { DeliveryRow } from './deliveries.ts';
 import type { FactRow, PaymentAsk } from './facts.ts';
 import type { SightingRow } from './sightings.ts';
 import type { CallRow, EffectRow } from './recordings.ts';
 import type {
   ArchiveRow,
-  AuditRow,
   ConfigVersion,
   GenerationRow,
   InstanceRow,
@@ -123,10 +123,21 @@ export function tokenOf(row: Row): TokenRow {
     hash: text(row['hash']),
     createdAt: text(row['created_at']),
     expiresAt: textOrNull(row['expires_at']),
+    scope: json(row['scope']) as TokenRow['scope'],
+    requestsPerMinute: numberOrNull(row['requests_per_minute']),
   };
 }
 
-export function auditOf(row: Row): AuditRow & { id: number } {
+/** In the order of the columns. */
+export function tokenValues(token: TokenRow): (string | number | null)[] {
+  const { id, name, role, hash, createdAt, expiresAt, scope, requestsPerMinute } = token;
+  return [
+    ...[id, name, role, hash, createdAt, expiresAt],
+    ...[scope === null ? null : JSON.stringify(scope), requestsPerMinute],
+  ];
+}
+
+export function auditOf(row: Row): AuditEntry {
   const details = json(row['details']) as Record<string, unknown> | null;
   return {
     id: Number(row['id']),

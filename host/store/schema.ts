@@ -104,4 +104,9 @@ export const STEPS: readonly string[] = [
   -- Filled by PostgreSQL only, where hosts share a store; rows are the same in both.
   ALTER TABLE deliveries ADD COLUMN claimed_by TEXT;
   `,
+  `
+  ALTER TABLE tokens ADD COLUMN scope TEXT;
+  ALTER TABLE tokens ADD COLUMN requests_per_minute INTEGER;
+  CREATE INDEX audit_strangers ON audit (at) WHERE role = 'none';
+  `,
 ];

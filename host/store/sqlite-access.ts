@@ -1,15 +1,12 @@
-// Tokens, the audit and calls with an idempotency key in SQLite.
+// Tokens and calls with an idempotency key in SQLite.
 
-import { auditOf, operationOf, tokenOf } from './rows.ts';
+import { operationOf, tokenOf, tokenValues } from './rows.ts';
 import type { Sql } from './sql.ts';
 import type { Store } from './store.ts';
 
-type Access = Pick<
-  Store,
-  'tokens' | 'tokenByHash' | 'putToken' | 'removeToken' | 'addAudit' | 'audit'
->;
+type Access = Pick<Store, 'tokens' | 'tokenByHash' | 'putToken' | 'removeToken'>;
 
-/** Who may come in, and who did what. */
+/** Who may come in. */
 export function createAccess(sql: Sql): Access {
   return {
     tokens: async () => sql.all('SELECT * FROM tokens ORDER BY created_at, id').map(tokenOf),
@@ -17,33 +14,17 @@ export function createAccess(sql: Sql): Access {
       const row = sql.get('SELECT * FROM tokens WHERE hash = ?', hash);
       return row === undefined ? undefined : tokenOf(row);
     },
-    putToken: ({ id, name, role, hash, createdAt, expiresAt }) =>
+    putToken: (row) =>
       sql.write(
         (run) =>
           void run(
-            'INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?, ?, ?)',
-            ...[id, name, role, hash, createdAt, expiresAt],
+            `INSERT OR REPLACE INTO tokens
+             (id, name, role, hash, created_at, expires_at, scope, requests_per_minute)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+            ...tokenValues(row),
           ),
       ),
     removeToken: (id) => sql.write((run) => run('DELETE FROM tokens WHERE id = ?', id) > 0),
-    addAudit: ({ at, actor, role, action, subject, outcome, details }) =>
-      sql.write(
-        (run) =>
-          void run(
-            `INSERT INTO audit (at, actor, role, action, subject, outcome, details)
-             VALUES (?, ?, ?, ?, ?, ?, ?)`,
-            ...[at, actor, role, action, subject, outcome],
-            details === undefined ? null : JSON.stringify(details),
-          ),
-      ),
-    async audit({ limit, before = Number.MAX_SAFE_INTEGER }) {
-      const rows = sql.all(
-        'SELECT * FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?',
-        before,
-        limit,
-      );
-      return { entries: rows.map(auditOf) };
-    },
   };
 }
 

@@ -3,6 +3,7 @@
 import type { DeliveryRow, DeliveryState, DeliveryStore, NewDelivery } from './deliveries.ts';
 import { DELIVERY_STATES } from './deliveries.ts';
 import { deliveryOf } from './rows.ts';
+import { scopeText, withinScope } from './scoped.ts';
 import type { Sql, Statements } from './sql.ts';
 
 const OPEN = "('waiting', 'running')";
@@ -93,19 +94,19 @@ type Reads = Pick<
 
 function createReads(sql: Sql): Reads {
   return {
-    async deliveries({ state, target, kind, type, before = Number.MAX_SAFE_INTEGER, limit }) {
-      const filters = { state, target, kind, type };
-      const given = Object.entries(filters).filter(([, value]) => value !== undefined);
-      const where = ['seq < ?', ...given.map(([name]) => `${name} = ?`)].join(' AND ');
-      const values = given.map(([, value]) => String(value));
-      return sql
-        .all(
-          `SELECT * FROM deliveries WHERE ${where} ORDER BY seq DESC LIMIT ?`,
-          before,
-          ...values,
-          limit,
-        )
-        .map(deliveryOf);
+    async deliveries({ before = Number.MAX_SAFE_INTEGER, limit, scope, ...filters }) {
+      const { state, target, kind, type } = filters;
+      const given = Object.entries({ state, target, kind, type }).filter(
+        ([, value]) => value !== undefined,
+      );
+      const where = given.map(([name], at) => `AND ${name} = ?${at + 4}`).join(' ');
+      const rows = sql.all(
+        `SELECT * FROM deliveries WHERE seq < ?1 AND ${withinScope('target', '?2')} ${where}
+         ORDER BY seq DESC LIMIT ?3`,
+        ...[before, scopeText(scope), limit],
+        ...given.map(([, value]) => String(value)),
+      );
+      return rows.map(deliveryOf);
     },
     async delivery(id) {
       const row = sql.get('SELECT * FROM deliveries WHERE id = ?', id);

@@ -3,6 +3,7 @@
 
 import type { FactRow, FactStore } from './facts.ts';
 import { askOf, factOf, factValues } from './rows.ts';
+import { scopeText, withinScope } from './scoped.ts';
 import type { Sql, Statements } from './sql.ts';
 import { add } from './sqlite-deliveries.ts';
 
@@ -31,10 +32,11 @@ export function createFacts(sql: Sql): FactStore {
         }
         return changed;
       }),
-    async facts({ after, limit, instance }) {
+    async facts({ after, limit, instance, scope }) {
       const rows = sql.all(
-        `SELECT * FROM facts WHERE seq > ? AND (? IS NULL OR instance = ?) ORDER BY seq LIMIT ?`,
-        ...[after, instance ?? null, instance ?? null, limit],
+        `SELECT * FROM facts WHERE seq > ?1 AND (?2 IS NULL OR instance = ?2)
+         AND ${withinScope('instance', '?3')} ORDER BY seq LIMIT ?4`,
+        ...[after, instance ?? null, scopeText(scope), limit],
       );
       return rows.map(factOf);
     },

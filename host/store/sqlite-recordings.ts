@@ -2,6 +2,7 @@
 
 import type { CallRow, RecordingStore } from './recordings.ts';
 import { callOf, callValues, effectOf } from './rows.ts';
+import { scopeText, withinScope } from './scoped.ts';
 import type { Sql } from './sql.ts';
 
 const COLUMNS = 'call_id, instance, handler, actor, state, started_ms, replay_of, receipt, error';
@@ -16,14 +17,15 @@ export function createRecordings(sql: Sql): RecordingStore {
           run(text, ...callValues(row));
         }
       }),
-    async calls({ instance, state, before, limit }) {
+    async calls({ instance, scope, state, before, limit }) {
       const place = before ?? { startedMs: Number.MAX_SAFE_INTEGER, callId: '' };
       const rows = sql.all(
         `SELECT ${COLUMNS}, NULL AS sealed FROM calls
          WHERE (started_ms, call_id) < (?, ?) AND (?3 IS NULL OR instance = ?3)
-           AND (?4 IS NULL OR state = ?4)
+           AND (?4 IS NULL OR state = ?4) AND ${withinScope('instance', '?6')}
          ORDER BY started_ms DESC, call_id DESC LIMIT ?5`,
         ...[place.startedMs, place.callId, instance ?? null, state ?? null, limit],
+        scopeText(scope),
       );
       return rows.map(callOf).map(({ sealed: _sealed, ...row }): Omit<CallRow, 'sealed'> => row);
     },

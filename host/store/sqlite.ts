@@ -17,6 +17,7 @@ import {
 import { createSql, openDatabase } from './sql.ts';
 import type { Sql } from './sql.ts';
 import { createAccess, createOperations } from './sqlite-access.ts';
+import { createAudit } from './sqlite-audit.ts';
 import { createDeliveries } from './sqlite-deliveries.ts';
 import { createFacts } from './sqlite-facts.ts';
 import { createSightings } from './sqlite-sightings.ts';
@@ -47,6 +48,7 @@ export function openSqliteStore(path: string): Store {
     ...createGenerations(sql),
     ...createArchives(sql),
     ...createAccess(sql),
+    ...createAudit(sql),
     ...createOperations(sql),
     ...createValues(sql),
     ...createDeliveries(sql),

@@ -4,6 +4,8 @@
 import type { Category } from '../catalog/categories.ts';
 import type { HostError } from '../errors.ts';
 import type { Grants } from '../grants.ts';
+import type { Scope } from '../scope.ts';
+import type { AuditStore } from './audit.ts';
 import type { DeliveryStore } from './deliveries.ts';
 import type { FactStore } from './facts.ts';
 import type { SightingStore } from './sightings.ts';
@@ -73,17 +75,9 @@ export type TokenRow = {
   readonly hash: string;
   readonly createdAt: string;
   readonly expiresAt: string | null;
-};
-
-/** One line of the audit. */
-export type AuditRow = {
-  readonly at: string;
-  readonly actor: string;
-  readonly role: string;
-  readonly action: string;
-  readonly subject: string;
-  readonly outcome: string;
-  readonly details?: Readonly<Record<string, unknown>>;
+  readonly scope: Scope;
+  /** null: the host's own bound */
+  readonly requestsPerMinute: number | null;
 };
 
 /** A call that came with an idempotency key, by (instance, key). */
@@ -117,9 +111,14 @@ export type StoreNotice =
 export type TurnWait = { readonly waitMs: number; readonly late: () => HostError };
 
 /** Everything the host keeps. Writes are durable when their promise resolves. */
-export type Store = StateStore & DeliveryStore & FactStore & RecordingStore & SightingStore;
+export type Store = StateStore &
+  AuditStore &
+  DeliveryStore &
+  FactStore &
+  RecordingStore &
+  SightingStore;
 
-/** Instances, generations, tokens, audit, operations and stored values. */
+/** Instances, generations, tokens, operations and stored values. */
 type StateStore = {
   readonly driver: 'sqlite' | 'postgres';
   /** @throws {HostError} `HOST_STORE_FAILED` when the store does not answer */
@@ -172,13 +171,6 @@ type StateStore = {
   tokenByHash(hash: string): Promise<TokenRow | undefined>;
   putToken(row: TokenRow): Promise<void>;
   removeToken(id: string): Promise<boolean>;
-
-  addAudit(row: AuditRow): Promise<void>;
-  /** Newest first. */
-  audit(options: {
-    limit: number;
-    before?: number;
-  }): Promise<{ entries: (AuditRow & { id: number })[] }>;
 
   /** Adds the row, or returns the one that stands under the same (instance, key). */
   startOperation(row: OperationRow): Promise<OperationRow | undefined>;

@@ -8,17 +8,17 @@ import type { Store, TokenRow } from './store.ts';
 /** A token as it can be shown. */
 export type TokenView = Omit<TokenRow, 'hash'>;
 
+/** What a new token is to be; what is left out is not bounded. */
+export type TokenWish = Pick<TokenRow, 'name' | 'role'> &
+  Partial<Pick<TokenRow, 'expiresAt' | 'scope' | 'requestsPerMinute'>>;
+
 /** Finds and makes tokens. */
 export type Tokens = {
   /** The token, when it was found a moment ago and is still good; undefined says nothing. */
   peek(secret: string): TokenView | undefined;
   find(secret: string): Promise<TokenView | undefined>;
   list(): Promise<TokenView[]>;
-  create(wish: {
-    name: string;
-    role: TokenRow['role'];
-    expiresAt?: string | null;
-  }): Promise<{ token: TokenView; secret: string }>;
+  create(wish: TokenWish): Promise<{ token: TokenView; secret: string }>;
   revoke(id: string): Promise<boolean>;
   /** Drops what was found a moment ago: another host has changed tokens. */
   forget(): void;
@@ -57,7 +57,7 @@ export function createTokens(store: Store, nowMs: () => number): Tokens {
     async list() {
       return (await store.tokens()).map(viewOf);
     },
-    async create({ name, role, expiresAt = null }) {
+    async create({ name, role, expiresAt = null, scope = null, requestsPerMinute = null }) {
       const secret = `cfd_${randomBytes(32).toString('base64url')}`;
       const row: TokenRow = {
         id: `tok_${randomBytes(9).toString('base64url')}`,
@@ -66,6 +66,8 @@ export function createTokens(store: Store, nowMs: () => number): Tokens {
         hash: hashToken(secret),
         createdAt: new Date(nowMs()).toISOString(),
         expiresAt,
+        scope,
+        requestsPerMinute,
       };
       await store.putToken(row);
       return { token: viewOf(row), secret };
@@ -114,6 +116,8 @@ async function putAdminToken(
     hash: hashToken(secret),
     createdAt: new Date(nowMs()).toISOString(),
     expiresAt: null,
+    scope: null,
+    requestsPerMinute: null,
   });
   return given === undefined ? secret : undefined;
 }

@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import { LIMITS } from '../../host/limits.ts';
 import type { Store } from '../../host/store/store.ts';
 import { storeAccessClaims } from './store-access.ts';
+import { storeAuditClaims } from './store-audit.ts';
 import { storeDeliveryClaims } from './store-deliveries.ts';
 import { storeDurabilityClaims } from './store-durability.ts';
 import { instanceRow } from './store-subject.ts';
@@ -24,6 +25,7 @@ export function storeContract(subject: StoreSubject): void {
     generationClaims(subject);
     archiveClaims(subject);
     storeAccessClaims(subject);
+    storeAuditClaims(subject);
     storeValueClaims(subject);
     storeDeliveryClaims(subject);
     storeSightingClaims(subject);

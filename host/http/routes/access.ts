@@ -1,64 +1,52 @@
-// Routes over tokens and the audit.
+// Routes over tokens.
 
 import type { FastifyInstance } from 'fastify';
 
 import { HostError } from '../../errors.ts';
-import type { Store, TokenRow } from '../../store/store.ts';
+import type { ExtensionHost } from '../../lifecycle/host.ts';
 import type { Tokens } from '../../store/tokens.ts';
 import { json, listed, NOTHING, object, ref } from '../answers.ts';
 import type { AuditTrail } from '../audit.ts';
 import { actorOf, MAY, ROLES } from '../auth.ts';
-import { AUDIT_QUERY, TOKEN_BODY, TOKEN_PARAMS } from '../schemas.ts';
+import { SCOPE } from '../replies.ts';
+import { TOKEN_BODY, TOKEN_PARAMS } from '../schemas.ts';
+import { readTokenWish } from '../token-wish.ts';
+import type { TokenBody } from '../token-wish.ts';
 
 const tags = ['access'];
-type Wish = { name: string; role: TokenRow['role']; expiresAt?: string };
 
 /** Adds the routes. */
 export function accessRoutes(
   app: FastifyInstance,
-  { tokens, store }: { tokens: Tokens; store: Pick<Store, 'audit'> },
+  { tokens, host }: { tokens: Tokens; host: ExtensionHost },
   audit: AuditTrail,
 ): void {
-  tokenRoutes(app, tokens, audit);
+  tokenRoutes(app, { tokens, host }, audit);
   const role = { type: 'string', enum: ROLES } as const;
   app.get(
     '/session',
     {
-      config: { may: MAY.facts },
+      config: { may: MAY.facts, about: 'narrowed' },
       schema: {
         tags,
         summary: 'Whose token this is, and what it may do',
         response: {
-          200: json('The token that was sent', object({ id: { type: 'string' }, role })),
+          200: json(
+            'The token that was sent',
+            object({ id: { type: 'string' }, role, scope: SCOPE }),
+          ),
         },
       },
     },
     async (request) => actorOf(request),
   );
-  const next = {
-    type: ['integer', 'null'],
-    description: '"before" of the next page; null: the last',
-  };
-  app.get<{ Querystring: { limit: number; before?: number } }>(
-    '/audit',
-    {
-      config: { may: MAY.administer },
-      schema: {
-        tags,
-        summary: 'Who did what, newest first',
-        querystring: AUDIT_QUERY,
-        response: { 200: json('A page of it', listed('entries', ref('AuditEntry'), { next })) },
-      },
-    },
-    async ({ query }) => {
-      const { entries } = await store.audit(query);
-      const next = entries.length < query.limit ? null : (entries.at(-1)?.id ?? null);
-      return { entries, next };
-    },
-  );
 }
 
-function tokenRoutes(app: FastifyInstance, tokens: Tokens, audit: AuditTrail): void {
+function tokenRoutes(
+  app: FastifyInstance,
+  { tokens, host }: { tokens: Tokens; host: ExtensionHost },
+  audit: AuditTrail,
+): void {
   app.get(
     '/tokens',
     {
@@ -72,7 +60,7 @@ function tokenRoutes(app: FastifyInstance, tokens: Tokens, audit: AuditTrail): v
     async () => ({ tokens: await tokens.list() }),
   );
   const secret = { type: 'string', description: 'Shown here and never again' };
-  app.post<{ Body: Wish }>(
+  app.post<{ Body: TokenBody }>(
     '/tokens',
     {
       config: { may: MAY.administer, action: 'token.create' },
@@ -88,9 +76,9 @@ function tokenRoutes(app: FastifyInstance, tokens: Tokens, audit: AuditTrail): v
       },
     },
     async (request, reply) => {
-      const made = await tokens.create(checked(request.body));
-      const { id, role } = made.token;
-      audit.done(request, id, { role });
+      const made = await tokens.create(await readTokenWish(request.body, host));
+      const { id, name, role, scope, expiresAt, requestsPerMinute } = made.token;
+      audit.done(request, id, { name, role, scope, expiresAt, requestsPerMinute });
       return reply.code(201).send({ ...made.token, secret: made.secret });
     },
   );
@@ -116,19 +104,4 @@ function tokenRoutes(app: FastifyInstance, tokens: Tokens, audit: AuditTrail): v
       return reply.code(204).send();
     },
   );
-}
-
-/** A date that the pattern lets through may still be none, such as the 31st of June. */
-function checked(wish: Wish): Wish {
-  const { expiresAt } = wish;
-  if (expiresAt === undefined || isDate(expiresAt)) return wish;
-  throw new HostError('CALLER_INPUT_INVALID', `body "expiresAt" is not a date: "${expiresAt}"`, {
-    remedy: 'Send a date that exists, such as 2030-01-31T00:00:00Z',
-    details: { field: 'expiresAt' },
-  });
-}
-
-function isDate(text: string): boolean {
-  const ms = Date.parse(text);
-  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text.slice(0, 16));
 }

@@ -6,7 +6,9 @@ import { Cancellation } from '../../broker/cancellation.ts';
 import { HostError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { CallOutcome, ExtensionHost, ExtensionRef, Replayed } from '../../lifecycle/host.ts';
+import { isChanging } from '../../lifecycle/subjects.ts';
 import { json, ref } from '../answers.ts';
+import type { AuditTrail } from '../audit.ts';
 import { actorOf, MAY } from '../auth.ts';
 import { SAFE_HEADERS } from '../headers.ts';
 import {
@@ -26,8 +28,15 @@ type CallRoute = {
 /** Bytes around `input` in a call's body: the other fields, and how JSON may be spaced. */
 const ENVELOPE_BYTES = 4_096;
 
+/** Whether a call may change something at a vendor: those are audited, all are recorded. */
+function changes({ params, body }: FastifyRequest): boolean {
+  const { category, handler } = params as CallRoute['Params'];
+  const isDry = (body as CallRoute['Body'])?.dryRun === true;
+  return !isDry && isChanging(`${category.toLowerCase()}/`, handler);
+}
+
 /** Adds the routes. */
-export function callRoutes(app: FastifyInstance, host: ExtensionHost): void {
+export function callRoutes(app: FastifyInstance, host: ExtensionHost, audit: AuditTrail): void {
   for (const [path, params] of [
     ['/extensions/:category/:name/instances/:instance/calls/:handler', INSTANCE_PARAMS],
     ['/extensions/:category/:name/calls/:handler', EXTENSION_PARAMS],
@@ -35,7 +44,7 @@ export function callRoutes(app: FastifyInstance, host: ExtensionHost): void {
     app.post<CallRoute>(
       path,
       {
-        config: { may: MAY.call },
+        config: { may: MAY.call, about: 'instance', action: 'call', changes },
         // Names are resolved by the host, the key is looked at below: only the body is checked here.
         validatorCompiler: ({ schema, httpPart, url, method }) =>
           httpPart === 'body' && app.validatorCompiler !== undefined
@@ -55,7 +64,17 @@ export function callRoutes(app: FastifyInstance, host: ExtensionHost): void {
           response: { 200: json("The handler's result and what it cost", ref('Outcome')) },
         },
       },
-      async (request, reply) => sendOutcome(request, reply, await runCall(host, request, reply)),
+      async (request, reply) => {
+        const outcome = await runCall(host, request, reply);
+        if (changes(request)) {
+          const { handler } = request.params;
+          audit.done(request, host.subject(refOf(request.params)), {
+            handler,
+            callId: outcome.callId,
+          });
+        }
+        return sendOutcome(request, reply, outcome);
+      },
     );
   }
 }

@@ -8,7 +8,6 @@ import type { AuditTrail } from '../audit.ts';
 import { actorOf, MAY } from '../auth.ts';
 import { CONFIG_ROLLBACK_BODY, EXTENSION_PARAMS, INSTANCE_PARAMS } from '../schemas.ts';
 import { etagOf, IF_MATCH, versionOf } from '../versions.ts';
-import { instanceSubject } from './instances.ts';
 import { refOf } from './lifecycle.ts';
 
 type Params = Omit<InstanceRef, 'instance'> & { instance?: string };
@@ -35,7 +34,7 @@ export function configHistoryRoutes(
     app.get<{ Params: Params }>(
       `${base}/config/history`,
       {
-        config: { may: MAY.read },
+        config: { may: MAY.read, about: 'instance' },
         schema: {
           ...shared,
           summary: 'The versions of the config that are kept, newest first',
@@ -47,7 +46,7 @@ export function configHistoryRoutes(
     app.post<{ Params: Params; Body: { version: number } }>(
       `${base}/config/rollback`,
       {
-        config: { may: MAY.operate, action: 'instance.config.rollback' },
+        config: { may: MAY.operate, about: 'instance', action: 'instance.config.rollback' },
         schema: {
           ...shared,
           summary: 'Set the values of an earlier version again, as a new version',
@@ -63,7 +62,7 @@ export function configHistoryRoutes(
         const view = await host.rollbackConfig(key, wish, actorOf(request));
         reply.header('etag', etagOf(view));
         const { configVersion } = view;
-        audit.done(request, instanceSubject(key), { from: version, configVersion });
+        audit.done(request, host.subject(key), { from: version, configVersion });
         return view;
       },
     );

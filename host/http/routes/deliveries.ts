@@ -1,14 +1,16 @@
 // Routes over deliveries: what waits, what failed, what was given up; and another try by hand.
 
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 
-import type { Deliveries, DeliveryFilter } from '../../delivery/deliveries.ts';
+import type { Deliveries, DeliveryFilter, DeliveryView } from '../../delivery/deliveries.ts';
 import { json, listed, NOTHING, ref } from '../answers.ts';
 import type { AuditTrail } from '../audit.ts';
 import { MAY } from '../auth.ts';
 import { DELIVERIES_QUERY, DELIVERY_PARAMS, RESOLVE_BODY } from '../schemas.ts';
+import { assertInScope, scopeOf } from '../scope.ts';
 
 const tags = ['deliveries'];
+type One = { Params: { id: string } };
 
 /** Adds the routes. */
 export function deliveryRoutes(
@@ -23,7 +25,7 @@ export function deliveryRoutes(
   app.get<{ Querystring: DeliveryFilter }>(
     '/deliveries',
     {
-      config: { may: MAY.read },
+      config: { may: MAY.read, about: 'narrowed' },
       schema: {
         tags,
         summary: 'Events, webhooks, ticks and messages to the panel, newest first',
@@ -31,40 +33,53 @@ export function deliveryRoutes(
         response: { 200: json('A page', listed('deliveries', ref('Delivery'), { next })) },
       },
     },
-    ({ query }) => deliveries.list(query),
+    (request) => deliveries.list({ ...request.query, scope: scopeOf(request) }),
   );
+  const find = async (request: FastifyRequest<One>): Promise<DeliveryView> => {
+    const view = await deliveries.get(request.params.id);
+    assertInScope(request, view.target);
+    return view;
+  };
   const one = { params: DELIVERY_PARAMS, response: { 200: json('The delivery', ref('Delivery')) } };
-  app.get<{ Params: { id: string } }>(
+  app.get<One>(
     '/deliveries/:id',
     // A payload can hold what a customer told a vendor.
     {
-      config: { may: MAY.operate },
+      config: { may: MAY.operate, about: 'narrowed' },
       schema: { tags, summary: 'One delivery with what it carries', ...one },
     },
-    ({ params }) => deliveries.get(params.id),
+    find,
   );
-  app.post<{ Params: { id: string } }>(
+  app.post<One>(
     '/deliveries/:id/replay',
     {
-      config: { may: MAY.operate, action: 'delivery.replay' },
+      config: { may: MAY.operate, about: 'narrowed', action: 'delivery.replay' },
       schema: { tags, summary: 'Try an ended delivery again', ...one },
     },
     async (request) => {
-      const view = await deliveries.replay(request.params.id);
-      audit.done(request, view.id, { target: view.target, type: view.type });
+      const { id, target, type } = await find(request);
+      const view = await deliveries.replay(id);
+      audit.done(request, target, { id, type });
       return view;
     },
   );
-  resolveRoute(app, deliveries, audit);
+  resolveRoute(app, deliveries, { find, audit });
 }
 
 type Said = { as: 'done' | 'failed' | 'again'; result?: unknown; message?: string };
 
-function resolveRoute(app: FastifyInstance, deliveries: Deliveries, audit: AuditTrail): void {
-  app.post<{ Params: { id: string }; Body: Said }>(
+function resolveRoute(
+  app: FastifyInstance,
+  deliveries: Deliveries,
+  {
+    find,
+    audit,
+  }: { find: (request: FastifyRequest<One>) => Promise<DeliveryView>; audit: AuditTrail },
+): void {
+  app.post<One & { Body: Said }>(
     '/deliveries/:id/resolve',
     {
-      config: { may: MAY.operate, action: 'delivery.resolve' },
+      config: { may: MAY.operate, about: 'narrowed', action: 'delivery.resolve' },
       schema: {
         tags,
         summary: 'Say what became of a call that was cut off and needs reconciliation',
@@ -74,9 +89,9 @@ function resolveRoute(app: FastifyInstance, deliveries: Deliveries, audit: Audit
       },
     },
     async (request, reply) => {
-      const { id } = request.params;
+      const { id, target } = await find(request);
       await deliveries.resolve(id, resolutionOf(request.body));
-      audit.done(request, id, { as: request.body.as });
+      audit.done(request, target, { id, as: request.body.as });
       return reply.code(204).send();
     },
   );

@@ -3,9 +3,12 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 import { parseCategory } from '../../catalog/catalog.ts';
+import { CATEGORIES } from '../../catalog/categories.ts';
+import type { Category } from '../../catalog/categories.ts';
 import { HostError } from '../../errors.ts';
-import type { ExtensionHost, ExtensionRef } from '../../lifecycle/host.ts';
+import type { ExtensionHost, ExtensionRef, InstanceView } from '../../lifecycle/host.ts';
 import { LIMITS } from '../../limits.ts';
+import { touchesScope } from '../../scope.ts';
 import { json, NOTHING, ref } from '../answers.ts';
 import type { AuditTrail } from '../audit.ts';
 import { actorOf, MAY } from '../auth.ts';
@@ -16,6 +19,7 @@ import {
   INSTALL_QUERY,
   ROLLBACK_BODY,
 } from '../schemas.ts';
+import { narrowed, scopeOf } from '../scope.ts';
 import { CATEGORY_LIST, CONFIG_FIELDS, EXTENSION_LISTS, METADATA } from '../seed.ts';
 
 const tags = ['extensions'];
@@ -31,7 +35,7 @@ export function extensionRoutes(
   app.get<{ Params: ExtensionRef }>(
     ONE,
     {
-      config: { may: MAY.read },
+      config: { may: MAY.read, about: 'parts' },
       schema: {
         tags,
         summary: 'State, versions, capabilities, instances',
@@ -39,7 +43,12 @@ export function extensionRoutes(
         response: { 200: json('The extension', ref('Extension')) },
       },
     },
-    ({ params }) => host.extension(params),
+    async (request) => {
+      const view = await host.extension(request.params);
+      const id = `${view.category}/${view.name}`;
+      const subjectOf = ({ instance }: InstanceView): string => `${id}/${instance}`;
+      return { ...view, instances: narrowed(request, view.instances, subjectOf) };
+    },
   );
   installRoute(app, host, audit);
   changeRoutes(app, host, audit);
@@ -47,16 +56,17 @@ export function extensionRoutes(
 }
 
 function seedRoutes(app: FastifyInstance, host: ExtensionHost): void {
-  const read = { config: { may: MAY.read } };
+  const read = { config: { may: MAY.read, about: 'parts' } } as const;
+  const many = { config: { may: MAY.read, about: 'narrowed' } } as const;
   app.get(
     '/extensions',
-    { ...read, schema: { tags, summary: 'All extensions by category', response: EXTENSION_LISTS } },
-    () => host.list(),
+    { ...many, schema: { tags, summary: 'All extensions by category', response: EXTENSION_LISTS } },
+    (request) => list(host, request),
   );
   app.get<{ Params: { category: string } }>(
     '/extensions/:category',
     {
-      ...read,
+      ...many,
       schema: {
         tags,
         summary: 'The extensions of one category',
@@ -64,9 +74,9 @@ function seedRoutes(app: FastifyInstance, host: ExtensionHost): void {
         response: CATEGORY_LIST,
       },
     },
-    async ({ params }) => {
-      const category = parseCategory(params.category);
-      return { [category]: (await host.list())[category] };
+    async (request) => {
+      const category = parseCategory(request.params.category);
+      return { [category]: (await list(host, request))[category] };
     },
   );
   const params = EXTENSION_PARAMS;
@@ -83,6 +93,19 @@ function seedRoutes(app: FastifyInstance, host: ExtensionHost): void {
     },
     ({ params }) => host.configFields(params),
   );
+}
+
+/** The names by category, of those that the token may know of. */
+async function list(
+  host: ExtensionHost,
+  request: FastifyRequest,
+): Promise<Record<Category, string[]>> {
+  const lists = await host.list();
+  const scope = scopeOf(request);
+  for (const category of CATEGORIES) {
+    lists[category] = lists[category].filter((name) => touchesScope(scope, `${category}/${name}`));
+  }
+  return lists;
 }
 
 function installRoute(app: FastifyInstance, host: ExtensionHost, audit: AuditTrail): void {
@@ -146,7 +169,7 @@ function changeRoutes(app: FastifyInstance, host: ExtensionHost, audit: AuditTra
   app.delete<{ Params: ExtensionRef }>(
     ONE,
     {
-      config: { may: MAY.administer, action: 'extension.remove' },
+      config: { may: MAY.administer, about: 'extension', action: 'extension.remove' },
       schema: {
         tags,
         summary: 'Remove an installed extension and what its instances stored',
@@ -155,15 +178,17 @@ function changeRoutes(app: FastifyInstance, host: ExtensionHost, audit: AuditTra
       },
     },
     async (request, reply) => {
+      // Named now: it has no name of its own once it is gone.
+      const subject = host.subject(request.params);
       await host.remove(request.params, actorOf(request));
-      audit.done(request, subject(request.params));
+      audit.done(request, subject);
       return reply.code(204).send();
     },
   );
   app.post<{ Params: ExtensionRef; Body: { generation: string } }>(
     `${ONE}/rollback`,
     {
-      config: { may: MAY.administer, action: 'extension.rollback' },
+      config: { may: MAY.administer, about: 'extension', action: 'extension.rollback' },
       schema: {
         tags,
         summary: 'Run an older generation, or the newest again',
@@ -175,7 +200,7 @@ function changeRoutes(app: FastifyInstance, host: ExtensionHost, audit: AuditTra
     async (request) => {
       const { params, body } = request;
       const view = await host.rollback(params, body.generation, actorOf(request));
-      audit.done(request, subject(params), { generation: body.generation });
+      audit.done(request, host.subject(params), { generation: body.generation });
       return view;
     },
   );
@@ -188,7 +213,7 @@ function compareRoute(app: FastifyInstance, host: ExtensionHost): void {
   }>(
     `${ONE}/compare`,
     {
-      config: { may: MAY.operate },
+      config: { may: MAY.operate, about: 'extension' },
       schema: {
         tags,
         summary: 'Run the last recorded calls on a generation, without effects',
@@ -202,8 +227,4 @@ function compareRoute(app: FastifyInstance, host: ExtensionHost): void {
       return host.compare(request.params, { ...wish, last }, actorOf(request));
     },
   );
-}
-
-function subject({ category, name }: ExtensionRef): string {
-  return `${category}/${name}`;
 }

@@ -7,6 +7,7 @@ import { json, listed, NOTHING, ref } from '../answers.ts';
 import type { AuditTrail } from '../audit.ts';
 import { actorOf, MAY } from '../auth.ts';
 import { EXTENSION_PARAMS, INSTANCE_BODY, INSTANCE_PARAMS, TRUST_BODY } from '../schemas.ts';
+import { assertInScope, narrowed } from '../scope.ts';
 import { etagOf } from '../versions.ts';
 
 const tags = ['instances'];
@@ -18,7 +19,7 @@ export function instanceRoutes(app: FastifyInstance, host: ExtensionHost, audit:
   app.get<{ Params: ExtensionRef }>(
     ALL,
     {
-      config: { may: MAY.read },
+      config: { may: MAY.read, about: 'parts' },
       schema: {
         tags,
         summary: 'The instances of an extension',
@@ -26,12 +27,16 @@ export function instanceRoutes(app: FastifyInstance, host: ExtensionHost, audit:
         response: { 200: json('All of them', listed('instances', ref('Instance'))) },
       },
     },
-    async ({ params }) => ({ instances: await host.instances(params) }),
+    async (request) => {
+      const id = host.subject(request.params);
+      const views = await host.instances(request.params);
+      return { instances: narrowed(request, views, ({ instance }) => `${id}/${instance}`) };
+    },
   );
   app.post<{ Params: ExtensionRef; Body: { instance: string } }>(
     ALL,
     {
-      config: { may: MAY.operate, action: 'instance.create' },
+      config: { may: MAY.operate, about: 'parts', action: 'instance.create' },
       schema: {
         tags,
         summary: 'Make an instance',
@@ -42,15 +47,16 @@ export function instanceRoutes(app: FastifyInstance, host: ExtensionHost, audit:
     },
     async (request, reply) => {
       const made = { ...request.params, instance: request.body.instance };
+      assertInScope(request, host.subject(made));
       const view = await host.createInstance(made, actorOf(request));
-      audit.done(request, instanceSubject(made));
+      audit.done(request, host.subject(made));
       return reply.code(201).send(view);
     },
   );
   app.get<{ Params: InstanceRef }>(
     ONE,
     {
-      config: { may: MAY.read },
+      config: { may: MAY.read, about: 'instance' },
       schema: {
         tags,
         summary: 'One instance',
@@ -71,6 +77,7 @@ function changeRoutes(app: FastifyInstance, host: ExtensionHost, audit: AuditTra
   app.patch<{ Params: InstanceRef; Body: { trusted?: boolean } }>(
     ONE,
     {
+      // Closed to narrowed tokens: what is trusted shares a process with extensions outside of their scope.
       config: { may: MAY.administer, action: 'instance.patch' },
       schema: {
         tags,
@@ -82,14 +89,14 @@ function changeRoutes(app: FastifyInstance, host: ExtensionHost, audit: AuditTra
     },
     async (request) => {
       const view = await host.patchInstance(request.params, request.body, actorOf(request));
-      audit.done(request, instanceSubject(request.params), request.body);
+      audit.done(request, host.subject(request.params), request.body);
       return view;
     },
   );
   app.delete<{ Params: InstanceRef }>(
     ONE,
     {
-      config: { may: MAY.operate, action: 'instance.remove' },
+      config: { may: MAY.operate, about: 'instance', action: 'instance.remove' },
       schema: {
         tags,
         summary: 'Remove an instance and what it stored',
@@ -99,13 +106,8 @@ function changeRoutes(app: FastifyInstance, host: ExtensionHost, audit: AuditTra
     },
     async (request, reply) => {
       await host.removeInstance(request.params, actorOf(request));
-      audit.done(request, instanceSubject(request.params));
+      audit.done(request, host.subject(request.params));
       return reply.code(204).send();
     },
   );
-}
-
-/** What the audit calls an instance. */
-export function instanceSubject({ category, name, instance }: InstanceRef): string {
-  return `${category}/${name}/${instance}`;
 }

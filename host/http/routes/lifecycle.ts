@@ -20,7 +20,6 @@ import {
 } from '../schemas.ts';
 import type { EventStreams } from '../sse.ts';
 import { etagOf, IF_MATCH, versionOf } from '../versions.ts';
-import { instanceSubject } from './instances.ts';
 
 type Params = ExtensionRef & { readonly instance?: string };
 type Values = Record<string, unknown>;
@@ -53,7 +52,7 @@ function configRoute(app: FastifyInstance, host: ExtensionHost, form: Form): voi
   app.put<{ Params: Params; Body: Values }>(
     `${form.base}/config`,
     {
-      config: { may: MAY.operate, action: 'instance.config' },
+      config: { may: MAY.operate, about: 'instance', action: 'instance.config' },
       schema: {
         ...form.shared,
         summary: 'Set the config; secrets are write-only',
@@ -67,7 +66,7 @@ function configRoute(app: FastifyInstance, host: ExtensionHost, form: Form): voi
       const version = versionOf(request);
       const view = await host.putConfig(ref, request.body, actorOf(request), version);
       reply.header('etag', etagOf(view));
-      form.audit.done(request, instanceSubject(ref), { fields: Object.keys(request.body) });
+      form.audit.done(request, host.subject(ref), { fields: Object.keys(request.body) });
       return view;
     },
   );
@@ -77,7 +76,7 @@ function enableRoute(app: FastifyInstance, host: ExtensionHost, form: Form): voi
   app.post<{ Params: Params; Body: { grants?: Grants } | null | undefined }>(
     `${form.base}/enable`,
     {
-      config: { may: MAY.operate, action: 'instance.enable' },
+      config: { may: MAY.operate, about: 'instance', action: 'instance.enable' },
       schema: {
         ...form.shared,
         summary: 'Enable; without "grants" the call is the yes to exactly what the manifest asks',
@@ -95,7 +94,7 @@ function enableRoute(app: FastifyInstance, host: ExtensionHost, form: Form): voi
       }
       assertRanges(grants);
       const view = await host.enable(ref, grants, actor);
-      form.audit.done(request, instanceSubject(ref), { grants: view.grants });
+      form.audit.done(request, host.subject(ref), { grants: view.grants });
       return view;
     },
   );
@@ -122,13 +121,13 @@ function stopRoutes(app: FastifyInstance, host: ExtensionHost, form: Form): void
     app.post<{ Params: Params }>(
       `${form.base}/${verb}`,
       {
-        config: { may: MAY.operate, action: `instance.${verb}` },
+        config: { may: MAY.operate, about: 'instance', action: `instance.${verb}` },
         schema: { ...form.shared, summary, response: INSTANCE_REPLY },
       },
       async (request) => {
         const ref = refOf(request.params);
         const view = await host[verb](ref, actorOf(request));
-        form.audit.done(request, instanceSubject(ref));
+        form.audit.done(request, host.subject(ref));
         return view;
       },
     );
@@ -139,7 +138,7 @@ function testRoute(app: FastifyInstance, host: ExtensionHost, form: Form): void 
   app.post<{ Params: Params; Body: { values?: Values } | null | undefined }>(
     `${form.base}/test`,
     {
-      config: { may: MAY.operate, action: 'instance.test' },
+      config: { may: MAY.operate, about: 'instance', action: 'instance.test' },
       schema: {
         ...form.shared,
         summary: 'Test the connection, with the stored config or with values that are not saved',
@@ -151,7 +150,7 @@ function testRoute(app: FastifyInstance, host: ExtensionHost, form: Form): void 
       const ref = refOf(request.params);
       const result = await host.test(ref, request.body?.values, actorOf(request));
       const { ok, callId } = result;
-      form.audit.done(request, instanceSubject(ref), { ok, callId });
+      form.audit.done(request, host.subject(ref), { ok, callId });
       return result;
     },
   );
@@ -165,7 +164,7 @@ function logRoute(
   app.get<{ Params: Params }>(
     `${base}/logs`,
     {
-      config: { may: MAY.read },
+      config: { may: MAY.read, about: 'instance' },
       // A HEAD would open a stream that nobody reads.
       exposeHeadRoute: false,
       schema: {

@@ -7,6 +7,7 @@ import type { PanelEvent } from '../../delivery/events.ts';
 import { json, listed, object, ref } from '../answers.ts';
 import { MAY } from '../auth.ts';
 import { EVENT_BODY, FACTS_QUERY } from '../schemas.ts';
+import { scopeOf } from '../scope.ts';
 import { LIMITS } from '../../limits.ts';
 
 const tags = ['panel'];
@@ -17,7 +18,7 @@ export function panelRoutes(app: FastifyInstance, deliveries: Deliveries): void 
   app.post<{ Body: PanelEvent }>(
     '/events',
     {
-      config: { may: MAY.call },
+      config: { may: MAY.call, about: 'narrowed' },
       bodyLimit: LIMITS.eventBytes * 2,
       schema: {
         tags,
@@ -35,13 +36,16 @@ export function panelRoutes(app: FastifyInstance, deliveries: Deliveries): void 
         },
       },
     },
-    async ({ body }, reply) => reply.code(202).send(await deliveries.publish(body)),
+    async (request, reply) => {
+      const published = await deliveries.publish(request.body, scopeOf(request));
+      return reply.code(202).send(published);
+    },
   );
   const next = { ...string, description: 'Give it as "after" to read on, now or later' };
   app.get<{ Querystring: { after: string; limit: number; instance?: string } }>(
     '/facts',
     {
-      config: { may: MAY.facts },
+      config: { may: MAY.facts, about: 'narrowed' },
       schema: {
         tags,
         summary: 'Payments, refunds and disputes, in the order in which they changed',
@@ -49,6 +53,9 @@ export function panelRoutes(app: FastifyInstance, deliveries: Deliveries): void 
         response: { 200: json('A page of the ledger', listed('facts', ref('Fact'), { next })) },
       },
     },
-    ({ query: { after, ...filter } }) => deliveries.facts({ ...filter, after: Number(after) }),
+    (request) => {
+      const { after, ...filter } = request.query;
+      return deliveries.facts({ ...filter, after: Number(after), scope: scopeOf(request) });
+    },
   );
 }

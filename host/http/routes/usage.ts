@@ -8,7 +8,7 @@ import { json, listed, ref } from '../answers.ts';
 import type { AuditTrail } from '../audit.ts';
 import { actorOf, MAY } from '../auth.ts';
 import { EXTENSION_PARAMS, INSTANCE_PARAMS, LOCK_BODY, REQUEST_PARAMS } from '../schemas.ts';
-import { instanceSubject } from './instances.ts';
+import { assertInScope, narrowed } from '../scope.ts';
 import { refOf } from './lifecycle.ts';
 
 type Params = ExtensionRef & { readonly instance?: string };
@@ -27,7 +27,7 @@ export function usageRoutes(app: FastifyInstance, host: ExtensionHost, audit: Au
     app.get<{ Params: Params }>(
       `${base}/usage`,
       {
-        config: { may: MAY.read },
+        config: { may: MAY.read, about: 'instance' },
         schema: {
           ...shared,
           summary: 'What it used, what it was refused, and the grant that would be enough',
@@ -49,7 +49,7 @@ function lockRoutes(
   app.post<{ Params: Params; Body: { lock?: NonNullable<Grants['lock']> } | null | undefined }>(
     `${base}/lock`,
     {
-      config: { may: MAY.operate, action: 'instance.lock' },
+      config: { may: MAY.operate, about: 'instance', action: 'instance.lock' },
       schema: {
         ...shared,
         summary: 'Lock it to what was observed; a first use outside is refused and asked for',
@@ -60,14 +60,14 @@ function lockRoutes(
     async (request) => {
       const subject = refOf(request.params);
       const view = await host.lock(subject, request.body?.lock, actorOf(request));
-      audit.done(request, instanceSubject(subject), { lock: view.grants?.lock });
+      audit.done(request, host.subject(subject), { lock: view.grants?.lock });
       return view;
     },
   );
   app.delete<{ Params: Params }>(
     `${base}/lock`,
     {
-      config: { may: MAY.administer, action: 'instance.unlock' },
+      config: { may: MAY.administer, about: 'instance', action: 'instance.unlock' },
       schema: {
         ...shared,
         summary: 'Lift the lock: what the manifest asks for is granted again',
@@ -77,7 +77,7 @@ function lockRoutes(
     async (request) => {
       const subject = refOf(request.params);
       const view = await host.unlock(subject, actorOf(request));
-      audit.done(request, instanceSubject(subject));
+      audit.done(request, host.subject(subject));
       return view;
     },
   );
@@ -88,14 +88,16 @@ function requestRoutes(app: FastifyInstance, host: ExtensionHost, audit: AuditTr
   app.get(
     '/requests',
     {
-      config: { may: MAY.read },
+      config: { may: MAY.read, about: 'narrowed' },
       schema: {
         tags,
         summary: 'First uses outside a lock that wait for an admin, newest first',
         response: { 200: json('All of them', listed('requests', ref('AccessRequest'))) },
       },
     },
-    async () => ({ requests: await host.accessRequests() }),
+    async (request) => ({
+      requests: narrowed(request, await host.accessRequests(), ({ instance }) => instance),
+    }),
   );
   for (const { verb, summary } of [
     { verb: 'allow', summary: 'Widen the lock by this kind of request' },
@@ -104,7 +106,7 @@ function requestRoutes(app: FastifyInstance, host: ExtensionHost, audit: AuditTr
     app.post<{ Params: { id: string } }>(
       `/requests/:id/${verb}`,
       {
-        config: { may: MAY.administer, action: `request.${verb}` },
+        config: { may: MAY.administer, about: 'narrowed', action: `request.${verb}` },
         schema: {
           tags,
           summary,
@@ -113,7 +115,10 @@ function requestRoutes(app: FastifyInstance, host: ExtensionHost, audit: AuditTr
         },
       },
       async (request) => {
-        const decided = await host.decideRequest(request.params.id, verb, actorOf(request));
+        const { id } = request.params;
+        const asked = (await host.accessRequests()).find((each) => each.id === id);
+        if (asked !== undefined) assertInScope(request, asked.instance);
+        const decided = await host.decideRequest(id, verb, actorOf(request));
         const { method, host: vendor, path } = decided;
         audit.done(request, decided.instance, { method, host: vendor, path });
         return decided;

@@ -112,12 +112,10 @@ describe('deliveries', { timeout: 120_000 }, () => {
     const replayed = await host.request('POST', `/deliveries/${id}/replay`);
     assert.deepEqual([replayed.status, replayed.body.state], [200, 'waiting']);
     await dead;
-    const { body: audit } = await host.request('GET', '/audit');
-    assert.equal(
-      audit.entries.some(
-        ({ action, subject }: any) => action === 'delivery.replay' && subject === id,
-      ),
-      true,
+    const { body: audit } = await host.request('GET', '/audit?action=delivery.replay');
+    assert.deepEqual(
+      audit.entries.map(({ subject, details }: any) => [subject, details.id]),
+      [[replayed.body.target, id]],
     );
   });
 

@@ -54,7 +54,8 @@ async function fill(location: StoreLocation): Promise<void> {
   const archive = { category: 'others', name: 'echo', sha256: 'x', at: 'now' } as const;
   await store.putArchive({ ...archive, archive: Buffer.from([0, 255]) });
   const token = { id: 'tok', name: 'null \0 in it', role: 'admin', hash: 'h' } as const;
-  await store.putToken({ ...token, createdAt: 'now', expiresAt: null });
+  const bounds = { scope: ['others/echo/main'], requestsPerMinute: 60 };
+  await store.putToken({ ...token, createdAt: 'now', expiresAt: null, ...bounds });
   const line = { at: 'now', actor: 'tok', role: 'admin', action: 'a', outcome: 'done' };
   for (let at = 0; at < 1_200; at += 1) void store.addAudit({ ...line, subject: String(at) });
   for (const key of ['a\0b', '😀', 'plain']) {

@@ -91,8 +91,9 @@ export type Transaction = {
 /**
  * One thing that a gateway says happened.
  *
- * The host keeps each `externalId` once and moves its state forward only
- * (failed → processing → succeeded → refunded | disputed).
+ * The host keeps each `externalId` once and moves its state forward only: a payment
+ * failed → processing → succeeded → refunded → disputed; all others end with `failed`: a dispute that was
+ * won, a refund that came back, a stored method that was taken away.
  */
 export type Fact = {
   readonly externalId: string;

@@ -4,7 +4,7 @@
 import type { Fact } from '../../sdk/domain.ts';
 import type { FactRow, LedgerRules, PaymentAsk } from '../store/facts.ts';
 
-/** From weak to strong; a row never goes back. */
+/** From weak to strong; what was said of a row never goes back. */
 const RANK: Readonly<Record<Fact['state'], number>> = {
   failed: 0,
   processing: 1,
@@ -12,6 +12,12 @@ const RANK: Readonly<Record<Fact['state'], number>> = {
   refunded: 3,
   disputed: 4,
 };
+
+/**
+ * A payment may fail and then succeed. For all others failing is the end: a dispute that was won, a refund
+ * that came back, a stored method that was taken away.
+ */
+const ENDED = 5;
 
 /** The rules that the store's drivers apply inside their transactions. */
 export const LEDGER_RULES: LedgerRules = { merge, settle };
@@ -38,7 +44,7 @@ function merge(
     externalId: fact.externalId,
     ...next,
     // `settle` looks at refunds and disputes right after.
-    state: furthest(next.saidState, known?.state ?? next.saidState),
+    state: next.kind === 'payment' ? furthest(next.saidState, known?.state) : next.saidState,
     refundedMinor: known?.refundedMinor ?? 0,
     matched: match.matched,
     problem: next.problem ?? match.problem ?? keptProblem(known),
@@ -48,7 +54,8 @@ function merge(
   return known !== undefined && isSame(known, row) ? known : row;
 }
 
-const CONFLICT = 'conflict: one external id was reported with different amounts, kinds or invoices';
+const CONFLICT = 'conflict: one external id was reported with different amounts or invoices';
+const KINDS = 'conflict: one external id was reported as different kinds of thing';
 
 type Said = Pick<
   FactRow,
@@ -64,13 +71,24 @@ type Said = Pick<
 
 /** Two accounts of one thing. Where they contradict, the choice does not depend on which came first. */
 function combine(known: FactRow, said: Omit<Said, 'problem'>): Said {
-  const isNewer = RANK[said.saidState] > RANK[known.saidState];
+  const rest = {
+    kind: lesser(known.kind, said.kind),
+    currency: lesser(known.currency, said.currency),
+    invoiceId: lesserOrKnown(known.invoiceId, said.invoiceId),
+    feeMinor: greaterOrKnown(known.feeMinor, said.feeMinor),
+    relatedExternalId: lesserOrKnown(known.relatedExternalId, said.relatedExternalId),
+  };
+  // Kinds order their states differently: nothing that could be kept would be the same in every order.
+  if (known.kind !== said.kind || known.problem === KINDS) {
+    return { ...rest, saidState: 'processing', amountMinor: 0, problem: KINDS };
+  }
+  const rank = (state: Fact['state']): number => rankOf(known.kind, state);
+  const isNewer = rank(said.saidState) > rank(known.saidState);
   // A payment may be captured for less than it was authorised for: the stronger state has the amount.
   const differs = known.amountMinor !== said.amountMinor;
   const isSettled =
-    RANK[known.saidState] >= RANK.succeeded && RANK[said.saidState] >= RANK.succeeded;
+    rank(known.saidState) >= RANK.succeeded && rank(said.saidState) >= RANK.succeeded;
   const contradicts =
-    known.kind !== said.kind ||
     known.currency !== said.currency ||
     (differs && isSettled) ||
     clash(known.invoiceId, said.invoiceId) ||
@@ -80,13 +98,9 @@ function combine(known: FactRow, said: Omit<Said, 'problem'>): Said {
       ? Math.min(known.amountMinor, said.amountMinor)
       : (isNewer ? said : known).amountMinor;
   return {
-    kind: lesser(known.kind, said.kind),
-    saidState: furthest(known.saidState, said.saidState),
+    ...rest,
+    saidState: (isNewer ? said : known).saidState,
     amountMinor,
-    currency: lesser(known.currency, said.currency),
-    invoiceId: lesserOrKnown(known.invoiceId, said.invoiceId),
-    feeMinor: greaterOrKnown(known.feeMinor, said.feeMinor),
-    relatedExternalId: lesserOrKnown(known.relatedExternalId, said.relatedExternalId),
     problem: contradicts || known.problem === CONFLICT ? CONFLICT : null,
   };
 }
@@ -163,7 +177,11 @@ function follow(
   return { refundedMinor, derived: isRefunded ? 'refunded' : 'failed' };
 }
 
-function furthest(a: Fact['state'], b: Fact['state']): Fact['state'] {
+function rankOf(kind: Fact['kind'], state: Fact['state']): number {
+  return kind !== 'payment' && state === 'failed' ? ENDED : RANK[state];
+}
+
+function furthest(a: Fact['state'], b: Fact['state'] = a): Fact['state'] {
   return RANK[a] > RANK[b] ? a : b;
 }
 

@@ -52,13 +52,17 @@ const ORDER: readonly Fact['state'][] = [
   'disputed',
 ];
 
+/** Failing is the end of everything but a payment. */
+function rankOf({ kind, state }: Fact): number {
+  return kind !== 'payment' && state === 'failed' ? ORDER.length : ORDER.indexOf(state);
+}
+
 /** A ledger as the host keeps it: each id once, its state only forward. */
 export function ledgerOf(facts: readonly Fact[]): Readonly<Record<string, string>> {
   const kept = new Map<string, Fact>();
   for (const fact of facts) {
     const before = kept.get(fact.externalId);
-    const isForward =
-      before === undefined || ORDER.indexOf(fact.state) > ORDER.indexOf(before.state);
+    const isForward = before === undefined || rankOf(fact) > rankOf(before);
     if (isForward) kept.set(fact.externalId, fact);
   }
   return Object.fromEntries(

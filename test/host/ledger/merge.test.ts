@@ -19,7 +19,7 @@ const INSTANCE = 'gateways/stripe/default';
 const fact = fc.record(
   {
     externalId: fc.constantFrom('pay_1', 'pay_2', 're_1', 're_2', 'dp_1'),
-    kind: fc.constantFrom<Fact['kind'][]>('payment', 'refund', 'dispute'),
+    kind: fc.constantFrom<Fact['kind'][]>('payment', 'refund', 'dispute', 'token'),
     state: fc.constantFrom<Fact['state'][]>(
       'failed',
       'processing',
@@ -90,6 +90,10 @@ function refund(externalId: string, amountMinor: number): Fact {
     currency: 'EUR',
     relatedExternalId: 'pay_1',
   };
+}
+
+function dispute(state: Fact['state']): Fact {
+  return { ...refund('dp_1', 1_999), kind: 'dispute', state };
 }
 
 const ASKED: PaymentAsk = {
@@ -175,18 +179,52 @@ describe('the ledger', { timeout: 120_000 }, () => {
     assert.deepEqual([row?.amountMinor, row?.problem?.split(':')[0]], [1, 'conflict']);
   });
 
+  it('gives a payment back that was disputed in vain, whichever was told first', async () => {
+    const facts = [payment(), dispute('disputed'), dispute('failed')];
+    for (const told of [facts, facts.toReversed()]) {
+      const rows = (await ledgerOf(told)) as FactRow[];
+      assert.deepEqual(
+        rows.map(({ externalId, state }) => [externalId, state]),
+        [
+          ['dp_1', 'failed'],
+          ['pay_1', 'succeeded'],
+        ],
+      );
+    }
+  });
+
+  it('counts no refund that came back', async () => {
+    const back = { ...refund('re_1', 1_999), state: 'failed' } as const;
+    for (const told of [
+      [payment(), refund('re_1', 1_999), back],
+      [back, payment(), refund('re_1', 1_999)],
+    ]) {
+      const [row] = (await ledgerOf(told)) as FactRow[];
+      assert.deepEqual([row?.state, row?.refundedMinor], ['succeeded', 0]);
+    }
+  });
+
+  it('keeps a stored method that was taken away as taken away', async () => {
+    const token = (state: Fact['state']): Fact => ({
+      ...payment({ amountMinor: 0 }),
+      kind: 'token',
+      state,
+    });
+    const [row] = (await ledgerOf([token('failed'), token('succeeded')])) as FactRow[];
+    assert.equal(row?.state, 'failed');
+  });
+
+  it('says so when one id is reported as two kinds, and counts nothing of it', async () => {
+    const both = [payment(), { ...refund('pay_1', 1_999), relatedExternalId: 'pay_2' }];
+    const [row] = (await ledgerOf(both, [ASKED])) as FactRow[];
+    assert.deepEqual([row?.amountMinor, row?.state], [0, 'processing']);
+    assert.match(row?.problem ?? '', /different kinds/);
+  });
+
   it('takes a disputed payment for disputed, even when the dispute was told first', async () => {
-    const dispute: Fact = {
-      externalId: 'dp_1',
-      kind: 'dispute',
-      state: 'disputed',
-      amountMinor: 1_999,
-      currency: 'EUR',
-      relatedExternalId: 'pay_1',
-    };
     for (const facts of [
-      [dispute, payment()],
-      [payment(), dispute],
+      [dispute('disputed'), payment()],
+      [payment(), dispute('disputed')],
     ]) {
       const rows = (await ledgerOf(facts)) as FactRow[];
       assert.equal(rows.find(({ externalId }) => externalId === 'pay_1')?.state, 'disputed');

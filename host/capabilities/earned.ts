@@ -31,14 +31,37 @@ export function rulesAt(rules: readonly EarnedRule[], url: URL): readonly Earned
   if (rules.length === 0) return rules;
   const hostname = normalHost(url.hostname);
   const plain = url.protocol === 'http:';
+  const asked = normalPath(url.pathname);
   return rules.filter(
     ({ path, hosts }) =>
-      path === url.pathname &&
+      normalPath(path) === asked &&
       hosts.some(
         (rule) => matchesHost(rule.pattern, hostname) && matchesPort(rule, portOf(url), plain),
       ),
   );
 }
+
+/**
+ * A path as servers may understand it: `/v1//OAuth2/%74oken/` is `/v1/oauth2/token` to many. One that is
+ * taken for it by mistake is refused for having nothing to seal; one that is missed gives the credential.
+ */
+function normalPath(path: string): string {
+  let known = path;
+  for (let times = 0; times < DECODED_TIMES && known.includes('%'); times += 1) {
+    known = known.replaceAll(/%[0-9a-f]{2}/gi, (escape) =>
+      String.fromCharCode(Number.parseInt(escape.slice(1), 16)),
+    );
+  }
+  return known
+    .toLowerCase()
+    .replaceAll('\\', '/')
+    .replaceAll(/;[^/]*/g, '')
+    .replaceAll(/\/(?:\.?\/)+/g, '/')
+    .replace(/\/\.?$/, '');
+}
+
+/** Proxies in a row that each decode once more. */
+const DECODED_TIMES = 3;
 
 /**
  * Reads a reply whole and seals what it gives.
@@ -51,7 +74,7 @@ export async function sealReply(
   exchange: Exchange,
   { rules, seal, hostname }: { rules: readonly EarnedRule[]; seal: Seal; hostname: string },
 ): Promise<SealedReply> {
-  const encodings = encodingsOf(head.headers);
+  const encodings = encodingsOf(head.headers, hostname);
   const source = exchange.body();
   const chunks = encodings.length === 0 ? source : decodeStream(source, encodings, hostname);
   let bytes = await collect(chunks, hostname);

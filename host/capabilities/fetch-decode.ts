@@ -34,9 +34,14 @@ const NAMES: Readonly<Record<string, Encoding>> = {
 /**
  * Reads `content-encoding`, in the order in which the codings were put on.
  *
- * @returns None when one of them is not known: such a body is passed on as it is, with its header
+ * @returns None when none of them is known: such a body is passed on as it is, with its header
+ * @throws {HostError} `REMOTE_PROTOCOL` when some are, or there are too many: nobody asked for that, and
+ *   what is not decoded cannot be looked through for secrets
  */
-export function encodingsOf(headers: readonly (readonly [string, string])[]): Encoding[] {
+export function encodingsOf(
+  headers: readonly (readonly [string, string])[],
+  hostname: string,
+): Encoding[] {
   const text = headers.filter(([name]) => name === 'content-encoding').map(([, value]) => value);
   if (text.length === 0) return [];
   const names = text.join(',').toLowerCase().split(',');
@@ -46,7 +51,11 @@ export function encodingsOf(headers: readonly (readonly [string, string])[]): En
   const known = asked
     .flatMap((name) => (Object.hasOwn(NAMES, name) ? [NAMES[name] ?? []] : []))
     .flat();
-  return known.length === asked.length && known.length <= LAYERS_MAX ? known : [];
+  if (known.length === 0) return [];
+  if (known.length === asked.length && known.length <= LAYERS_MAX) return known;
+  throw new HostError('REMOTE_PROTOCOL', `The answer of "${hostname}" is encoded as nobody asked`, {
+    remedy: 'Ask the vendor for an answer in one of gzip, deflate, br and zstd',
+  });
 }
 
 /**

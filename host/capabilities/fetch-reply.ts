@@ -65,7 +65,13 @@ export async function readReply(
     exchange.discard();
     throw new HostError('REMOTE_PROTOCOL', `"${hostname}" answered with status ${status}`);
   }
-  const encodings = encodingsOf(head.headers);
+  let encodings: ReturnType<typeof encodingsOf>;
+  try {
+    encodings = encodingsOf(head.headers, hostname);
+  } catch (error) {
+    exchange.discard();
+    throw error;
+  }
   const statusText = scrubber.text(head.statusText);
   const headers = shownHeaders(head, encodings.length > 0, scrubber);
   const shown = { status, statusText, headers, url, redirected };

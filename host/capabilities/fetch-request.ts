@@ -31,6 +31,9 @@ const DROPPED: ReadonlySet<string> = new Set([
   'content-length',
   'expect',
   'http2-settings',
+  // Some servers take the address from them: what is decided about would not be what is asked for.
+  'x-original-url',
+  'x-rewrite-url',
   // What is decompressed here is chosen here, so that no secret comes back in a form that is not read.
   'accept-encoding',
   'accept-charset',

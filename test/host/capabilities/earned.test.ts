@@ -95,6 +95,23 @@ describe('a credential that a vendor gives', { timeout: 30_000 }, () => {
     }
   });
 
+  it('is a stand-in however the path is spelled that servers take for the one', async () => {
+    await using fetch = open();
+    const spelled = [
+      '/%6Ason',
+      '/%256ason',
+      '//json',
+      '/./json/',
+      '/JSON',
+      '/json;v=1',
+      '/json%2F',
+    ];
+    for (const path of spelled) {
+      const { text } = await fetch.send(origin + path);
+      assert.match(JSON.parse(text).data.ticket, /^sealed:[A-Za-z0-9]{22}$/, path);
+    }
+  });
+
   it('is a stand-in in a header and in a cookie', async () => {
     await using fetch = open();
     const header = (await fetch.send(`${origin}/header`)).headers.find(

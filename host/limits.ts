@@ -278,6 +278,8 @@ export const LIMITS = {
   scopeEntries: 100,
   /** Places of the audit that one look goes over: about 20 ms in which SQLite does nothing else. */
   auditLook: 50_000,
+  /** Lines of the audit that an export holds at a time. */
+  auditPage: 500,
   /** Milliseconds that lines of the audit are kept: a year and a month; and those of whoever had no token. */
   auditKeptMs: 396 * 86_400_000,
   auditStrangersKeptMs: 30 * 86_400_000,

@@ -5,6 +5,7 @@ import { SettingsError } from '../settings.ts';
 import { VERSION } from '../main.ts';
 import { UsageError } from './usage.ts';
 import type { Command } from './usage.ts';
+import { audit } from './audit.ts';
 import { backup, migrate, restore } from './backup.ts';
 import { check } from './check.ts';
 import { dev } from './dev.ts';
@@ -28,6 +29,7 @@ const COMMANDS: readonly Command[] = [
   call,
   logs,
   replay,
+  audit,
   doctor,
   backup,
   restore,

@@ -35,8 +35,8 @@ function fieldLine(issue: unknown): string {
   return `  "${String(field)}": ${String(message)}`;
 }
 
-/** Without what moves a terminal's cursor: some of it is a stranger's text. */
-function plain(text: string): string {
+/** Text without what moves a terminal's cursor: some of it is a stranger's. */
+export function plain(text: string): string {
   // oxlint-disable-next-line no-control-regex -- they are what is to go
   return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\uFFFD');
 }

@@ -48,18 +48,20 @@ export function createAuditTrail({
   log,
   nowMs,
 }: {
-  readonly store: Pick<AuditStore, 'addAudit'>;
+  readonly store: Pick<AuditStore, 'addAudit' | 'purgeAudit'>;
   readonly host: Pick<ExtensionHost, 'subject'>;
   readonly metrics: Pick<Metrics, 'unaudited'>;
   readonly log: FastifyBaseLogger;
   readonly nowMs: () => number;
 }): AuditTrail {
   const failures = new WindowCount(nowMs);
+  const purge = createPurge({ store, log, nowMs });
   const add = (request: FastifyRequest, line: Omit<AuditRow, 'at' | 'actor' | 'role'>): void => {
     const { actor, ip } = request;
     const who = { actor: actor?.id ?? ip, role: actor?.role ?? 'none' };
     store
       .addAudit({ at: new Date(nowMs()).toISOString(), ...who, ...line })
+      .then(purge)
       .catch((error: unknown) => log.error({ err: error, ...line }, 'audit not written'));
   };
   const subjectOf = (request: FastifyRequest): string => {
@@ -98,6 +100,29 @@ export function createAuditTrail({
         subject: subjectOf(request),
         outcome: 'rate-limited',
       }),
+  };
+}
+
+/** Forgets lines whose time is over, now and then, after others were added. */
+function createPurge({
+  store,
+  log,
+  nowMs,
+}: {
+  readonly store: Pick<AuditStore, 'purgeAudit'>;
+  readonly log: FastifyBaseLogger;
+  readonly nowMs: () => number;
+}): () => void {
+  let purgedMs = 0;
+  return () => {
+    const now = nowMs();
+    if (now - purgedMs < LIMITS.purgeEveryMs) return;
+    purgedMs = now;
+    const before = new Date(now - LIMITS.auditKeptMs).toISOString();
+    const strangersBefore = new Date(now - LIMITS.auditStrangersKeptMs).toISOString();
+    store
+      .purgeAudit({ before, strangersBefore, limit: LIMITS.auditPurged })
+      .catch((error: unknown) => log.error({ err: error }, 'audit not purged'));
   };
 }
 

@@ -106,7 +106,7 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
       recordRoutes(admin, host, { audit, streams });
       usageRoutes(admin, host, audit);
       accessRoutes(admin, powers, audit);
-      auditRoutes(admin, powers.store);
+      auditRoutes(admin, powers.store, streams);
       deliveryRoutes(admin, deliveries, audit);
     },
     { prefix: '/api/v1/admin' },

@@ -1,5 +1,7 @@
-// Server-sent events over a feed: bounded, with a heartbeat. Ended when the reader goes away, falls
-// behind or may no longer read, and when the host ends. The feed itself holds the buffer of a reader.
+// Replies that are written as they come: server-sent events over a feed, which holds the buffer of a
+// reader, and lines of JSON over a store, which is asked for more only when the reader has taken the last.
+// Bounded in number. Ended when the reader goes away, takes nothing in or may no longer read, and when the
+// host ends.
 
 import { once } from 'node:events';
 
@@ -20,6 +22,32 @@ const ENDS = {
 export type Source<T> = {
   readonly open: (signal: AbortSignal) => AsyncIterable<T>;
   readonly typeOf: (item: T) => string;
+};
+
+/** How items are written. */
+type Form<T> = {
+  readonly mediaType: string;
+  /** The first words, and those of a heartbeat; '' where none may stand between items. */
+  readonly opening: string;
+  readonly beat: string;
+  readonly textOf: (item: T) => string;
+  /** Last words; absent: an end that is not the source's own breaks the connection, or it would look whole. */
+  readonly lastWords?: (type: 'end' | 'error', value: unknown) => string;
+};
+
+/** JSON holds no line break, so that one `data:` line carries it all. */
+function eventText(type: string, value: unknown): string {
+  return `event: ${type}\ndata: ${JSON.stringify(value)}\n\n`;
+}
+
+/** The media type of JSON, one value in each line. */
+export const LINES_TYPE = 'application/x-ndjson';
+
+const LINES: Form<unknown> = {
+  mediaType: LINES_TYPE,
+  opening: '',
+  beat: '',
+  textOf: (item) => `${JSON.stringify(item)}\n`,
 };
 
 /** What streams need. */
@@ -53,7 +81,39 @@ export class EventStreams {
    *
    * @throws {HostError} `HOST_OVERLOADED` over `LIMITS.streams`, `HOST_DRAINING` after `close`
    */
-  async send<T>(request: FastifyRequest, reply: FastifyReply, source: Source<T>): Promise<void> {
+  send<T>(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { open, typeOf }: Source<T>,
+  ): Promise<void> {
+    const form: Form<T> = {
+      mediaType: 'text/event-stream; charset=utf-8',
+      opening: ': open\n\n',
+      beat: ': alive\n\n',
+      textOf: (item) => eventText(typeOf(item), item),
+      lastWords: eventText,
+    };
+    return this.#stream(request, reply, { open, form });
+  }
+
+  /**
+   * Sends items as lines of JSON until there are no more. What ends before breaks the connection off.
+   *
+   * @throws {HostError} As `send`
+   */
+  sendLines(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    open: Source<unknown>['open'],
+  ): Promise<void> {
+    return this.#stream(request, reply, { open, form: LINES });
+  }
+
+  async #stream<T>(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { open, form }: { readonly open: Source<T>['open']; readonly form: Form<T> },
+  ): Promise<void> {
     if (this.#closed) throw new HostError('HOST_DRAINING', 'The host is shutting down');
     if (this.#open.size >= LIMITS.streams) {
       throw new HostError('HOST_OVERLOADED', `${LIMITS.streams} streams are open already`, {
@@ -64,9 +124,9 @@ export class EventStreams {
     this.#open.add(end);
     reply.raw.once('close', () => end.abort('gone'));
     try {
-      const items = source.open(end.signal);
-      startStream(request, reply);
-      await this.#pump(request, reply.raw, { items, typeOf: source.typeOf, end });
+      const items = open(end.signal);
+      startStream(request, reply, form);
+      await this.#pump(request, reply.raw, { items, form, end });
     } finally {
       end.abort('gone');
       this.#open.delete(end);
@@ -84,32 +144,35 @@ export class EventStreams {
     raw: FastifyReply['raw'],
     stream: {
       items: AsyncIterable<T>;
-      typeOf: (item: T) => string;
+      form: Form<T>;
       end: AbortController;
     },
   ): Promise<void> {
-    const { items, typeOf, end } = stream;
+    const { items, form, end } = stream;
     const { nowMs, onError } = this.#powers;
     const reader = { stuck: false };
     const heartbeat = setInterval(
-      () => this.#beat(request, raw, { reader, end }),
+      () => this.#beat(request, raw, { reader, beat: form.beat, end }),
       LIMITS.heartbeatMs,
     );
     try {
       for await (const item of items) {
         if (end.signal.aborted) break;
-        raw.write(eventText(typeOf(item), item));
+        raw.write(form.textOf(item));
         if (raw.writableNeedDrain) await drained(raw, end.signal);
         reader.stuck = false;
       }
       const reason = endOf(end.signal);
       const at = new Date(nowMs()).toISOString();
-      if (reason !== undefined) {
-        raw.write(eventText('end', { at, level: 'warn', reason, message: ENDS[reason] }));
+      if (form.lastWords === undefined) {
+        if (end.signal.aborted) raw.destroy();
+      } else if (reason !== undefined) {
+        raw.write(form.lastWords('end', { at, level: 'warn', reason, message: ENDS[reason] }));
       }
     } catch (error) {
       if (!(error instanceof HostError)) onError(error);
-      if (!end.signal.aborted) raw.write(eventText('error', toErrorData(error)));
+      if (form.lastWords === undefined) raw.destroy();
+      else if (!end.signal.aborted) raw.write(form.lastWords('error', toErrorData(error)));
     } finally {
       clearInterval(heartbeat);
       raw.end();
@@ -119,7 +182,7 @@ export class EventStreams {
   #beat(
     request: FastifyRequest,
     raw: FastifyReply['raw'],
-    { reader, end }: { reader: { stuck: boolean }; end: AbortController },
+    { reader, beat, end }: { reader: { stuck: boolean }; beat: string; end: AbortController },
   ): void {
     const { isStillAdmitted, onError } = this.#powers;
     if (raw.writableNeedDrain) {
@@ -131,27 +194,28 @@ export class EventStreams {
       reader.stuck = true;
       return;
     }
-    raw.write(': alive\n\n');
+    if (beat !== '') raw.write(beat);
     isStillAdmitted(request).then((admitted) => {
       if (!admitted) end.abort('revoked');
     }, onError);
   }
 }
 
-function startStream(request: FastifyRequest, reply: FastifyReply): void {
+function startStream(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { mediaType, opening }: Pick<Form<never>, 'mediaType' | 'opening'>,
+): void {
   reply.hijack();
   reply.raw.writeHead(200, {
     ...SAFE_HEADERS,
     'x-request-id': request.id,
-    'content-type': 'text/event-stream; charset=utf-8',
+    'content-type': mediaType,
     'x-accel-buffering': 'no',
   });
-  reply.raw.write(': open\n\n');
-}
-
-/** JSON holds no line break, so that one `data:` line carries it all. */
-function eventText(type: string, value: unknown): string {
-  return `event: ${type}\ndata: ${JSON.stringify(value)}\n\n`;
+  // Without a word the headers would wait for the first item.
+  if (opening === '') reply.raw.flushHeaders();
+  else reply.raw.write(opening);
 }
 
 /** A source that ends by itself does so because its reader fell behind. */

@@ -2,17 +2,24 @@
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
+import { LIMITS } from '../../limits.ts';
 import type { AuditEntry, AuditFilter, AuditStore } from '../../store/audit.ts';
-import { json, listed, ref } from '../answers.ts';
+import { listed, ref } from '../answers.ts';
 import { MAY } from '../auth.ts';
 import { parseDate } from '../dates.ts';
 import { AUDIT_QUERY } from '../schemas.ts';
 import { scopeOf } from '../scope.ts';
+import { LINES_TYPE } from '../sse.ts';
+import type { EventStreams } from '../sse.ts';
 
 type AuditRoute = { Querystring: AuditFilter & { limit: number; before?: number } };
 
 /** Adds the routes. */
-export function auditRoutes(app: FastifyInstance, store: Pick<AuditStore, 'audit'>): void {
+export function auditRoutes(
+  app: FastifyInstance,
+  store: Pick<AuditStore, 'audit'>,
+  streams: EventStreams,
+): void {
   const next = {
     type: ['integer', 'null'],
     description: '"before" of the next page; null: the last',
@@ -24,11 +31,25 @@ export function auditRoutes(app: FastifyInstance, store: Pick<AuditStore, 'audit
       schema: {
         tags: ['access'],
         summary: 'Who did what, newest first',
+        description: `Accept "${LINES_TYPE}" gets all of it that fits, one entry in each line; "limit" and "before" are of pages.`,
         querystring: AUDIT_QUERY,
-        response: { 200: json('A page of it', listed('entries', ref('AuditEntry'), { next })) },
+        response: {
+          200: {
+            description: 'A page of it, or all of it in lines',
+            content: {
+              'application/json': { schema: listed('entries', ref('AuditEntry'), { next }) },
+              [LINES_TYPE]: { schema: ref('AuditEntry') },
+            },
+          },
+        },
       },
     },
-    (request) => readPage(store, filterOf(request), request.query),
+    async (request, reply) => {
+      const filter = filterOf(request);
+      if (!wantsLines(request)) return readPage(store, filter, request.query);
+      await streams.sendLines(request, reply, () => readAll(store, filter));
+      return reply;
+    },
   );
 }
 
@@ -52,15 +73,30 @@ async function readPage(
   { limit, before }: { readonly limit: number; readonly before?: number },
 ): Promise<{ entries: AuditEntry[]; next: number | null }> {
   const entries: AuditEntry[] = [];
-  let next: number | null | undefined = before;
-  do {
-    const page = await store.audit({
-      ...filter,
-      limit: limit - entries.length,
-      ...(next === undefined ? {} : { before: next }),
-    });
+  let place = before === undefined ? {} : { before };
+  for (;;) {
+    const page = await store.audit({ ...filter, ...place, limit: limit - entries.length });
     entries.push(...page.entries);
-    next = page.next;
-  } while (next !== null && entries.length < limit);
-  return { entries, next };
+    if (page.next === null || entries.length >= limit) return { entries, next: page.next };
+    place = { before: page.next };
+  }
+}
+
+/** Everything that fits, newest first; what is added meanwhile is not among it. */
+async function* readAll(
+  store: Pick<AuditStore, 'audit'>,
+  filter: AuditFilter,
+): AsyncGenerator<AuditEntry> {
+  let place = {};
+  for (;;) {
+    const page = await store.audit({ ...filter, ...place, limit: LIMITS.auditPage });
+    yield* page.entries;
+    if (page.next === null) return;
+    place = { before: page.next };
+  }
+}
+
+function wantsLines({ headers }: FastifyRequest): boolean {
+  const types = (headers.accept ?? '').split(',').map((each) => each.split(';')[0]?.trim());
+  return types.includes(LINES_TYPE);
 }

@@ -2,6 +2,7 @@
 // panels and four gateways. Exit code 1 when ledger, vendors, panels and affiliates differ by one cent.
 
 import { startTestHost } from '../helpers/host.ts';
+import { createRandom } from '../helpers/random.ts';
 import { startFakes } from '../vendors/fakes.ts';
 import { createCompany } from './company.ts';
 import { createTill, GATEWAYS } from './till.ts';
@@ -13,17 +14,6 @@ const AFFILIATE = 'partner';
 const args = process.argv.slice(2);
 const customers = args.includes('--quick') ? QUICK : WHOLE;
 const seed = Number(args.find((each) => /^\d+$/.test(each)) ?? 1);
-
-/** Numbers from 0 to 1 that follow from the seed alone (mulberry32). */
-function createRandom(from: number): () => number {
-  let state = from >>> 0;
-  return () => {
-    state = (state + 0x6d_2b_79_f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 const startedMs = performance.now();
 const random = createRandom(seed);

@@ -89,6 +89,16 @@ export const LIMITS = {
    * both want, and the host runs at once when it wakes. Says nothing between two cells.
    */
   childNiceness: 5,
+  /**
+   * Where the kernel bounds each child by a cgroup: threads (Node has about 15, esbuild one per core and
+   * more), weight against the host's 100, and MiB of a builder, whose builds may all be large ones.
+   */
+  childThreads: 512,
+  childCpuWeight: 33,
+  builderMiB: 2_048,
+  /** Looks at a cgroup whose child has just ended until it can be removed, and milliseconds between two. */
+  groupRemoveTries: 100,
+  groupRemoveMs: 20,
   /** Milliseconds between two looks at a busy cell (RSS, CPU, silence). */
   watchMs: 50,
   /** Milliseconds a cell may stay silent past the CPU limit of a turn before it is killed, if it was busy. */

@@ -18,8 +18,13 @@ import { Supervisor, UNTRUSTED_CELL } from './cells/supervisor.ts';
 import { listen } from './http/listen.ts';
 import { wireDeliveries, wireFacts } from './delivery/wire.ts';
 import { closeHttp, createHttpServer } from './http/server.ts';
+import { openChildGroups } from './jail/cgroup.ts';
+import type { ChildGroups } from './jail/cgroup.ts';
+import { createGroupFiles } from './jail/group-files.ts';
 import { APP_FOLDER, prepareChild, spawnChild } from './jail/spawn.ts';
-import { createWallCheck } from './jail/walls.ts';
+import { readKernelPowers } from './jail/kernel.ts';
+import type { KernelPowers } from './jail/kernel.ts';
+import { createWallCheck, probeWalls } from './jail/walls.ts';
 import type { WallCheck } from './jail/walls.ts';
 import { auditChanges } from './lifecycle/audit-changes.ts';
 import { Calls } from './lifecycle/calls.ts';
@@ -31,6 +36,7 @@ import { Extensions } from './lifecycle/extensions.ts';
 import { Feed } from './lifecycle/feed.ts';
 import { Follower } from './lifecycle/follow.ts';
 import type { LogLine } from './broker/receipt.ts';
+import { LIMITS } from './limits.ts';
 import type { StateChange } from './changes.ts';
 import { createInstaller } from './lifecycle/install.ts';
 import { Instances } from './lifecycle/instances.ts';
@@ -76,6 +82,8 @@ export type HostOptions = {
   readonly onLine?: (line: LogLine) => void;
   /** Opens what the state is kept in; tests give stores that fail or stop. */
   readonly openStore?: typeof openStore;
+  /** What jails are made of; the powers of this machine's kernel when nothing is said. */
+  readonly kernel?: KernelPowers;
 };
 
 /** The shipped extensions. */
@@ -102,7 +110,7 @@ export async function runHost(settings: Settings, options: HostOptions): Promise
     const storeId = await store.keepMark('store id', randomUUID());
     return await startHost(
       settings,
-      { egress: {}, onLine: () => undefined, ...options },
+      { egress: {}, onLine: () => undefined, kernel: readKernelPowers(), ...options },
       { store, masterKey, storeId },
     );
   } catch (error) {
@@ -129,7 +137,11 @@ async function startHost(
   const changes = new Feed<StateChange>();
   const publish = createPublish(changes, log);
   const state = { draining: false, own: [] as { address: string; port: number }[] };
-  const children = startChildren(settings, publish);
+  const groups = await openChildGroups(createGroupFiles(), {
+    pid: process.pid,
+    onError: (error) => log.error({ err: error }, 'cgroup of a child'),
+  });
+  const children = startChildren(settings, { publish, groups, kernel: options.kernel });
   const metrics = createMetrics({
     ...{ version: VERSION, store: counts },
     cells: () => children.supervisor.pids.length,
@@ -170,6 +182,7 @@ async function startHost(
     await parts.records.flush();
     await children.supervisor[Symbol.asyncDispose]();
     await children.builder[Symbol.asyncDispose]();
+    await children.groups.close();
   };
   try {
     const url = await listen(http, settings);
@@ -197,6 +210,7 @@ type Children = {
   readonly builder: Builder;
   readonly supervisor: Supervisor;
   readonly walls: WallCheck;
+  readonly groups: ChildGroups;
 };
 
 /** The clock of the host. */
@@ -209,14 +223,31 @@ function rootsOf(settings: Settings): { roots: string[]; installed: string } {
 }
 
 /** The processes that compile and run strangers' code. */
-function startChildren(settings: Settings, publish: Publish): Children {
+function startChildren(
+  settings: Settings,
+  {
+    publish,
+    groups,
+    kernel,
+  }: {
+    readonly publish: Publish;
+    readonly groups: ChildGroups;
+    readonly kernel: KernelPowers;
+  },
+): Children {
   const { roots } = rootsOf(settings);
   const builder = createBuilder({
-    spawnBuilder: () => spawnChild({ main: BUILDER_MAIN, read: roots, mayStartProcesses: true }),
+    spawnBuilder: () => {
+      const spec = { main: BUILDER_MAIN, read: roots, mayStartProcesses: true };
+      const child = spawnChild(spec, kernel);
+      const group = groups.enclose(child, LIMITS.builderMiB);
+      child.once('exit', () => void group?.remove());
+      return child;
+    },
     modulesFor: (folder) =>
       folder.startsWith(SHIPPED_ROOT) ? [join(APP_FOLDER, 'node_modules')] : [],
   });
-  const walls = createWallCheck();
+  const walls = createWallCheck(() => probeWalls(kernel));
   let platform: Promise<Buffer> | undefined;
   let program = '';
   let startCell: (() => ChildProcess) | undefined;
@@ -231,16 +262,18 @@ function startChildren(settings: Settings, publish: Publish): Children {
     },
     spawnCell: () => {
       // A cell starts after its platform has been built, so the program is there.
-      startCell ??= prepareChild({ main: CELL_MAIN, program, read: [], mayStartProcesses: false });
+      const spec = { main: CELL_MAIN, program, read: [], mayStartProcesses: false };
+      startCell ??= prepareChild(spec, kernel);
       return startCell();
     },
+    enclose: (child, memoryMiB) => groups.enclose(child, memoryMiB),
     platform: () => (platform ??= buildPlatform()),
     nowMs,
     onCell: ({ type, pid, key, end }) =>
       publish({ type: `cell.${type}`, subject: String(pid), data: { ...end, key } }),
   });
   supervisor.warm();
-  return { builder, supervisor, walls };
+  return { builder, supervisor, walls, groups };
 }
 
 /** Everything the running host is made of. */

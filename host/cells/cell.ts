@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { HostError } from '../errors.ts';
 import { FRAME } from '../frames.ts';
 import type { FrameKind } from '../frames.ts';
+import type { ChildGroup } from '../jail/cgroup.ts';
 import { LIMITS } from '../limits.ts';
 import { FrameReader, FrameWriter, packBlocks, unpackBlocks } from '../protocol.ts';
 import type { Frame, TurnCost } from '../protocol.ts';
@@ -65,6 +66,7 @@ const STRAY_FRAMES_MAX = 10_000;
 export class Cell {
   readonly pid: number;
   readonly #child: ChildProcess;
+  readonly #group: ChildGroup | undefined;
   readonly #pipe: Socket;
   readonly #writer: FrameWriter;
   readonly #reader = new FrameReader();
@@ -86,8 +88,9 @@ export class Cell {
   /** Resident memory when the watchdog last looked; 0 where it cannot. */
   residentMiB = 0;
 
-  constructor(child: ChildProcess, onEnd: (cell: Cell, end: CellEnd) => void) {
+  constructor(child: ChildProcess, onEnd: (cell: Cell, end: CellEnd) => void, group?: ChildGroup) {
     this.#child = child;
+    this.#group = group;
     this.pid = child.pid ?? 0;
     this.#onEnd = onEnd;
     this.#pipe = child.stdio[3] as Socket;
@@ -101,9 +104,14 @@ export class Cell {
       stream?.setEncoding('utf8').on('data', (text: string) => this.#tell(text));
     }
     child.once('error', (error) => this.#finish({ cause: 'exited', detail: error.message }));
-    child.once('exit', (code, signal) =>
-      this.#finish({ cause: 'exited', detail: `${signal ?? `code ${code}`} ${this.#tail}`.trim() }),
-    );
+    child.once('exit', (code, signal) => {
+      const exited: CellEnd = {
+        cause: 'exited',
+        detail: `${signal ?? `code ${code}`} ${this.#tail}`.trim(),
+      };
+      if (group === undefined) this.#finish(exited);
+      else void this.#leaveGroup(group, exited);
+    });
   }
 
   /** Sends the platform script; resolves when the cell has an isolate ready. */
@@ -131,6 +139,7 @@ export class Cell {
     const slot = this.#nextSlot++;
     const { memoryMiB, cpuMs, scripts } = spec;
     this.#slots.set(slot, { events, cpuMs, memoryMiB });
+    this.#group?.allow(this.memoryMiB);
     const header = {
       memoryMiB,
       cpuMs,
@@ -237,6 +246,12 @@ export class Cell {
   kill(end: CellEnd): void {
     this.#child.kill('SIGKILL');
     this.#finish(end);
+  }
+
+  async #leaveGroup(group: ChildGroup, exited: CellEnd): Promise<void> {
+    const detail = 'the kernel ended it at its limit';
+    this.#finish((await group.outgrew()) ? { cause: 'memory', detail } : exited);
+    await group.remove();
   }
 
   #finish(end: CellEnd): void {

@@ -4,6 +4,7 @@
 import type { ChildProcess } from 'node:child_process';
 
 import { HostError } from '../errors.ts';
+import type { ChildGroup } from '../jail/cgroup.ts';
 import { LIMITS } from '../limits.ts';
 import { Cell } from './cell.ts';
 import type { CellEnd } from './cell.ts';
@@ -21,6 +22,8 @@ export type CellEvent = {
 export type SupervisorPowers = {
   /** Starts a jailed child whose fd 3 is a stream. */
   readonly spawnCell: () => ChildProcess;
+  /** Puts a child into a group of the kernel's; absent or undefined where there are none. */
+  readonly enclose?: (child: ChildProcess, memoryMiB: number) => ChildGroup | undefined;
   /** The platform payload for `Cell.greet`. */
   readonly platform: () => Promise<Buffer>;
   readonly nowMs: () => number;
@@ -132,9 +135,11 @@ export class Supervisor {
 
   async #start(): Promise<Cell> {
     const platform = await this.#powers.platform();
-    const cell = new Cell(this.#powers.spawnCell(), (ended, end) => this.#forget(ended, end));
+    const child = this.#powers.spawnCell();
+    const group = this.#powers.enclose?.(child, LIMITS.cellBaseMiB);
+    const cell = new Cell(child, (ended, end) => this.#forget(ended, end), group);
     this.#cells.add(cell);
-    await cell.greet(platform);
+    await Promise.all([cell.greet(platform), group?.entered]);
     this.#powers.onCell({ type: 'started', pid: cell.pid });
     return cell;
   }

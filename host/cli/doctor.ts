@@ -4,6 +4,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { readKernelPowers } from '../jail/kernel.ts';
+import type { KernelPowers } from '../jail/kernel.ts';
 import { probeWalls } from '../jail/walls.ts';
 import type { Wall } from '../jail/walls.ts';
 import { createLog } from '../log.ts';
@@ -34,6 +36,18 @@ const PROMISES: readonly { promise: string; body: string; code: RegExp; layer: s
     layer: 'heap limit, resident memory',
   },
   {
+    promise: 'fill memory that no heap limit counts',
+    body: 'const all = []; for (;;) all.push(new Intl.NumberFormat("de"), new Uint8Array(1e6).fill(1));',
+    code: /MEMORY|CPU|CRASHED|THREW/,
+    layer: 'isolate timeout, resident memory',
+  },
+  {
+    promise: 'flood its own queue of microtasks',
+    body: 'const again = () => Promise.resolve().then(again); await again();',
+    code: /MEMORY|CPU/,
+    layer: 'isolate timeout',
+  },
+  {
     promise: 'flood the host with messages',
     body: "for (;;) console.log('x'.repeat(10000));",
     code: /QUOTA|CPU|THREW/,
@@ -61,14 +75,22 @@ export const doctor: Command = {
     'Exit code 1 when one does not hold. Takes some seconds; touches nothing but a temporary folder.',
   async run(args) {
     const { values } = readArgs(args, { options: { json: { type: 'boolean' } }, positionals: [] });
-    const walls = [...(await probeWalls()), ...(await probePromises())];
+    const walls = await examineMachine(readKernelPowers());
     if (values['json'] === true) process.stdout.write(`${JSON.stringify(walls, undefined, 2)}\n`);
     else print(walls);
-    return walls.every(({ held }) => held) ? 0 : 1;
+    return walls.every(isKept) ? 0 : 1;
   },
 };
 
-async function probePromises(): Promise<Wall[]> {
+/** Tries everything on this machine, as if its kernel had these powers. */
+export async function examineMachine(kernel: KernelPowers): Promise<readonly Finding[]> {
+  return [...(await probeWalls(kernel)), ...(await probePromises(kernel))];
+}
+
+/** A wall, or one more that some machines have: its absence is said, and is no failure. */
+export type Finding = Wall & { readonly optional?: true };
+
+async function probePromises(kernel: KernelPowers): Promise<Finding[]> {
   const folder = await mkdtemp(join(tmpdir(), 'cofferdam-doctor-'));
   const token = 'doctor-token-of-one-run';
   for (const [at, { body }] of PROMISES.entries()) {
@@ -85,7 +107,7 @@ async function probePromises(): Promise<Wall[]> {
     COFFERDAM_ADMIN_TOKEN: token,
     COFFERDAM_ALLOW_UNJAILED: '1',
   });
-  const running = await runHost(settings, { log: createLog('silent') });
+  const running = await runHost(settings, { log: createLog('silent'), kernel });
   try {
     const walls: Wall[] = [];
     for (const [at, { promise, code, layer }] of PROMISES.entries()) {
@@ -101,11 +123,25 @@ async function probePromises(): Promise<Wall[]> {
       const held = code.test(answer.code ?? '');
       walls.push({ promise, held, layer: held ? layer : `none: ${answer.code ?? 'it came off'}` });
     }
-    return walls;
+    return [...walls, await readGroups(running.url)];
   } finally {
     await running.stop();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** What a running host says of the bounds that the kernel may put around each child. */
+async function readGroups(url: string): Promise<Finding> {
+  const { checks } = (await (await fetch(`${url}/readyz`)).json()) as {
+    checks: { cgroup: string };
+  };
+  const held = checks.cgroup === 'held';
+  return {
+    promise: 'outgrow memory, threads, CPU share at once',
+    held,
+    layer: held ? 'cgroup v2' : checks.cgroup,
+    optional: true,
+  };
 }
 
 function manifest(name: string): object {
@@ -113,12 +149,18 @@ function manifest(name: string): object {
   return { apiVersion: 1, name, ...about, category: 'others' };
 }
 
-function print(walls: readonly Wall[]): void {
+function isKept({ held, optional }: Finding): boolean {
+  return held || optional === true;
+}
+
+function print(walls: readonly Finding[]): void {
   process.stdout.write('An extension, or a cell that it has taken over, cannot …\n\n');
-  for (const { promise, held, layer } of walls) {
-    process.stdout.write(`  ${held ? 'held    ' : 'NOT HELD'}  ${promise.padEnd(42)} ${layer}\n`);
+  for (const wall of walls) {
+    const { promise, held, layer } = wall;
+    const word = held ? 'held    ' : isKept(wall) ? 'absent  ' : 'NOT HELD';
+    process.stdout.write(`  ${word}  ${promise.padEnd(42)} ${layer}\n`);
   }
-  const open = walls.filter(({ held }) => !held).length;
+  const open = walls.filter((wall) => !isKept(wall)).length;
   const verdict =
     open === 0 ? 'Every promise holds here' : `${open} of ${walls.length} do not hold here`;
   process.stdout.write(`\n${verdict}\n`);

@@ -10,7 +10,6 @@ import { join } from 'node:path';
 
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { readKernelPowers } from './kernel.ts';
 import type { KernelPowers } from './kernel.ts';
 import { APP_FOLDER, spawnChild } from './spawn.ts';
 
@@ -33,7 +32,8 @@ const LAYERS: Readonly<Record<string, readonly Layer[]>> = {
   'read the data folder of the host': ['Landlock', 'bubblewrap', 'permission model'],
   'write a file': ['Landlock', 'bubblewrap', 'permission model'],
   'open a database': ['Landlock', 'bubblewrap'],
-  'load a native addon from elsewhere': ['Landlock', 'bubblewrap', 'permission model'],
+  // The permission model knows addons allowed or not, and a cell has one.
+  'load a native addon from elsewhere': ['Landlock', 'bubblewrap'],
   'start a process': ['seccomp', 'Landlock', 'bubblewrap', 'permission model'],
   'find a secret in its own environment': ['empty environment'],
   'connect over TCP': ['seccomp', 'Landlock', 'bubblewrap', 'permission model'],
@@ -54,7 +54,7 @@ function layersOf({ landlockAbi, seccomp, bubblewrap }: KernelPowers): ReadonlyS
 }
 
 /** Tries every denied action from inside. @throws {HostError} `HOST_INTERNAL` when the child says nothing */
-export async function probeWalls(kernel = readKernelPowers()): Promise<Wall[]> {
+export async function probeWalls(kernel: KernelPowers): Promise<Wall[]> {
   const folder = await mkdtemp(join(tmpdir(), 'cofferdam-walls-'));
   const server = createServer((socket) => socket.destroy());
   const unix = createServer((socket) => socket.destroy());
@@ -130,9 +130,7 @@ export type WallCheck = {
 };
 
 /** Tries the walls of this machine at most once. */
-export function createWallCheck(
-  probe: () => Promise<readonly Wall[]> = () => probeWalls(),
-): WallCheck {
+export function createWallCheck(probe: () => Promise<readonly Wall[]>): WallCheck {
   let tried: Promise<readonly string[]> | undefined;
   const open = (): Promise<readonly string[]> => {
     tried ??= probe().then((walls) =>

@@ -1,6 +1,7 @@
 // What `/readyz` shows: whether the host can work, and which promises this machine does not keep.
 
 import type { Supervisor } from '../cells/supervisor.ts';
+import type { ChildGroups } from '../jail/cgroup.ts';
 import type { WallCheck } from '../jail/walls.ts';
 import type { Settings } from '../settings.ts';
 import type { Store } from '../store/store.ts';
@@ -13,11 +14,13 @@ export async function readReadiness(
     store,
     supervisor,
     walls,
+    groups,
     state,
   }: {
     readonly store: Pick<Store, 'driver' | 'ping'>;
     readonly supervisor: Pick<Supervisor, 'pids'>;
     readonly walls: WallCheck;
+    readonly groups: Pick<ChildGroups, 'state'>;
     readonly state: { readonly draining: boolean };
   },
 ): ReturnType<ExtensionHost['readiness']> {
@@ -33,6 +36,8 @@ export async function readReadiness(
       cells: supervisor.pids.length,
       // Promises of the OS jail that this machine does not keep.
       wallsNotHeld: await walls.open(),
+      // The kernel's bounds around each child, beside the watchdog: held, or why they are not.
+      cgroup: groups.state,
       unjailedAllowed: allowUnjailed,
     },
   };

@@ -41,6 +41,7 @@ export async function startTestHost(
     settings?: Record<string, string>;
     egress?: HostOptions['egress'];
     log?: HostOptions['log'];
+    kernel?: HostOptions['kernel'];
     shipped?: boolean;
   } = {},
 ): Promise<TestHost> {
@@ -70,6 +71,7 @@ export async function startTestHost(
   const running = await runHost(settings, {
     log: options.log ?? createLog(settings.logLevel),
     ...(options.egress === undefined ? {} : { egress: options.egress }),
+    ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
   });
   return wrap(running, dir, write);
 }

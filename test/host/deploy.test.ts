@@ -153,7 +153,13 @@ describe('the files that deploy hosts', { timeout: 60_000 }, () => {
     const [name = '', value = ''] = line('Environment').split('=');
     assert.equal(parseSettings({ [name]: value }).dataDir, `/var/lib/${line('StateDirectory')}`);
     assert.ok(Number.parseInt(line('TimeoutStopSec'), 10) * 1_000 > LIMITS.shutdownMs);
+    // The groups of the cells: a tree to write in, and the end of one cell is not that of all.
+    assert.equal(line('Delegate'), 'cpu memory pids');
+    assert.equal(line('OOMPolicy'), 'continue');
     // V8 compiles, and the jail of the cells needs its own filters.
-    assert.doesNotMatch(unit, /^(?:MemoryDenyWriteExecute|ProcSubset|SystemCallFilter)=/m);
+    assert.doesNotMatch(
+      unit,
+      /^(?:MemoryDenyWriteExecute|ProcSubset|SystemCallFilter|ProtectControlGroups)=/m,
+    );
   });
 });

@@ -156,6 +156,7 @@ function Walls(): VNode | null {
   return (
     <div class="alert warn" role="status">
       <strong>This machine does not hold every wall</strong>
+      <p>Code that broke out of its isolate could</p>
       <ul>
         {missing.map((wall) => (
           <li key={wall}>{wall}</li>

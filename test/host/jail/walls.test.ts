@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
+import { readKernelPowers } from '../../../host/jail/kernel.ts';
 import { createWallCheck, probeWalls } from '../../../host/jail/walls.ts';
 import type { Wall } from '../../../host/jail/walls.ts';
 
 describe('the walls around a cell', { timeout: 60_000 }, () => {
   it('are held by the permission model and an empty environment on every machine', async () => {
-    const walls = await probeWalls();
+    const walls = await probeWalls(readKernelPowers());
     const held = walls.filter((wall) => wall.held).map(({ promise }) => promise);
     for (const promise of [
       'read a file of the system',

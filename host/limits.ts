@@ -209,6 +209,12 @@ export const LIMITS = {
   sightingFlushMs: 1_000,
   /** Credentials given by vendors that an isolate has stand-ins for; the oldest is forgotten first. */
   earnedSecrets: 50,
+  /**
+   * Characters of one of them, and how often eight characters of it may come again: everything that comes
+   * back is searched for it, and what repeats itself thousands of times takes seconds to look for.
+   */
+  earnedChars: 8 * KIB,
+  earnedRepeats: 64,
   /** Webhooks: the longest age that one may have, and how many of an instance are remembered at a time. */
   webhookToleranceMsMax: 3_600_000,
   webhooksSeen: 20_000,

@@ -76,8 +76,14 @@ export class SecretBook {
     return rulesAt(this.#rules, url);
   }
 
-  /** Keeps what a vendor gave. @returns Its stand-in, the same for the same value */
+  /**
+   * Keeps what a vendor gave.
+   *
+   * @returns Its stand-in, the same for the same value
+   * @throws {HostError} `REMOTE_PROTOCOL` for what is too long to be looked for, or repeats itself
+   */
   seal({ field, hosts, places }: EarnedRule, value: string): string {
+    assertSearchable(field, value);
     for (const token of this.#earned) {
       const known = this.#byToken.get(token);
       if (known?.field !== field || known.value !== value) continue;
@@ -251,6 +257,29 @@ function unusable({ field }: SecretEntry, why: string): HostError {
     remedy: 'Enter the value again in the config of this instance',
     details: { field },
   });
+}
+
+/** What comes back is searched for every credential: one that was made to be slow to find is none. */
+function assertSearchable(field: string, value: string): void {
+  const { earnedChars, earnedRepeats } = LIMITS;
+  if (value.length <= earnedChars && mostRepeats(value) <= earnedRepeats) return;
+  throw new HostError('REMOTE_PROTOCOL', `What the remote gave as "${field}" is no credential`, {
+    remedy: `One is at most ${earnedChars} characters long and does not repeat itself`,
+    details: { field, limit: earnedChars },
+  });
+}
+
+/** How often the most frequent eight characters of a text occur in it. */
+function mostRepeats(text: string): number {
+  const counts = new Map<string, number>();
+  let most = 0;
+  for (let at = 0; at + 8 <= text.length; at += 1) {
+    const part = text.slice(at, at + 8);
+    const count = (counts.get(part) ?? 0) + 1;
+    counts.set(part, count);
+    most = Math.max(most, count);
+  }
+  return most;
 }
 
 function createToken(): string {

@@ -6,8 +6,12 @@ import { describe, it } from 'node:test';
 
 import fc from 'fast-check';
 
+import type { EarnedRule } from '../../../host/capabilities/earned.ts';
 import { formsOf } from '../../../host/capabilities/scrub-forms.ts';
 import { Scrubber } from '../../../host/capabilities/scrub.ts';
+import { SecretBook } from '../../../host/capabilities/secrets.ts';
+import { HostError } from '../../../host/errors.ts';
+import { LIMITS } from '../../../host/limits.ts';
 
 const KEY = 'sk_live_"Kp7/&+q<Z9=é';
 
@@ -19,6 +23,16 @@ async function streamed(scrubber: Scrubber, parts: readonly string[]): Promise<s
   const runs: string[] = [];
   for await (const run of scrubber.stream(chunksOf(parts))) runs.push(run.toString('latin1'));
   return runs;
+}
+
+/** Random, as tokens are; the same in every run. */
+function tokenOf(at: number, length: number): string {
+  let [text, state] = ['', at + 1];
+  while (text.length < length) {
+    state = (state * 48_271) % 2_147_483_647;
+    text += state.toString(36);
+  }
+  return text.slice(0, length);
 }
 
 describe('secrets in what comes back', () => {
@@ -105,5 +119,49 @@ describe('secrets in what comes back', () => {
 
   it('have few forms when they are letters and digits: each costs a search', () => {
     assert.ok(formsOf('sk_live_Kp7q9Z4mXw2T').size <= 16, String(formsOf('sk_live_Kp7q').size));
+  });
+
+  it('are found beyond ASCII in a header, which is bytes read as Latin-1', () => {
+    const scrubber = new Scrubber([{ field: 'word', value: 'pässwörd' }]);
+    const header = Buffer.from('x=pässwörd').toString('latin1');
+    assert.equal(scrubber.text(header), 'x=[secret:word]');
+  });
+
+  it('may be as many long tokens as vendors may give', { timeout: 5_000 }, () => {
+    const secrets = Array.from({ length: LIMITS.earnedSecrets }, (_, at) => ({
+      field: 'token',
+      value: `é"<&/${tokenOf(at, LIMITS.earnedChars - 5)}`,
+    }));
+    const scrubber = new Scrubber(secrets);
+    assert.equal(scrubber.text(`a ${secrets.at(-1)?.value} b`), 'a [secret:token] b');
+  });
+});
+
+describe('what a vendor gives as a credential', () => {
+  const rule: EarnedRule = {
+    field: 'token',
+    hosts: [],
+    places: ['header'],
+    path: '/login',
+    at: { kind: 'json', name: 'token' },
+  };
+  const seal = (value: string): string => new SecretBook([], [rule]).seal(rule, value);
+  const isRefused = (error: unknown): boolean =>
+    error instanceof HostError && error.code === 'REMOTE_PROTOCOL';
+
+  it('is sealed up to its bound', () => {
+    assert.match(seal(tokenOf(1, LIMITS.earnedChars)), /^sealed:/);
+  });
+
+  it('is refused over its bound', () => {
+    assert.throws(() => seal(tokenOf(1, LIMITS.earnedChars + 1)), isRefused);
+  });
+
+  it('may repeat itself as padding does', () => {
+    assert.match(seal(tokenOf(1, 100) + 'A'.repeat(LIMITS.earnedRepeats + 7)), /^sealed:/);
+  });
+
+  it('is refused when it was made to be slow to look for', () => {
+    assert.throws(() => seal(tokenOf(1, 100) + 'A'.repeat(LIMITS.earnedRepeats + 8)), isRefused);
   });
 });

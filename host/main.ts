@@ -1,7 +1,6 @@
 // Wires powers, listens, shuts down. The only reader of the environment, the clock and the arguments;
 // everything below gets what it needs handed in.
 
-import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,26 +8,19 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 
 import type { Builder, PageAssets } from './build/build.ts';
-import { BUILDER_MAIN, createBuilder } from './build/builder.ts';
-import { packPlatform } from './build/messages.ts';
 import { Catalog } from './catalog/catalog.ts';
 import type { CatalogEntry } from './catalog/catalog.ts';
-import { CELL_MAIN } from './cells/cell.ts';
-import { Supervisor, UNTRUSTED_CELL } from './cells/supervisor.ts';
 import { listen } from './http/listen.ts';
 import { wireDeliveries, wireFacts } from './delivery/wire.ts';
 import { closeHttp, createHttpServer } from './http/server.ts';
-import { openChildGroups } from './jail/cgroup.ts';
-import type { ChildGroups } from './jail/cgroup.ts';
-import { createGroupFiles } from './jail/group-files.ts';
-import { APP_FOLDER, prepareChild, spawnChild } from './jail/spawn.ts';
+import { APP_FOLDER } from './jail/spawn.ts';
 import { readKernelPowers } from './jail/kernel.ts';
 import type { KernelPowers } from './jail/kernel.ts';
-import { createWallCheck, probeWalls } from './jail/walls.ts';
-import type { WallCheck } from './jail/walls.ts';
 import { auditChanges } from './lifecycle/audit-changes.ts';
 import { Calls } from './lifecycle/calls.ts';
 import { makeDataFolder } from './lifecycle/data-folder.ts';
+import { startChildren } from './lifecycle/children.ts';
+import type { Children } from './lifecycle/children.ts';
 import { createEndow } from './lifecycle/endow.ts';
 import { createEvictor } from './lifecycle/evict.ts';
 import { createExtensionHost } from './lifecycle/extension-host.ts';
@@ -36,7 +28,6 @@ import { Extensions } from './lifecycle/extensions.ts';
 import { Feed } from './lifecycle/feed.ts';
 import { Follower } from './lifecycle/follow.ts';
 import type { LogLine } from './broker/receipt.ts';
-import { LIMITS } from './limits.ts';
 import type { StateChange } from './changes.ts';
 import { createInstaller } from './lifecycle/install.ts';
 import { Instances } from './lifecycle/instances.ts';
@@ -137,11 +128,13 @@ async function startHost(
   const changes = new Feed<StateChange>();
   const publish = createPublish(changes, log);
   const state = { draining: false, own: [] as { address: string; port: number }[] };
-  const groups = await openChildGroups(createGroupFiles(), {
-    pid: process.pid,
-    onError: (error) => log.error({ err: error }, 'cgroup of a child'),
+  const children = await startChildren({
+    ...{ pid: process.pid, kernel: options.kernel, nowMs, log },
+    ...{ roots: rootsOf(settings).roots, shippedRoot: SHIPPED_ROOT },
+    allowUnjailed: settings.allowUnjailed,
+    onCell: ({ type, pid, key, end }) =>
+      publish({ type: `cell.${type}`, subject: String(pid), data: { ...end, key } }),
   });
-  const children = startChildren(settings, { publish, groups, kernel: options.kernel });
   const metrics = createMetrics({
     ...{ version: VERSION, store: counts },
     cells: () => children.supervisor.pids.length,
@@ -180,9 +173,7 @@ async function startHost(
     await parts.instances.stop();
     await parts.sightings.stop();
     await parts.records.flush();
-    await children.supervisor[Symbol.asyncDispose]();
-    await children.builder[Symbol.asyncDispose]();
-    await children.groups.close();
+    await children.stop();
   };
   try {
     const url = await listen(http, settings);
@@ -206,13 +197,6 @@ function createPublish(changes: Feed<StateChange>, log: Logger): Publish {
   };
 }
 
-type Children = {
-  readonly builder: Builder;
-  readonly supervisor: Supervisor;
-  readonly walls: WallCheck;
-  readonly groups: ChildGroups;
-};
-
 /** The clock of the host. */
 const nowMs = (): number => Date.now();
 
@@ -220,60 +204,6 @@ const nowMs = (): number => Date.now();
 function rootsOf(settings: Settings): { roots: string[]; installed: string } {
   const installed = join(settings.dataDir, 'extensions');
   return { roots: [...(settings.extensions ?? [SHIPPED_ROOT]), installed], installed };
-}
-
-/** The processes that compile and run strangers' code. */
-function startChildren(
-  settings: Settings,
-  {
-    publish,
-    groups,
-    kernel,
-  }: {
-    readonly publish: Publish;
-    readonly groups: ChildGroups;
-    readonly kernel: KernelPowers;
-  },
-): Children {
-  const { roots } = rootsOf(settings);
-  const builder = createBuilder({
-    spawnBuilder: () => {
-      const spec = { main: BUILDER_MAIN, read: roots, mayStartProcesses: true };
-      const child = spawnChild(spec, kernel);
-      const group = groups.enclose(child, LIMITS.builderMiB);
-      child.once('exit', () => void group?.remove());
-      return child;
-    },
-    modulesFor: (folder) =>
-      folder.startsWith(SHIPPED_ROOT) ? [join(APP_FOLDER, 'node_modules')] : [],
-  });
-  const walls = createWallCheck(() => probeWalls(kernel));
-  let platform: Promise<Buffer> | undefined;
-  let program = '';
-  let startCell: (() => ChildProcess) | undefined;
-  const buildPlatform = async (): Promise<Buffer> => {
-    const built = await builder.buildPlatform();
-    program = built.cell;
-    return packPlatform(built);
-  };
-  const supervisor = new Supervisor({
-    admit: async (key) => {
-      if (key.startsWith(UNTRUSTED_CELL) && !settings.allowUnjailed) await walls.assertHeld();
-    },
-    spawnCell: () => {
-      // A cell starts after its platform has been built, so the program is there.
-      const spec = { main: CELL_MAIN, program, read: [], mayStartProcesses: false };
-      startCell ??= prepareChild(spec, kernel);
-      return startCell();
-    },
-    enclose: (child, memoryMiB) => groups.enclose(child, memoryMiB),
-    platform: () => (platform ??= buildPlatform()),
-    nowMs,
-    onCell: ({ type, pid, key, end }) =>
-      publish({ type: `cell.${type}`, subject: String(pid), data: { ...end, key } }),
-  });
-  supervisor.warm();
-  return { builder, supervisor, walls, groups };
 }
 
 /** Everything the running host is made of. */

@@ -1,7 +1,6 @@
 // What `/readyz` shows: whether the host can work, and which promises this machine does not keep.
 
 import type { Supervisor } from '../cells/supervisor.ts';
-import type { ChildGroups } from '../jail/cgroup.ts';
 import type { WallCheck } from '../jail/walls.ts';
 import type { Settings } from '../settings.ts';
 import type { Store } from '../store/store.ts';
@@ -14,13 +13,13 @@ export async function readReadiness(
     store,
     supervisor,
     walls,
-    groups,
+    cgroup,
     state,
   }: {
     readonly store: Pick<Store, 'driver' | 'ping'>;
     readonly supervisor: Pick<Supervisor, 'pids'>;
     readonly walls: WallCheck;
-    readonly groups: Pick<ChildGroups, 'state'>;
+    readonly cgroup: string;
     readonly state: { readonly draining: boolean };
   },
 ): ReturnType<ExtensionHost['readiness']> {
@@ -37,7 +36,7 @@ export async function readReadiness(
       // Promises of the OS jail that this machine does not keep.
       wallsNotHeld: await walls.open(),
       // The kernel's bounds around each child, beside the watchdog: held, or why they are not.
-      cgroup: groups.state,
+      cgroup,
       unjailedAllowed: allowUnjailed,
     },
   };

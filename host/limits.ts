@@ -153,6 +153,8 @@ export const LIMITS = {
   keptGenerations: 5,
   /** Config versions kept per instance: what an admin may want back, a few KB each. */
   keptConfigVersions: 100,
+  /** Decisions about grants kept per instance: one for each `enable`, `lock` and answer to a request. */
+  keptGrantChanges: 100,
   /** Rows with bundles or archives that a copy holds at a time: each may be 16 MiB. */
   copyBlobRows: 2,
   /** PostgreSQL: connections of one host's pool; a server takes 100 by default, so several hosts fit. */

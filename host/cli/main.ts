@@ -10,6 +10,7 @@ import { backup, migrate, restore } from './backup.ts';
 import { check } from './check.ts';
 import { dev } from './dev.ts';
 import { doctor } from './doctor.ts';
+import { grants } from './grants.ts';
 import { create } from './new.ts';
 import { pack } from './pack.ts';
 import { failureText } from './problems.ts';
@@ -29,6 +30,7 @@ const COMMANDS: readonly Command[] = [
   call,
   logs,
   replay,
+  grants,
   audit,
   doctor,
   backup,

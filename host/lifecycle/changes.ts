@@ -11,7 +11,7 @@ import { decideLimits } from './compiled.ts';
 import type { Compiled } from './compiled.ts';
 import { assertComplete, maskConfig, mergeConfig, standInConfig } from './config.ts';
 import { restoreConfig } from './config-history.ts';
-import { decideGrants, missingGrants, requestedGrants } from './grants.ts';
+import { decideGrants, grantDifference, missingGrants, requestedGrants } from './grants.ts';
 import type { Grants } from '../grants.ts';
 import type { Actor, ExtensionHost, InstanceRef, InstanceView } from './host.ts';
 import type { Instance } from './instance.ts';
@@ -112,10 +112,10 @@ export class InstanceChanges {
     actor: Actor,
   ): Promise<InstanceView> {
     const { id, row, compiled } = subject;
-    const { store, instances, publish, nowMs } = this.#parts;
+    const { store, instances, publish } = this.#parts;
     await this.#validate(subject, config);
     const next = { ...row, config, configVersion: row.configVersion + 1 };
-    await store.putConfig(next, actor.id, new Date(nowMs()).toISOString());
+    await store.putConfig(next, actor.id, this.#now());
     const data = { configVersion: next.configVersion };
     publish({ type: 'instance.config', subject: id, data });
     const live = instances.live(id);
@@ -136,7 +136,9 @@ export class InstanceChanges {
       const asked = requestedGrants(compiled.manifest);
       const grants = grantsFor(asked, wish, row);
       const next = { ...row, enabled: true, grants, asked };
-      await store.putInstance(next);
+      const told = { actor: actor.id, at: this.#now() };
+      const change = { action: 'enable', ...told, ...grantDifference(row.grants, grants) };
+      await store.putGrants(next, change);
       try {
         // What an isolate was started with does not change: new grants need a new one.
         await instances.close(id);
@@ -145,7 +147,8 @@ export class InstanceChanges {
         await this.#enableHooks(instance, { ...subject, row: next }, actor);
       } catch (error) {
         await instances.close(id);
-        await store.putInstance({ ...row, enabled: false });
+        const undone = { ...told, at: this.#now(), ...grantDifference(grants, row.grants) };
+        await store.putGrants({ ...row, enabled: false }, { action: 'enable.undone', ...undone });
         throw error;
       }
       publish({ type: 'instance.state', subject: id, data: { state: 'running', grants } });
@@ -234,6 +237,10 @@ export class InstanceChanges {
           : await extensions.generation(entry, row.pinned);
       return work({ id, entry, compiled, row });
     });
+  }
+
+  #now(): string {
+    return new Date(this.#parts.nowMs()).toISOString();
   }
 
   async #view({ entry, compiled, row }: Subject): Promise<InstanceView> {

@@ -24,7 +24,14 @@ import type { HostParts } from './parts.ts';
 import { swapInstances } from './reload.ts';
 import { Replays } from './replay.ts';
 import { placeUpload } from './uploads.ts';
-import { accessRequests, decideRequest, lockInstance, readUsage, unlockInstance } from './usage.ts';
+import {
+  accessRequests,
+  decideRequest,
+  lockInstance,
+  readGrantHistory,
+  readUsage,
+  unlockInstance,
+} from './usage.ts';
 import { idOf, typeOf, usable, viewOf } from './views.ts';
 
 /** Makes the running host. */
@@ -69,10 +76,11 @@ export function createExtensionHost(parts: HostParts, calls: Calls): ExtensionHo
     test: (ref, values, actor) => instanceChanges.test(ref, values, actor),
 
     usage: (ref) => readUsage(parts, ref),
-    lock: (ref, lock) => lockInstance(parts, ref, lock),
-    unlock: (ref) => unlockInstance(parts, ref),
+    grantHistory: (ref) => readGrantHistory(parts, ref),
+    lock: (ref, lock, actor) => lockInstance(parts, ref, { lock, actor }),
+    unlock: (ref, actor) => unlockInstance(parts, ref, actor),
     accessRequests: () => accessRequests(parts),
-    decideRequest: (id, decision) => decideRequest(parts, id, decision),
+    decideRequest: (id, decision, actor) => decideRequest(parts, id, { decision, actor }),
 
     call: (ref, handler, request) => calls.call(ref, handler, request),
     calls: (filter) => records.list(filter),

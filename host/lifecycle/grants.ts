@@ -76,6 +76,32 @@ function missingSecrets(
 
 const NOWHERE: SecretBinding = { hosts: [], in: [] };
 
+/** What grants have that those before had not, and the other way round. */
+export function grantDifference(
+  before: Grants | null,
+  after: Grants | null,
+): { readonly added: Grants; readonly removed: Grants } {
+  return { added: beyond(after ?? {}, before ?? {}), removed: beyond(before ?? {}, after ?? {}) };
+}
+
+/** What `grants` have that `others` have not; LAN ranges and the lock too, which no manifest asks for. */
+function beyond(grants: Grants, others: Grants): Grants {
+  const lan = unlike(grants.lan, others.lan);
+  const lock = unlike(grants.lock, others.lock);
+  // An empty lock lets nothing out: that there is one at all is a difference of its own.
+  const isLocked = grants.lock !== undefined && others.lock === undefined;
+  return {
+    ...missingGrants(grants, others, {}),
+    ...(lan.length === 0 ? {} : { lan }),
+    ...(lock.length === 0 && !isLocked ? {} : { lock }),
+  };
+}
+
+function unlike<T>(items: readonly T[] | undefined, others: readonly T[] | undefined): T[] {
+  const known = new Set((others ?? []).map((each) => JSON.stringify(each)));
+  return (items ?? []).filter((each) => !known.has(JSON.stringify(each)));
+}
+
 /**
  * The grants an admin's `enable` gives: without a wish exactly what is asked, with one its overlap
  * with what is asked, plus LAN ranges and a lock, which only an admin can set.

@@ -9,6 +9,7 @@ import type { Problem } from '../build/build.ts';
 import type { Category } from '../catalog/categories.ts';
 import type { ErrorData } from '../errors.ts';
 import type { Scope } from '../scope.ts';
+import type { GrantChange } from '../store/store.ts';
 import type { Field } from '../../sdk/domain.ts';
 
 /** Names as they came in a URL: case and hyphens do not matter until the catalog has resolved them. */
@@ -244,6 +245,8 @@ export type ExtensionHost = {
   ): Promise<{ ok: boolean; message?: string; remedy?: string; callId: string }>;
 
   usage(ref: InstanceRef): Promise<UsageView>;
+  /** Newest first. */
+  grantHistory(ref: InstanceRef): Promise<readonly GrantChange[]>;
   /** Without `lock` to what was observed. */
   lock(ref: InstanceRef, lock: Grants['lock'], actor: Actor): Promise<InstanceView>;
   unlock(ref: InstanceRef, actor: Actor): Promise<InstanceView>;

@@ -12,10 +12,10 @@ import {
 import type { Use } from '../capabilities/use.ts';
 import { HostError } from '../errors.ts';
 import type { SightingRow } from '../store/sightings.ts';
-import type { InstanceRow } from '../store/store.ts';
-import { decideGrants } from './grants.ts';
+import type { GrantChange, InstanceRow } from '../store/store.ts';
+import { decideGrants, grantDifference } from './grants.ts';
 import type { Grants } from '../grants.ts';
-import type { AccessRequest, InstanceRef, InstanceView, UsageView } from './host.ts';
+import type { AccessRequest, Actor, InstanceRef, InstanceView, UsageView } from './host.ts';
 import { Instances } from './instances.ts';
 import type { HostParts } from './parts.ts';
 import { requestId } from './sightings.ts';
@@ -46,6 +46,15 @@ export async function readUsage(parts: HostParts, ref: InstanceRef): Promise<Usa
   };
 }
 
+/** What was decided about its grants, newest first. */
+export async function readGrantHistory(
+  { catalog, instances, store }: HostParts,
+  ref: InstanceRef,
+): Promise<GrantChange[]> {
+  const entry = await catalog.find(ref.category, ref.name);
+  return store.grantHistory(await instances.row(entry, ref.instance));
+}
+
 /**
  * Locks an instance to what was observed, or to kinds that the admin names.
  *
@@ -54,25 +63,31 @@ export async function readUsage(parts: HostParts, ref: InstanceRef): Promise<Usa
 export async function lockInstance(
   parts: HostParts,
   ref: InstanceRef,
-  lock: Grants['lock'],
+  { lock, actor }: { readonly lock: Grants['lock']; readonly actor: Actor },
 ): Promise<InstanceView> {
   const { used } = await readUsage(parts, ref);
-  return regrant(parts, ref, (row) => {
+  const decide = (row: InstanceRow): Grants => {
     const proposal = proposalOf(row, lock ?? used);
     if (proposal.grants.lock?.length !== 0) return proposal.grants;
     throw new HostError('CALLER_CONFLICT', 'Cannot lock to what was observed: nothing was yet', {
       remedy: 'Use the instance for a while, or send "lock" with the kinds of requests to allow',
     });
-  });
+  };
+  return regrant(parts, ref, { action: 'lock', actor, decide });
 }
 
 /** Lifts the lock: the grants are what the manifest asked for when they were given, and LAN ranges. */
-export function unlockInstance(parts: HostParts, ref: InstanceRef): Promise<InstanceView> {
-  return regrant(parts, ref, (row) => {
+export function unlockInstance(
+  parts: HostParts,
+  ref: InstanceRef,
+  actor: Actor,
+): Promise<InstanceView> {
+  const decide = (row: InstanceRow): Grants => {
     const { lan } = row.grants ?? {};
     const { lock: _lifted, ...asked } = decideGrants(row.asked ?? {}, undefined);
     return { ...asked, ...(lan === undefined ? {} : { lan }) };
-  });
+  };
+  return regrant(parts, ref, { action: 'unlock', actor, decide });
 }
 
 /** First uses outside a lock, of all instances, newest first. */
@@ -90,7 +105,7 @@ export async function accessRequests({ store, sightings }: HostParts): Promise<A
 export async function decideRequest(
   parts: HostParts,
   id: string,
-  decision: 'allow' | 'dismiss',
+  { decision, actor }: { readonly decision: 'allow' | 'dismiss'; readonly actor: Actor },
 ): Promise<AccessRequest> {
   const { store, sightings } = parts;
   const request = (await accessRequests(parts)).find((each) => each.id === id);
@@ -102,10 +117,11 @@ export async function decideRequest(
   const { instance: subject, method, host, path } = request;
   const [category = '', name = '', instance = ''] = subject.split('/');
   if (decision === 'allow') {
-    await regrant(parts, { category, name, instance }, ({ grants }) => ({
+    const decide = ({ grants }: InstanceRow): Grants => ({
       ...grants,
       ...(grants?.lock === undefined ? {} : { lock: [...grants.lock, { method, host, path }] }),
-    }));
+    });
+    await regrant(parts, { category, name, instance }, { action: 'allow', actor, decide });
   }
   const rows = await store.sightings({ instance: subject, kind: 'asked' });
   for (const { key } of rows.filter((row) => requestId(subject, row.key) === id)) {
@@ -142,11 +158,18 @@ function isOf(entry: string, { host }: Use, config: InstanceRow['config']): bool
   );
 }
 
+/** What is decided about grants, and by whom. */
+type Regrant = {
+  readonly action: string;
+  readonly actor: Actor;
+  readonly decide: (row: InstanceRow) => Grants;
+};
+
 /** Puts other grants; an isolate keeps what it was started with, so a new one takes the calls. */
 async function regrant(
-  { catalog, instances, store, extensions, publish }: HostParts,
+  { catalog, instances, store, extensions, publish, nowMs }: HostParts,
   ref: InstanceRef,
-  change: (row: InstanceRow) => Grants,
+  { action, actor, decide }: Regrant,
 ): Promise<InstanceView> {
   const entry: CatalogEntry = usable(await catalog.find(ref.category, ref.name));
   const id = Instances.id(entry, ref.instance);
@@ -157,8 +180,9 @@ async function regrant(
         remedy: 'Enable it first',
       });
     }
-    const next = { ...row, grants: change(row) };
-    await store.putInstance(next);
+    const next = { ...row, grants: decide(row) };
+    const told = { action, actor: actor.id, at: new Date(nowMs()).toISOString() };
+    await store.putGrants(next, { ...told, ...grantDifference(row.grants, next.grants) });
     const live = instances.live(id);
     if (live !== undefined) {
       const { compiled } = live;

@@ -8,6 +8,8 @@ import {
   configVersionOf,
   generationHeadOf,
   generationOf,
+  grantChangeOf,
+  grantChangeValues,
   instanceOf,
   instanceValues,
 } from './rows.ts';
@@ -15,7 +17,14 @@ import type { Store } from './store.ts';
 
 type InstanceRecords = Pick<
   Store,
-  'instances' | 'instance' | 'putInstance' | 'putConfig' | 'configHistory' | 'removeInstance'
+  | 'instances'
+  | 'instance'
+  | 'putInstance'
+  | 'putConfig'
+  | 'configHistory'
+  | 'putGrants'
+  | 'grantHistory'
+  | 'removeInstance'
 >;
 
 const PUT_INSTANCE = `INSERT INTO cofferdam.instances
@@ -65,9 +74,11 @@ export function createPgInstances(sql: PgSql): InstanceRecords {
       );
       return rows.map(configVersionOf);
     },
+    ...createGrantHistory(sql),
     async removeInstance({ category, name, instance }) {
       await sql.write(
         `WITH history AS (DELETE FROM cofferdam.config_history WHERE ${KEY}),
+           granted AS (DELETE FROM cofferdam.grant_history WHERE ${KEY}),
            stored AS (DELETE FROM cofferdam.stored WHERE instance = $4),
            operations AS (DELETE FROM cofferdam.operations WHERE instance = $4),
            deliveries AS (DELETE FROM cofferdam.deliveries WHERE target = $4),
@@ -77,6 +88,34 @@ export function createPgInstances(sql: PgSql): InstanceRecords {
          DELETE FROM cofferdam.instances WHERE ${KEY}`,
         ...[category, name, instance, `${category}/${name}/${instance}`],
       );
+    },
+  };
+}
+
+function createGrantHistory(sql: PgSql): Pick<Store, 'putGrants' | 'grantHistory'> {
+  return {
+    async putGrants(row, change) {
+      await sql.write(
+        `WITH put AS (${PUT_INSTANCE}), place AS (
+           SELECT coalesce(max(sequence), 0) + 1 AS next FROM cofferdam.grant_history WHERE ${KEY}
+         ), dropped AS (
+           DELETE FROM cofferdam.grant_history
+           WHERE ${KEY} AND sequence <= (SELECT next FROM place) - $18::bigint
+         )
+         INSERT INTO cofferdam.grant_history
+           (category, name, instance, sequence, action, actor, at, grants, added, removed)
+         SELECT $1, $2, $3, next, $12, $13, $14, $15, $16, $17 FROM place`,
+        ...instanceValues(row),
+        ...grantChangeValues({ ...change, grants: row.grants }),
+        LIMITS.keptGrantChanges,
+      );
+    },
+    async grantHistory({ category, name, instance }) {
+      const rows = await sql.read(
+        `SELECT * FROM cofferdam.grant_history WHERE ${KEY} ORDER BY sequence DESC`,
+        ...[category, name, instance],
+      );
+      return rows.map(grantChangeOf);
     },
   };
 }

@@ -182,4 +182,13 @@ export const POSTGRES_STEPS: readonly string[] = [
   ALTER TABLE cofferdam.tokens ADD COLUMN requests_per_minute bigint;
   CREATE INDEX audit_strangers ON cofferdam.audit (at COLLATE "C") WHERE role = 'none';
   `,
+  `
+  CREATE TABLE cofferdam.grant_history (
+    category text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL,
+    instance text COLLATE "C" NOT NULL, sequence bigint NOT NULL,
+    action text NOT NULL, actor text NOT NULL, at text NOT NULL,
+    grants text, added text NOT NULL, removed text NOT NULL,
+    PRIMARY KEY (category, name, instance, sequence)
+  );
+  `,
 ];

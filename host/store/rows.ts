@@ -11,6 +11,7 @@ import type {
   ArchiveRow,
   ConfigVersion,
   GenerationRow,
+  GrantChange,
   InstanceRow,
   OperationRow,
   TokenRow,
@@ -113,6 +114,26 @@ export function configVersionOf(row: Row): ConfigVersion {
     actor: text(row['actor']),
     at: text(row['at']),
   };
+}
+
+export function grantChangeOf(row: Row): GrantChange {
+  return {
+    action: text(row['action']),
+    actor: text(row['actor']),
+    at: text(row['at']),
+    grants: json(row['grants']) as GrantChange['grants'],
+    added: json(row['added']) as GrantChange['added'],
+    removed: json(row['removed']) as GrantChange['removed'],
+  };
+}
+
+/** In the order of the columns, after those that name the instance and the sequence. */
+export function grantChangeValues(change: GrantChange): (string | null)[] {
+  const { action, actor, at, grants, added, removed } = change;
+  return [
+    ...[action, actor, at, grants === null ? null : JSON.stringify(grants)],
+    ...[JSON.stringify(added), JSON.stringify(removed)],
+  ];
 }
 
 export function tokenOf(row: Row): TokenRow {

@@ -109,4 +109,12 @@ export const STEPS: readonly string[] = [
   ALTER TABLE tokens ADD COLUMN requests_per_minute INTEGER;
   CREATE INDEX audit_strangers ON audit (at) WHERE role = 'none';
   `,
+  `
+  CREATE TABLE grant_history (
+    category TEXT NOT NULL, name TEXT NOT NULL, instance TEXT NOT NULL, sequence INTEGER NOT NULL,
+    action TEXT NOT NULL, actor TEXT NOT NULL, at TEXT NOT NULL,
+    grants TEXT, added TEXT NOT NULL, removed TEXT NOT NULL,
+    PRIMARY KEY (category, name, instance, sequence)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

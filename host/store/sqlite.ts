@@ -11,6 +11,8 @@ import {
   configVersionOf,
   generationHeadOf,
   generationOf,
+  grantChangeOf,
+  grantChangeValues,
   instanceOf,
   instanceValues,
 } from './rows.ts';
@@ -79,7 +81,14 @@ const PUT_INSTANCE = `INSERT OR REPLACE INTO instances
 
 type InstanceRecords = Pick<
   Store,
-  'instances' | 'instance' | 'putInstance' | 'putConfig' | 'configHistory' | 'removeInstance'
+  | 'instances'
+  | 'instance'
+  | 'putInstance'
+  | 'putConfig'
+  | 'configHistory'
+  | 'putGrants'
+  | 'grantHistory'
+  | 'removeInstance'
 >;
 
 function createInstances(sql: Sql): InstanceRecords {
@@ -122,10 +131,12 @@ function createInstances(sql: Sql): InstanceRecords {
       );
       return rows.map(configVersionOf);
     },
+    ...createGrantHistory(sql),
     removeInstance: ({ category, name, instance }) =>
       sql.write((run) => {
         run(`DELETE FROM instances WHERE ${INSTANCE_KEY}`, category, name, instance);
         run(`DELETE FROM config_history WHERE ${INSTANCE_KEY}`, category, name, instance);
+        run(`DELETE FROM grant_history WHERE ${INSTANCE_KEY}`, category, name, instance);
         const id = `${category}/${name}/${instance}`;
         run('DELETE FROM stored WHERE instance = ?', id);
         run('DELETE FROM operations WHERE instance = ?', id);
@@ -134,6 +145,36 @@ function createInstances(sql: Sql): InstanceRecords {
         run('DELETE FROM seen WHERE instance = ?', id);
         run('DELETE FROM calls WHERE instance = ?', id);
       }),
+  };
+}
+
+function createGrantHistory(sql: Sql): Pick<Store, 'putGrants' | 'grantHistory'> {
+  return {
+    putGrants: (row, change) =>
+      sql.write((run) => {
+        const key = [row.category, row.name, row.instance] as const;
+        run(PUT_INSTANCE, ...instanceValues(row));
+        const last = sql.get(
+          `SELECT COALESCE(MAX(sequence), 0) AS last FROM grant_history WHERE ${INSTANCE_KEY}`,
+          ...key,
+        );
+        const sequence = Number(last?.['last'] ?? 0) + 1;
+        run(
+          'INSERT INTO grant_history VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+          ...[...key, sequence, ...grantChangeValues({ ...change, grants: row.grants })],
+        );
+        run(
+          `DELETE FROM grant_history WHERE ${INSTANCE_KEY} AND sequence <= ?`,
+          ...[...key, sequence - LIMITS.keptGrantChanges],
+        );
+      }),
+    async grantHistory({ category, name, instance }) {
+      const rows = sql.all(
+        `SELECT * FROM grant_history WHERE ${INSTANCE_KEY} ORDER BY sequence DESC`,
+        ...[category, name, instance],
+      );
+      return rows.map(grantChangeOf);
+    },
   };
 }
 

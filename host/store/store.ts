@@ -66,6 +66,19 @@ export type ConfigVersion = {
   readonly at: string;
 };
 
+/** A decision about the grants of an instance. */
+export type GrantChange = {
+  /** What was done: `enable`, `lock`, `unlock`, `allow`; `enable.undone` where a start failed. */
+  readonly action: string;
+  readonly actor: string;
+  readonly at: string;
+  /** As they are from then on; null: it has none. */
+  readonly grants: Grants | null;
+  /** What they have that those before had not, and the other way round. */
+  readonly added: Grants;
+  readonly removed: Grants;
+};
+
 /** A bearer token; only its hash is kept. */
 export type TokenRow = {
   readonly id: string;
@@ -140,6 +153,10 @@ type StateStore = {
   putConfig(row: InstanceRow, actor: string, at: string): Promise<void>;
   /** Newest first, at most `LIMITS.keptConfigVersions`. */
   configHistory(key: InstanceKey): Promise<ConfigVersion[]>;
+  /** Puts a row with other grants, or the same ones given again, and keeps who decided that. */
+  putGrants(row: InstanceRow, change: Omit<GrantChange, 'grants'>): Promise<void>;
+  /** Newest first, at most `LIMITS.keptGrantChanges`. */
+  grantHistory(key: InstanceKey): Promise<GrantChange[]>;
   /** Removes an instance with all that is kept of it, but its facts. */
   removeInstance(key: InstanceKey): Promise<void>;
 

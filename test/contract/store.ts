@@ -136,6 +136,29 @@ function instanceClaims({ driver, open }: StoreSubject): void {
     );
   });
 
+  it('keeps who decided what about grants, newest first, as many as the limit says', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const first = { lan: [{ cidr: '10.0.0.0/8', reason: 'é\u0000' }], lock: [] };
+    const told = { actor: 'tok', at: '2026-01-01', added: first, removed: {} };
+    await store.putGrants(instanceRow('main', { grants: first }), { action: 'enable', ...told });
+    const undone = { ...told, added: {}, removed: first };
+    await store.putGrants(instanceRow('main'), { action: 'enable.undone', ...undone });
+    await store.putGrants(instanceRow('other'), { action: 'lock', ...undone });
+    assert.deepEqual(await store.instance(instanceRow('main')), instanceRow('main'));
+    assert.deepEqual(await store.grantHistory(instanceRow('main')), [
+      { action: 'enable.undone', ...undone, grants: null },
+      { action: 'enable', ...told, grants: first },
+    ]);
+    for (let at = 0; at < LIMITS.keptGrantChanges; at += 1) {
+      await store.putGrants(instanceRow('main'), { action: String(at), ...told });
+    }
+    const actions = (await store.grantHistory(instanceRow('main'))).map(({ action }) => action);
+    const kept = Array.from({ length: LIMITS.keptGrantChanges }, (_, at) => String(at));
+    assert.deepEqual(actions, kept.toReversed());
+    assert.equal((await store.grantHistory(instanceRow('other'))).length, 1);
+  });
+
   it('removes an instance with all that was kept for it, and nothing of its neighbour', async () => {
     await using opened = await open();
     const { store } = opened;
@@ -144,6 +167,8 @@ function instanceClaims({ driver, open }: StoreSubject): void {
     for (const row of [gone, stays]) {
       const id = `others/echo/${row.instance}`;
       await store.putConfig(row, 'tok', '2026-01-01');
+      const told = { action: 'enable', actor: 'tok', at: '2026-01-01' };
+      await store.putGrants(row, { ...told, added: {}, removed: {} });
       await store.putValue(id, { key: 'k', value: 1, expiresMs: null }, QUOTA);
       const call = { callId: 'c', handler: 'h', inputHash: 'x', startedAt: 'now' };
       await store.startOperation({ instance: id, key: 'k', ...call, state: 'done', outcome: '1' });
@@ -153,6 +178,8 @@ function instanceClaims({ driver, open }: StoreSubject): void {
     assert.deepEqual(await store.instances(), [stays]);
     assert.deepEqual(await store.configHistory(gone), []);
     assert.equal((await store.configHistory(stays)).length, 1);
+    assert.deepEqual(await store.grantHistory(gone), []);
+    assert.equal((await store.grantHistory(stays)).length, 1);
     assert.equal(await store.value('others/echo/gone', 'k', 0), null);
     assert.equal(await store.value('others/echo/stays', 'k', 0), 1);
     const again = { callId: 'd', handler: 'h', inputHash: 'x', startedAt: 'now' };

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 
 import type { Grants } from '../../grants.ts';
 import type { ExtensionHost, ExtensionRef } from '../../lifecycle/host.ts';
-import { json, listed, ref } from '../answers.ts';
+import { json, listed, object, ref } from '../answers.ts';
 import type { AuditTrail } from '../audit.ts';
 import { actorOf, MAY } from '../auth.ts';
 import { EXTENSION_PARAMS, INSTANCE_PARAMS, LOCK_BODY, REQUEST_PARAMS } from '../schemas.ts';
@@ -12,6 +12,20 @@ import { assertInScope, narrowed } from '../scope.ts';
 import { refOf } from './lifecycle.ts';
 
 type Params = ExtensionRef & { readonly instance?: string };
+
+const grants = { $ref: 'Grants#' } as const;
+
+const GRANT_CHANGE = object({
+  action: {
+    type: 'string',
+    description: 'enable, lock, unlock or allow; enable.undone where a start failed',
+  },
+  actor: { type: 'string', description: 'Id of the token that decided' },
+  at: { type: 'string', format: 'date-time' },
+  grants: { oneOf: [grants, { type: 'null' }], description: 'As they are from then on' },
+  added: { ...grants, description: 'What they have that those before had not' },
+  removed: { ...grants, description: 'What those before had that they have not' },
+});
 
 /** Adds the routes. */
 export function usageRoutes(app: FastifyInstance, host: ExtensionHost, audit: AuditTrail): void {
@@ -35,6 +49,18 @@ export function usageRoutes(app: FastifyInstance, host: ExtensionHost, audit: Au
         },
       },
       ({ params }) => host.usage(refOf(params)),
+    );
+    app.get<{ Params: Params }>(
+      `${base}/grants/history`,
+      {
+        config: { may: MAY.read, about: 'instance' },
+        schema: {
+          ...shared,
+          summary: 'What was decided about its grants, newest first',
+          response: { 200: json('All that is kept', listed('changes', GRANT_CHANGE)) },
+        },
+      },
+      async ({ params }) => ({ changes: await host.grantHistory(refOf(params)) }),
     );
     lockRoutes(app, host, { base, shared, audit });
   }

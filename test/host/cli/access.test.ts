@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
-import { ADMIN_TOKEN, other, startTestHost } from '../../helpers/host.ts';
+import { ADMIN_TOKEN, manifestFor, other, startTestHost } from '../../helpers/host.ts';
 import type { TestHost } from '../../helpers/host.ts';
 
 const LAUNCH = join(import.meta.dirname, '../../../host/cli/launch.js');
@@ -14,8 +14,14 @@ const LAUNCH = join(import.meta.dirname, '../../../host/cli/launch.js');
 describe('the command line about access', { timeout: 120_000 }, () => {
   let host: TestHost;
   before(async () => {
-    host = await startTestHost({ 'others/echo': { 'extension.ts': other('return input;') } });
-    await host.enable('others/echo');
+    const code = { 'extension.ts': other('return input;') };
+    const capabilities = { storage: { quotaBytes: 1_000 } };
+    const manifest = JSON.stringify(manifestFor('others/asks', { capabilities }));
+    host = await startTestHost({
+      'others/echo': code,
+      'others/asks': { ...code, 'manifest.json': manifest },
+    });
+    for (const name of ['others/asks', 'others/echo']) await host.enable(name);
   });
   after(() => host[Symbol.asyncDispose]());
   const run = async (
@@ -31,6 +37,14 @@ describe('the command line about access', { timeout: 120_000 }, () => {
     return { code, ...ended };
   };
 
+  it('shows what was decided about grants', async () => {
+    const { code, out } = await run('grants', 'others/asks');
+    assert.equal(code, 0);
+    const [first, ...rest] = out.trimEnd().split('\n');
+    assert.match(first ?? '', /^\d{4}-\S+Z tok_admin enable$/);
+    assert.deepEqual(rest, ['  + storage {"quotaBytes":1000}']);
+  });
+
   it('shows the audit to a person, and exports it', async () => {
     const shown = await run('audit', '--subject', 'others/echo');
     assert.equal(shown.code, 0, shown.err);
@@ -41,7 +55,7 @@ describe('the command line about access', { timeout: 120_000 }, () => {
     const lines = exported.out.trim().split('\n');
     assert.deepEqual(
       lines.map((line) => (JSON.parse(line) as { subject: string }).subject),
-      ['others/echo/default'],
+      ['others/echo/default', 'others/asks/default'],
     );
     const wrong = await run('audit', '--since', 'yesterday');
     assert.equal(wrong.code, 1);

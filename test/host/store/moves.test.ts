@@ -46,6 +46,9 @@ async function fill(location: StoreLocation): Promise<void> {
     const row = instanceRow('main', { config, configVersion: version, trusted: true });
     await store.putConfig(row, 'tok', '2026-01-01');
   }
+  const decided = { action: 'enable', actor: 'tok', at: '2026-01-01', added: {}, removed: {} };
+  const current = await store.instance(instanceRow('main'));
+  await store.putGrants(current ?? instanceRow('main'), decided);
   for (const generation of ['a', 'b', 'c']) {
     const code = { version: '1', at: 'now', manifest: {}, description: {} };
     const named = { category: 'others', name: 'echo', generation } as const;
@@ -96,6 +99,7 @@ async function readAll(location: StoreLocation): Promise<unknown> {
   return {
     instances: await store.instances(),
     history: await store.configHistory(instanceRow('main')),
+    decisions: await store.grantHistory(instanceRow('main')),
     generations: await store.generations('others', 'echo'),
     bundle: Buffer.from(generation?.bundle ?? []).toString('hex'),
     archive: Buffer.from(archive?.archive ?? []).toString('hex'),

@@ -352,8 +352,13 @@ export const LIMITS = {
   pendingChars: 2 * MIB,
   /** Milliseconds for the panel to take a message; a message is answered, not worked on, in it. */
   panelMs: 15_000,
-  /** Facts in one result, characters of an id in them, and amounts remembered per invoice and instance. */
-  factsPerResult: 100,
+  /**
+   * Facts in one result: a busy day read back in one call. They are written in transactions of
+   * `factsPerWrite`, so that no reader of the ledger waits for all of them.
+   */
+  factsPerResult: 8_000,
+  factsPerWrite: 100,
+  /** Characters of an id in a fact, and amounts remembered per invoice and instance. */
   factIdChars: 255,
   asksPerInvoice: 20,
 

@@ -2,7 +2,7 @@
 // server.ts, gateway.ts and other.ts add the handlers of their category.
 
 import type { Context } from './capabilities.ts';
-import type { Field, Json, JsonObject } from './domain.ts';
+import type { Fact, Field, Json, JsonObject } from './domain.ts';
 import type { Failure } from './errors.ts';
 import type { z } from './schema.ts';
 
@@ -43,6 +43,8 @@ export type ActionResult = {
   /** Shown once, never stored. */
   readonly oneTime?: JsonObject;
   readonly error?: Failure;
+  /** What an action of a gateway tells the ledger, such as payments found in a statement. */
+  readonly facts?: readonly Fact[];
 };
 
 /** Handlers that every category may have. All are async and take and return plain JSON. */

@@ -51,7 +51,7 @@ export type FactRecorder = {
   /** Remembers what a gateway is asked to take, before it is asked. */
   ask(instance: string, handler: string, inputText: string): Promise<void>;
   /**
-   * Records the facts in a handler's result, if there are any.
+   * Records the facts in a handler's result, if there are any. Those written before a failure stay.
    *
    * @throws {HostError} `EXTENSION_OUTPUT_INVALID` names the field of a fact that cannot be one
    */
@@ -87,10 +87,15 @@ export function createFactRecorder({
       if (!resultText.includes('"facts"')) return [];
       const facts = parseFacts(JSON.parse(resultText));
       if (facts.length === 0) return [];
-      const batch = { instance, nowMs: nowMs(), facts, rules: LEDGER_RULES, message };
-      const rows = await store.putFacts(batch);
-      onRecorded(rows);
-      return rows;
+      const changed: FactRow[] = [];
+      for (let at = 0; at < facts.length; at += LIMITS.factsPerWrite) {
+        const some = facts.slice(at, at + LIMITS.factsPerWrite);
+        const batch = { instance, nowMs: nowMs(), facts: some, rules: LEDGER_RULES, message };
+        const rows = await store.putFacts(batch);
+        onRecorded(rows);
+        changed.push(...rows);
+      }
+      return changed;
     },
   };
 }

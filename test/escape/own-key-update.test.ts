@@ -9,6 +9,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 
+import { egressTo } from '../helpers/egress.ts';
 import { manifestFor, startTestHost } from '../helpers/host.ts';
 import type { TestHost } from '../helpers/host.ts';
 
@@ -55,10 +56,7 @@ describe('an update after the key of the version before it', { timeout: 60_000 }
     host = await startTestHost(
       { 'others/thief': { 'extension.ts': ENTERED, 'manifest.json': manifest('1.0.0', SECRETS) } },
       {
-        egress: {
-          resolve: async () => ['93.184.215.14'],
-          detour: () => ({ address: '127.0.0.1', port, plain: true }),
-        },
+        egress: egressTo(port),
       },
     );
     await host.enable('others/thief', { key: KEY });

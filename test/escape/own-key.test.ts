@@ -10,6 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
+import { egressTo } from '../helpers/egress.ts';
 import { manifestFor, startTestHost } from '../helpers/host.ts';
 import type { TestHost } from '../helpers/host.ts';
 
@@ -230,10 +231,7 @@ describe('an extension after its own key', { timeout: 120_000 }, () => {
         },
       },
       {
-        egress: {
-          resolve: async () => ['93.184.215.14'],
-          detour: () => ({ address: '127.0.0.1', port, plain: true }),
-        },
+        egress: egressTo(port),
       },
     );
     await host.enable('others/thief', { key: KEY });

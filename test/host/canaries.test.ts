@@ -10,6 +10,7 @@ import { after, before, describe, it } from 'node:test';
 
 import { pino } from 'pino';
 
+import { egressTo } from '../helpers/egress.ts';
 import { manifestFor, startTestHost } from '../helpers/host.ts';
 import type { TestHost } from '../helpers/host.ts';
 
@@ -92,10 +93,7 @@ describe('secrets of a run', { timeout: 120_000 }, () => {
       },
       {
         log: pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) }),
-        egress: {
-          resolve: async () => ['93.184.215.14'],
-          detour: () => ({ address: '127.0.0.1', port, plain: true }),
-        },
+        egress: egressTo(port),
       },
     );
     const base = '/extensions/others/canaries';

@@ -5,7 +5,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
 import { invoiceOf, paymentOf } from '../contract/money.ts';
-import { startTestHost } from '../helpers/host.ts';
+import { egressTo } from '../helpers/egress.ts';
+import { ADMIN_TOKEN, startTestHost } from '../helpers/host.ts';
+import { line, mt940 } from '../vendors/bank.ts';
 import type { TestHost } from '../helpers/host.ts';
 import { API_KEY, startFakeMollie, webhookRequest } from '../vendors/mollie/fake.ts';
 import type { FakeMollie } from '../vendors/mollie/fake.ts';
@@ -33,15 +35,7 @@ describe('gateways in the sandbox', { timeout: 60_000 }, () => {
       {},
       {
         shipped: true,
-        egress: {
-          // A public address that nothing is sent to: the detour below takes the connection.
-          resolve: async () => ['93.184.215.14'],
-          detour: ({ hostname }) => ({
-            address: '127.0.0.1',
-            port: ports[hostname] ?? 1,
-            plain: true,
-          }),
-        },
+        egress: egressTo(ports),
       },
     );
   });
@@ -126,5 +120,26 @@ describe('gateways in the sandbox', { timeout: 60_000 }, () => {
       [facts[0].kind, facts[0].state, facts[0].amountMinor, facts[0].invoiceId],
       ['payment', 'succeeded', 1999, '42'],
     );
+  });
+
+  it('has every payment of a statement that an admin imports in the ledger at once', async () => {
+    const count = 120;
+    const lines: string[] = [];
+    for (let nth = 0; nth < count; nth += 1) {
+      const invoice = invoiceOf(1000 + nth, 'EUR', `bank-${nth}`);
+      const page = await result('gateways/bank-transfer', 'pay', paymentOf(invoice));
+      const amount = `${10 + Math.trunc(nth / 100)},${String(nth % 100).padStart(2, '0')}`;
+      lines.push(line(page.fields.reference, amount, `B${nth}`));
+    }
+    const input = { subject: {}, values: { statement: mt940(lines.join('\r\n')) } };
+    const { facts } = await result('gateways/bank-transfer', 'actions.importStatement', input);
+    assert.equal(facts.length, count);
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+    const instance = encodeURIComponent('gateways/bank-transfer/default');
+    const url = `${host.url}/api/v1/facts?after=0&limit=500&instance=${instance}`;
+    const ledger: any = await (await fetch(url, { headers })).json();
+    const own = ledger.facts.filter((fact: any) => fact.invoiceId.startsWith('bank-'));
+    assert.equal(own.length, count);
+    assert.ok(own.every((fact: any) => fact.matched === true && fact.problem === null));
   });
 });

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
+import { egressTo } from '../helpers/egress.ts';
 import { startTestHost } from '../helpers/host.ts';
 import type { TestHost } from '../helpers/host.ts';
 import { API_TOKEN, startFakeCpanel, USERNAME } from '../vendors/cpanel/fake.ts';
@@ -35,15 +36,7 @@ describe('hosting panels in the sandbox', { timeout: 60_000 }, () => {
       {},
       {
         shipped: true,
-        egress: {
-          // A public address that nothing is sent to: the detour below takes the connection.
-          resolve: async () => ['93.184.215.14'],
-          detour: ({ hostname }) => ({
-            address: '127.0.0.1',
-            port: ports[hostname] ?? 1,
-            plain: true,
-          }),
-        },
+        egress: egressTo(ports),
       },
     );
   });

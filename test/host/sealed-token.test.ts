@@ -6,6 +6,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
+import { egressTo } from '../helpers/egress.ts';
 import { startTestHost } from '../helpers/host.ts';
 import type { Answer, TestHost } from '../helpers/host.ts';
 import { CLIENT_ID, CLIENT_SECRET, startFakePayPal } from '../vendors/paypal/fake.ts';
@@ -37,10 +38,7 @@ describe('a token that PayPal gives', { timeout: 60_000 }, () => {
       {},
       {
         shipped: true,
-        egress: {
-          resolve: async () => ['93.184.215.14'],
-          detour: () => ({ address: '127.0.0.1', port, plain: true }),
-        },
+        egress: egressTo(port),
       },
     );
     const config = { environment: 'sandbox', clientId: CLIENT_ID, clientSecret: CLIENT_SECRET };

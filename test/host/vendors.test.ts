@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
+import { egressTo } from '../helpers/egress.ts';
 import { startTestHost } from '../helpers/host.ts';
 import type { TestHost } from '../helpers/host.ts';
 import { startFakeDiscord } from '../vendors/discord/fake.ts';
@@ -33,15 +34,7 @@ describe('shipped extensions in the sandbox', { timeout: 60_000 }, () => {
       {},
       {
         shipped: true,
-        egress: {
-          // A public address that nothing is sent to: the detour below takes the connection.
-          resolve: async () => ['93.184.215.14'],
-          detour: ({ hostname }) => ({
-            address: '127.0.0.1',
-            port: ports[hostname] ?? 1,
-            plain: true,
-          }),
-        },
+        egress: egressTo(ports),
       },
     );
   });

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 
 import type { EgressPowers } from '../../host/lifecycle/endow.ts';
 import type { ServerSubject, ServerVendor } from '../contract/subject.ts';
+import { egressTo } from '../helpers/egress.ts';
 import { API_KEY as CONVOY_KEY } from './convoy/fake.ts';
 import { API_TOKEN as CPANEL_TOKEN, USERNAME as CPANEL_USER } from './cpanel/fake.ts';
 import { LOGIN_KEY, USERNAME as DIRECTADMIN_USER } from './directadmin/fake.ts';
@@ -56,9 +57,6 @@ export type Fakes = AsyncDisposable & {
 export const panelHost = (name: string): string =>
   // Enhance itself says where its login links lead.
   name === 'enhance' ? ENHANCE_HOST : `${name}.example.com`;
-
-/** A port at which nothing listens. */
-const CLOSED = 1;
 
 /** Config of each panel, the host apart. */
 const PANEL_CONFIGS: Readonly<Record<string, object>> = {
@@ -127,6 +125,7 @@ export async function startFakes(): Promise<Fakes> {
   }
   const virtualizor = panels.find(({ vendor }) => vendor.name === 'virtualizor');
   const customers = await startForwarder(`${virtualizor?.subject.vendor.origin}${CLIENT_PREFIX}`);
+  const [toVendors, toCustomers] = [egressTo(ports), egressTo(customers.port)];
   const all = [
     customers,
     stripe,
@@ -140,13 +139,9 @@ export async function startFakes(): Promise<Fakes> {
   return {
     ...{ panels, stripe, paypal, ipn, mollie, discord, receiver, configs },
     egress: {
-      // A public address that nothing is sent to: the detour takes the connection.
-      resolve: async () => ['93.184.215.14'],
-      detour: ({ hostname, port }) => ({
-        address: '127.0.0.1',
-        port: (port === CUSTOMER_PORT ? customers.port : ports[hostname]) ?? CLOSED,
-        plain: true,
-      }),
+      ...toVendors,
+      detour: (asked) =>
+        asked.port === CUSTOMER_PORT ? toCustomers.detour?.(asked) : toVendors.detour?.(asked),
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(all.map((each) => each[Symbol.asyncDispose]()));

@@ -228,14 +228,14 @@ async function runBank(table: Table): Promise<void> {
   await run('actions.importStatement', async () => {
     const values = { statement: camt(entry(await open('44'))) };
     const input = { subject: {}, values, actor: ACTOR };
-    const { data } = await table.call(extension, 'actions.importStatement', input);
-    expect('what matched', data.matched.length, 1);
+    const { facts } = await table.call(extension, 'actions.importStatement', input);
+    expectFact(factOf(facts, 'payment'), ['succeeded', PRICE, EUR]);
   });
   await run('actions.recordPayment', async () => {
     const values = { reference: await open('45'), amountMinor: PRICE, bankReference: 'B7' };
     const input = { subject: {}, values, actor: ACTOR };
-    const { data } = await table.call(extension, 'actions.recordPayment', input);
-    expect('the invoice', data.invoiceId, '45');
+    const { facts } = await table.call(extension, 'actions.recordPayment', input);
+    expect('the invoice', factOf(facts, 'payment').invoiceId, '45');
   });
   await run('reconcile', async () => {
     const { facts } = await table.call(extension, 'reconcile', {});

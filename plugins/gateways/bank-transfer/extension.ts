@@ -71,10 +71,7 @@ export default defineGateway({
         const entries = readStatement(String(values['statement'] ?? ''));
         const { facts, unmatched } = await matchEntries(entries, ctx);
         const message = `${facts.length} payments matched, ${unmatched.length} to look at`;
-        return {
-          message,
-          data: { matched: facts.map((fact) => ({ ...fact })), unmatched: [...unmatched] },
-        };
+        return { message, facts, data: { unmatched: [...unmatched] } };
       },
     },
     recordPayment: {
@@ -87,7 +84,7 @@ export default defineGateway({
       ],
       async run({ values }, ctx) {
         const fact = await recordPayment(values, ctx);
-        return { message: `Recorded for invoice "${fact.invoiceId ?? ''}"`, data: { ...fact } };
+        return { message: `Recorded for invoice "${fact.invoiceId ?? ''}"`, facts: [fact] };
       },
     },
   },

@@ -7,8 +7,8 @@ import type { Money } from 'cofferdam/sdk';
 import { all, parseXml, textAt } from './xml.ts';
 import type { Element } from './xml.ts';
 
-/** Characters of a file; a call's input has its own bound, this names it. */
-const FILE_CHARS_MAX = 2_000_000;
+/** Characters of a file: with its escapes it fits into the mebibyte that a call may carry. */
+const FILE_CHARS_MAX = 900_000;
 
 /** Money that came to or left the account. */
 export type Entry = {

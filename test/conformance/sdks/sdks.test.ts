@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
+import { egressTo } from '../../helpers/egress.ts';
 import { startTestHost } from '../../helpers/host.ts';
 import type { TestHost } from '../../helpers/host.ts';
 import { startVendors } from './vendors.ts';
@@ -142,11 +143,7 @@ describe('unmodified SDKs in the sandbox', { timeout: 120_000 }, () => {
       {},
       {
         settings: { COFFERDAM_EXTENSIONS: ROOT },
-        egress: {
-          // A public address that nothing is sent to: the detour below takes the connection.
-          resolve: async () => ['93.184.215.14'],
-          detour: () => ({ address: '127.0.0.1', port: vendors.port, plain: true }),
-        },
+        egress: egressTo(vendors.port),
       },
     );
   });

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
 import { packFiles, upload } from '../../helpers/archive.ts';
+import { egressTo } from '../../helpers/egress.ts';
 import { manifestFor, other, startTestHost } from '../../helpers/host.ts';
 import type { Answer, TestHost } from '../../helpers/host.ts';
 
@@ -60,10 +61,7 @@ describe('a replay', { timeout: 60_000 }, () => {
         },
       },
       {
-        egress: {
-          resolve: async () => ['93.184.215.14'],
-          detour: () => ({ address: '127.0.0.1', port, plain: true }),
-        },
+        egress: egressTo(port),
       },
     );
     await host.enable('others/notes', { key: KEY });

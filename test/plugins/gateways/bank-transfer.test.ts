@@ -60,11 +60,15 @@ describe('bank transfer references', () => {
     },
   );
 
-  it('notices every single wrong character', options, async () => {
+  it('notices every digit in place of another one, and every letter', options, async () => {
     const reference = await start().reference();
     for (let at = 4; at < reference.length; at += 1) {
-      const wrong = reference[at] === '7' ? '8' : '7';
-      assert.equal(isReference(reference.slice(0, at) + wrong + reference.slice(at + 1)), false);
+      const right = reference[at] ?? '';
+      // A letter counts as two digits: one in place of a digit is noticed in 96 of 97 references only.
+      for (const wrong of /\d/.test(right) ? '0123456789' : 'ABCDEFGHIJKLMNOPQRSTUVWXYZ') {
+        const text = reference.slice(0, at) + wrong + reference.slice(at + 1);
+        assert.equal(isReference(text), wrong === right, text);
+      }
     }
     // The example of ISO 11649 itself.
     assert.equal(isReference('RF18539007547034'), true);
@@ -163,9 +167,9 @@ describe('bank transfer statements', () => {
     const wrong = a.slice(0, -1) + (a.endsWith('7') ? '8' : '7');
     const debit = entry(a, '19.99', '', 'DBIT');
     const file = camt([pending, usd, reversal, entry(wrong), entry(`${a} ${b}`), debit].join(''));
-    const { data } = await bench.act('importStatement', { statement: file });
-    const { matched, unmatched } = data as { matched: Json[]; unmatched: { why: string }[] };
-    assert.deepEqual(matched, []);
+    const { data, facts } = await bench.act('importStatement', { statement: file });
+    const { unmatched } = data as { unmatched: { why: string }[] };
+    assert.deepEqual(facts, []);
     assert.deepEqual(
       unmatched.map(({ why }) => why.split(':')[0]),
       [

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
+import { egressTo } from '../../helpers/egress.ts';
 import { startTestHost } from '../../helpers/host.ts';
 import { SIGNING_SECRET, startReceiver } from '../../vendors/receiver.ts';
 
@@ -14,10 +15,7 @@ describe('webhook in the sandbox', { timeout: 60_000 }, () => {
       {},
       {
         shipped: true,
-        egress: {
-          resolve: async () => ['93.184.215.14'],
-          detour: () => ({ address: '127.0.0.1', port: receiver.vendor.port, plain: true }),
-        },
+        egress: egressTo(receiver.vendor.port),
       },
     );
     const config = { url: 'https://hooks.example.com/in/tok-en', signingSecret: SIGNING_SECRET };

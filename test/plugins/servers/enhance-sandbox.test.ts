@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 
+import { egressTo } from '../../helpers/egress.ts';
 import { startTestHost } from '../../helpers/host.ts';
 import { ACCESS_TOKEN, startFakeEnhance } from '../../vendors/enhance/fake.ts';
 import { HOST, serviceOf } from '../../vendors/enhance/setup.ts';
@@ -15,11 +16,7 @@ it('sells a website with a token that the guest never holds', { timeout: 60_000 
     {},
     {
       shipped: true,
-      egress: {
-        // A public address that nothing is sent to: the detour below takes the connection.
-        resolve: async () => ['93.184.215.14'],
-        detour: () => ({ address: '127.0.0.1', port: fake.port, plain: true }),
-      },
+      egress: egressTo(fake.port),
     },
   );
   const path = 'servers/enhance';

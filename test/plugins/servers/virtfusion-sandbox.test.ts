@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 
+import { egressTo } from '../../helpers/egress.ts';
 import { startTestHost } from '../../helpers/host.ts';
 import { API_TOKEN, startFakeVirtFusion } from '../../vendors/virtfusion/fake.ts';
 import { HOST, serviceOf } from '../../vendors/virtfusion/setup.ts';
@@ -14,11 +15,7 @@ it('builds a server with a token that the guest never holds', { timeout: 60_000 
     {},
     {
       shipped: true,
-      egress: {
-        // A public address that nothing is sent to: the detour below takes the connection.
-        resolve: async () => ['93.184.215.14'],
-        detour: () => ({ address: '127.0.0.1', port: fake.port, plain: true }),
-      },
+      egress: egressTo(fake.port),
     },
   );
   const path = 'servers/virtfusion';

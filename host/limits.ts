@@ -209,7 +209,7 @@ export const LIMITS = {
   /** Kinds gathered in memory between two writes of them, over all instances, and milliseconds between those. */
   sightingsGathered: 10_000,
   sightingFlushMs: 1_000,
-  /** Credentials given by vendors that an isolate has stand-ins for; the oldest is forgotten first. */
+  /** Credentials given by vendors that an instance has stand-ins for; the oldest is forgotten first. */
   earnedSecrets: 50,
   /**
    * Characters of one of them, and how often eight characters of it may come again: everything that comes

@@ -99,13 +99,20 @@ export const manifestSchema = z.strictObject({
       z.strictObject({
         hosts: z.array(host).max(50),
         in: z.array(z.enum(SECRET_PLACES)).max(SECRET_PLACES.length),
-        /** Not a config field: given by the vendor in replies to this path, and sealed there. */
+        /**
+         * Not a config field: given by the vendor in replies to this path, and sealed there. `method`: only
+         * replies to it must give one; `from`: hosts that give it, when it is not sent to them;
+         * `expiresIn`: seconds that it lives, or the dotted path of their number in the JSON.
+         */
         earned: z
           .strictObject({
             path: z
               .string()
               .max(500)
               .regex(/^\/[^?#]*$/, 'must be a path such as "/oauth/token"'),
+            method: z.enum(['GET', 'POST', 'PUT', 'PATCH']).optional(),
+            from: z.array(host).min(1).max(50).optional(),
+            expiresIn: z.union([text(200), z.int().min(1).max(315_360_000)]).optional(),
             json: text(200).optional(),
             header: text(100).optional(),
             cookie: text(100).optional(),

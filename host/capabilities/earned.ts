@@ -13,6 +13,12 @@ import type { HostRule } from './hosts.ts';
 export type EarnedRule = {
   readonly field: string;
   readonly hosts: readonly HostRule[];
+  /** Hosts that give it; where it may go to when left out. */
+  readonly from?: readonly HostRule[] | undefined;
+  /** The only method whose replies must give it. */
+  readonly method?: string | undefined;
+  /** Seconds that it lives, or the dotted path of their number. */
+  readonly expiresIn?: string | number | undefined;
   readonly places: readonly SecretPlace[];
   /** Path of the requests whose replies give it. */
   readonly path: string;
@@ -20,8 +26,26 @@ export type EarnedRule = {
   readonly at: { readonly kind: 'json' | 'header' | 'cookie'; readonly name: string };
 };
 
-/** Keeps a value and returns its stand-in. */
-export type Seal = (rule: EarnedRule, value: string) => string;
+/** What was given, and what becomes of it. */
+export type Earned = {
+  /** Of its stand-in. */
+  readonly id: string;
+  readonly rule: EarnedRule;
+  readonly value: string;
+  /** null: nobody said. */
+  readonly expiresMs: number | null;
+};
+
+/** Where credentials outlive the isolate that earned them: other isolates of the instance know them too. */
+export type EarnedShelf = {
+  readonly nowMs: () => number;
+  /** Those given under one of these rules. */
+  load(rules: readonly EarnedRule[]): Promise<Earned[]>;
+  keep(earned: Earned): Promise<void>;
+};
+
+/** Keeps a value for some seconds, or for as long as it works, and returns its stand-in. */
+export type Seal = (rule: EarnedRule, value: string, seconds: number | null) => string;
 
 /** A reply whose credentials are sealed; its body is whole and decoded. */
 export type SealedReply = { readonly headers: [string, string][]; readonly bytes: Buffer };
@@ -33,9 +57,9 @@ export function rulesAt(rules: readonly EarnedRule[], url: URL): readonly Earned
   const plain = url.protocol === 'http:';
   const asked = normalPath(url.pathname);
   return rules.filter(
-    ({ path, hosts }) =>
+    ({ path, hosts, from = hosts }) =>
       normalPath(path) === asked &&
-      hosts.some(
+      from.some(
         (rule) => matchesHost(rule.pattern, hostname) && matchesPort(rule, portOf(url), plain),
       ),
   );
@@ -72,7 +96,12 @@ const DECODED_TIMES = 3;
 export async function sealReply(
   head: Head,
   exchange: Exchange,
-  { rules, seal, hostname }: { rules: readonly EarnedRule[]; seal: Seal; hostname: string },
+  {
+    rules,
+    seal,
+    hostname,
+    method,
+  }: { rules: readonly EarnedRule[]; seal: Seal; hostname: string; method: string },
 ): Promise<SealedReply> {
   const encodings = encodingsOf(head.headers, hostname);
   const source = exchange.body();
@@ -83,13 +112,16 @@ export async function sealReply(
   let headers = head.headers.filter(([name]) => !gone.has(name));
   for (const rule of rules) {
     const { kind, name } = rule.at;
-    const change = (value: string): string => seal(rule, value);
+    const { expiresIn } = rule;
+    const lives = typeof expiresIn === 'number' ? expiresIn : null;
+    const change = (value: string, seconds = lives): string => seal(rule, value, seconds);
     const before = { headers, bytes };
-    if (kind === 'json') bytes = sealJson(bytes, name.split('.'), change) ?? bytes;
+    if (kind === 'json') bytes = sealJson(bytes, { name, expiresIn }, change) ?? bytes;
     else headers = headers.map((pair) => sealHeader(pair, rule.at, change));
     const isSealed =
       bytes !== before.bytes || headers.some((pair) => !before.headers.includes(pair));
-    if (!isSealed && head.status < 300) throw nothingThere(hostname, rule);
+    const isDue = rule.method === undefined || rule.method === method;
+    if (!isSealed && isDue && head.status < 300) throw nothingThere(hostname, rule);
   }
   return { headers, bytes };
 }
@@ -123,8 +155,8 @@ function nothingThere(hostname: string, { field, at }: EarnedRule): HostError {
 /** Printed anew, so that a name that stands twice hides nothing. */
 function sealJson(
   bytes: Buffer,
-  path: readonly string[],
-  change: (value: string) => string,
+  { name, expiresIn }: { readonly name: string; readonly expiresIn: EarnedRule['expiresIn'] },
+  change: (value: string, seconds?: number) => string,
 ): Buffer | undefined {
   let root: unknown;
   try {
@@ -133,14 +165,21 @@ function sealJson(
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
-  let owner: unknown = root;
-  for (const name of path.slice(0, -1)) owner = own(owner, name);
+  const path = name.split('.');
+  const owner = within(root, path.slice(0, -1));
   const last = path.at(-1) ?? '';
   const value = own(owner, last);
   if (typeof value !== 'string' || value === '') return undefined;
+  const said = typeof expiresIn === 'string' ? Number(within(root, expiresIn.split('.'))) : NaN;
   // `own` has found a value in it: it is an object.
-  (owner as Record<string, unknown>)[last] = change(value);
+  (owner as Record<string, unknown>)[last] = said > 0 ? change(value, said) : change(value);
   return Buffer.from(JSON.stringify(root));
+}
+
+function within(root: unknown, path: readonly string[]): unknown {
+  let owner = root;
+  for (const name of path) owner = own(owner, name);
+  return owner;
 }
 
 function own(owner: unknown, name: string): unknown {

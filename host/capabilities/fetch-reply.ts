@@ -6,7 +6,7 @@ import { isUtf8 } from 'node:buffer';
 import { HostError } from '../errors.ts';
 import type { CapabilityReply } from './capability.ts';
 import { sealReply } from './earned.ts';
-import type { EarnedRule } from './earned.ts';
+import type { EarnedRule, Seal } from './earned.ts';
 import { decodeStream, decodeWhole, encodingsOf } from './fetch-decode.ts';
 import type { Exchange, Head } from './fetch-exchange.ts';
 import type { Scrubber } from './scrub.ts';
@@ -32,18 +32,21 @@ export async function readEarned(
   head: Head,
   exchange: Exchange,
   {
+    method,
     hostname,
     url,
     redirected,
     rules,
     secrets,
-  }: Pick<Context, 'hostname' | 'url' | 'redirected'> & {
+  }: Pick<Context, 'method' | 'hostname' | 'url' | 'redirected'> & {
     readonly rules: readonly EarnedRule[];
     readonly secrets: SecretBook;
   },
 ): Promise<CapabilityReply> {
-  const seal = (rule: EarnedRule, value: string): string => secrets.seal(rule, value);
-  const { headers, bytes } = await sealReply(head, exchange, { rules, seal, hostname });
+  const seal: Seal = (rule, value, seconds) => secrets.seal(rule, value, seconds);
+  const { headers, bytes } = await sealReply(head, exchange, { rules, seal, hostname, method });
+  // A stand-in that the guest puts away is known after a crash as well.
+  await secrets.keepSealed();
   // Only now the scrubber knows what was given: it may stand in the reply more than once.
   const { scrubber } = secrets;
   const shown = {

@@ -88,16 +88,18 @@ class Fetcher {
   }
 
   async #follow(payload: unknown, asking: Asking, chain: Chain): Promise<CapabilityReply> {
-    const { scrubber } = this.#secrets;
     const request = parseFetchRequest(payload);
+    await this.#secrets.learnIn(request);
     const opened = this.#secrets.openUrl(request.url);
     const first = parseUrl(opened);
     let hop: Hop = { url: first, request };
     for (let hops = 0; ; hops += 1) {
-      const use = useOf(hop.request.method, hop.url, (text) => scrubber.text(text));
+      const use = useOf(hop.request.method, hop.url, (text) => this.#secrets.scrubber.text(text));
       chain.use = use;
       const { exchange, head } = await this.#sender.send({ ...hop, use }, asking);
       chain.last = exchange;
+      // What is blanked may have become more meanwhile.
+      const { scrubber } = this.#secrets;
       const { url } = hop;
       const { method, redirect } = hop.request;
       const location = locationOf(head.status, head.headers);
@@ -108,7 +110,7 @@ class Fetcher {
         const rules = head.status < 400 ? this.#secrets.earnedAt(url) : [];
         if (rules.length > 0) {
           const secrets = this.#secrets;
-          return await readEarned(head, exchange, { hostname, ...where, rules, secrets });
+          return await readEarned(head, exchange, { method, hostname, ...where, rules, secrets });
         }
         return await readReply(head, exchange, { method, hostname, ...where, scrubber });
       }

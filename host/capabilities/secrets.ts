@@ -9,7 +9,8 @@ import { denied } from './egress.ts';
 import { matchesHost, matchesPort, normalHost, portOf } from './hosts.ts';
 import type { HostRule } from './hosts.ts';
 import { rulesAt } from './earned.ts';
-import type { EarnedRule } from './earned.ts';
+import type { Earned, EarnedRule, EarnedShelf } from './earned.ts';
+import type { FetchRequest } from './fetch-request.ts';
 import { LIMITS } from '../limits.ts';
 import { Scrubber } from './scrub.ts';
 import { openBody, openHeader, openPath, STAND_IN } from './secret-places.ts';
@@ -23,6 +24,8 @@ export type SecretEntry = {
   readonly places: readonly SecretPlace[];
   /** As a key it is base64, after `whsec_` when that is there. */
   readonly isBase64Key?: boolean;
+  /** Epoch milliseconds; null or left out: it does not end by itself. */
+  readonly expiresMs?: number | null;
 };
 
 /** The parts of a request in which stand-ins are looked for. */
@@ -49,20 +52,37 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 /** Everything a header may hold: visible ASCII, space, tab, and bytes read as Latin-1. */
 const HEADER_TEXT = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** The stand-ins of one isolate. A new isolate gets new ones. */
+const NO_SHELF: EarnedShelf = {
+  nowMs: Date.now,
+  load: () => Promise.resolve([]),
+  keep: () => Promise.resolve(),
+};
+
+/** The stand-ins of one isolate. A new isolate gets new ones, and those of what was earned before. */
 export class SecretBook {
   readonly #byToken = new Map<string, SecretEntry>();
   /** Stand-ins of what was earned, oldest use first. */
   readonly #earned = new Set<string>();
   readonly #rules: readonly EarnedRule[];
+  readonly #shelf: EarnedShelf;
+  /** Sealed, and not yet on the shelf. */
+  #unkept: Earned[] = [];
   #scrubber: Scrubber;
 
-  /** @param rules What vendors give in their replies, to be sealed there */
-  constructor(entries: readonly SecretEntry[], rules: readonly EarnedRule[] = []) {
+  /**
+   * @param rules What vendors give in their replies, to be sealed there
+   * @param shelf Where that outlives this isolate; without one it does not
+   */
+  constructor(
+    entries: readonly SecretEntry[],
+    rules: readonly EarnedRule[] = [],
+    shelf: EarnedShelf = NO_SHELF,
+  ) {
     // Half a surrogate pair cannot be encoded in any place.
     const known = entries.map((entry) => ({ ...entry, value: entry.value.toWellFormed() }));
     for (const entry of known) this.#byToken.set(createToken(), entry);
     this.#rules = rules;
+    this.#shelf = shelf;
     this.#scrubber = new Scrubber(known);
   }
 
@@ -76,13 +96,44 @@ export class SecretBook {
     return rulesAt(this.#rules, url);
   }
 
+  /** Takes over what earlier isolates of this instance earned, or those of other hosts did. */
+  async learn(): Promise<void> {
+    if (this.#rules.length === 0) return;
+    const known = await this.#shelf.load(this.#rules);
+    const fresh = known.filter(({ id }) => !this.#byToken.has(id));
+    for (const earned of fresh) this.#add(earned);
+    if (fresh.length > 0) this.#scrubber = new Scrubber([...this.#byToken.values()]);
+  }
+
+  /** The same when a request has a stand-in that is not known: another host may have given it. */
+  async learnIn({
+    url,
+    headers,
+    body,
+  }: Pick<FetchRequest, 'url' | 'headers' | 'body'>): Promise<void> {
+    if (this.#rules.length === 0) return;
+    const texts = [url, ...headers.map(([, value]) => value), body?.toString('latin1') ?? ''];
+    const isUnknown = texts.some((text) =>
+      [...standInsOf(text)].some((id) => !this.#byToken.has(id)),
+    );
+    if (isUnknown) await this.learn();
+  }
+
+  /** Waits until everything that was sealed is on the shelf. */
+  async keepSealed(): Promise<void> {
+    const unkept = this.#unkept;
+    this.#unkept = [];
+    for (const earned of unkept) await this.#shelf.keep(earned);
+  }
+
   /**
-   * Keeps what a vendor gave.
+   * Takes what a vendor gave for some seconds.
    *
    * @returns Its stand-in, the same for the same value
    * @throws {HostError} `REMOTE_PROTOCOL` for what is too long to be looked for, or repeats itself
    */
-  seal({ field, hosts, places }: EarnedRule, value: string): string {
+  seal(rule: EarnedRule, value: string, seconds: number | null = null): string {
+    const { field } = rule;
     assertSearchable(field, value);
     for (const token of this.#earned) {
       const known = this.#byToken.get(token);
@@ -91,16 +142,23 @@ export class SecretBook {
       this.#earned.add(token);
       return `sealed:${token}`;
     }
-    const made = createToken();
+    const expiresMs = seconds === null ? null : this.#shelf.nowMs() + seconds * 1_000;
+    const earned = { id: createToken(), rule, value: value.toWellFormed(), expiresMs };
+    this.#add(earned);
+    this.#unkept.push(earned);
+    this.#scrubber = new Scrubber([...this.#byToken.values()]);
+    return `sealed:${earned.id}`;
+  }
+
+  #add({ id, rule, value, expiresMs }: Earned): void {
+    const { field, hosts, places } = rule;
     for (const oldest of this.#earned) {
       if (this.#earned.size < LIMITS.earnedSecrets) break;
       this.#earned.delete(oldest);
       this.#byToken.delete(oldest);
     }
-    this.#byToken.set(made, { field, hosts, places, value: value.toWellFormed() });
-    this.#earned.add(made);
-    this.#scrubber = new Scrubber([...this.#byToken.values()]);
-    return `sealed:${made}`;
+    this.#byToken.set(id, { field, hosts, places, value, expiresMs });
+    this.#earned.add(id);
   }
 
   /** Stand-ins by config field. */
@@ -114,12 +172,12 @@ export class SecretBook {
 
   /** The value behind a stand-in, for a key that stays in the host. */
   valueOf(sealed: string): string | undefined {
-    return this.#byToken.get(sealed.slice('sealed:'.length))?.value;
+    return this.#live(sealed.slice('sealed:'.length))?.value;
   }
 
   /** The bytes of a key behind a stand-in, as its field says they are spelled. */
   keyOf(sealed: string): Buffer | undefined {
-    const entry = this.#byToken.get(sealed.slice('sealed:'.length));
+    const entry = this.#live(sealed.slice('sealed:'.length));
     if (entry?.isBase64Key !== true) return entry && Buffer.from(entry.value);
     return Buffer.from(entry.value.replace(/^whsec_/, ''), 'base64');
   }
@@ -204,21 +262,35 @@ export class SecretBook {
       this.#find(id, 'stream', host);
   }
 
+  #live(id: string): SecretEntry | undefined {
+    const secret = this.#byToken.get(id);
+    const { expiresMs = null } = secret ?? {};
+    return expiresMs !== null && expiresMs <= this.#shelf.nowMs() ? undefined : secret;
+  }
+
   /** The secret behind a stand-in, when it may be in that place. */
   #find(id: string, place: FoundPlace, where: string): SecretEntry {
-    const secret = this.#byToken.get(id);
+    const secret = this.#live(id);
     if (secret === undefined) {
       throw denied({
         where,
         rule: 'unknown-stand-in',
         setBy: 'the host',
         allowedBy: null,
-        remedy: 'Use the value of config: stand-ins change with every start and must not be stored',
+        remedy:
+          'Use the value of config, whose stand-in changes with every start, or earn what has ended again',
       });
     }
     if (secret.places.some((each) => each === place)) return secret;
     throw refusal(secret, where, `in place "${place}"`, placeRemedy(secret.field, place));
   }
+}
+
+/** The ids in a text; those in Basic credentials are found behind their Base64. */
+function* standInsOf(text: string): Generator<string> {
+  if (text.includes(STAND_IN)) for (const [, id = ''] of text.matchAll(TOKEN)) yield id;
+  const [, encoded] = /^Basic\s+(\S+)$/i.exec(text) ?? [];
+  if (encoded !== undefined) yield* standInsOf(Buffer.from(encoded, 'base64').toString('latin1'));
 }
 
 function placeRemedy(field: string, place: FoundPlace): string {

@@ -68,7 +68,7 @@ export const GRANTS = {
             type: ['object', 'null'],
             description:
               'Given by the vendor in replies to this path, and sealed there; null: no longer',
-            additionalProperties: { type: ['string', 'number'] },
+            additionalProperties: true,
           },
         },
       },

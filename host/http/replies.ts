@@ -133,9 +133,16 @@ const USAGE = {
     ),
     asked: list({ $ref: 'AccessRequest#' }),
     secrets: list(
-      object({ field: string, hosts: list(string), in: list(string), earned: anything }, [
-        'earned',
-      ]),
+      object(
+        {
+          field: string,
+          hosts: list(string),
+          in: list(string),
+          earned: anything,
+          kept: { type: 'integer', description: 'Of what a vendor gives: kept sealed now' },
+        },
+        ['earned', 'kept'],
+      ),
     ),
     proposal: object({ grants: { $ref: 'Grants#' }, drops: list(string) }),
   }),

@@ -5,7 +5,7 @@ import type { Capability, CapabilityTable } from '../capabilities/capability.ts'
 import type { Detour } from '../capabilities/connect.ts';
 import { expandHosts } from '../capabilities/egress.ts';
 import type { EgressPolicy } from '../capabilities/egress.ts';
-import type { EarnedRule } from '../capabilities/earned.ts';
+import type { EarnedRule, EarnedShelf } from '../capabilities/earned.ts';
 import { createFetchCapability } from '../capabilities/fetch.ts';
 import { withOperationKeys } from '../capabilities/fetch-idempotency.ts';
 import { createSealedKeys } from '../capabilities/sealed-keys.ts';
@@ -20,6 +20,7 @@ import { isSealed } from '../store/vault.ts';
 import type { Vault } from '../store/vault.ts';
 import type { Compiled } from './compiled.ts';
 import { openConfig } from './config.ts';
+import { createEarnedShelf } from './earned-shelf.ts';
 import { secretFields } from './fields.ts';
 import type { Grants, SecretBinding } from '../grants.ts';
 import type { Endowment } from './instance.ts';
@@ -59,7 +60,9 @@ export function createEndow(
     const id = Instances.id(entry, row.instance);
     const config = openConfig(row.config, id, vault);
     const grants = row.grants ?? {};
-    const secrets = createSecrets(compiled, { stored: row.config, config, grants });
+    const shelf = createEarnedShelf(powers, id);
+    const secrets = createSecrets(compiled, { stored: row.config, config, grants, shelf });
+    await secrets.learn();
     const fetch = createFetchCapability({
       policy: policyOf(powers, id, { grants, config }),
       secrets,
@@ -143,10 +146,12 @@ function createSecrets(
     stored,
     config,
     grants,
+    shelf,
   }: {
     readonly stored: InstanceRow['config'];
     readonly config: Record<string, unknown>;
     readonly grants: Grants;
+    readonly shelf: EarnedShelf;
   },
 ): SecretBook {
   const properties = description.config?.properties ?? {};
@@ -160,7 +165,7 @@ function createSecrets(
     const isBase64Key = properties[field]?.key === 'base64';
     return [{ field, value, hosts: expandHosts(hosts, config), places, isBase64Key }];
   });
-  return new SecretBook(entries, earnedRules(manifest, config));
+  return new SecretBook(entries, earnedRules(manifest, config), shelf);
 }
 
 /** What this code asks for a secret, as far as an admin gave it. */
@@ -184,10 +189,11 @@ function earnedRules(
 ): EarnedRule[] {
   return Object.entries(secrets).flatMap(([field, { hosts, in: places, earned }]) => {
     if (earned === undefined) return [];
-    const { path, json, header, cookie } = earned;
+    const { path, json, header, cookie, from, ...more } = earned;
     const kind = json !== undefined ? 'json' : header !== undefined ? 'header' : 'cookie';
     const at = { kind, name: json ?? header ?? cookie ?? '' } as const;
-    return [{ field, hosts: expandHosts(hosts, config), places, path, at }];
+    const givers = from && expandHosts(from, config);
+    return [{ field, hosts: expandHosts(hosts, config), places, path, at, from: givers, ...more }];
   });
 }
 

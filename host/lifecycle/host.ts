@@ -75,6 +75,8 @@ export type UsageView = {
     readonly in: readonly string[];
     /** Given by the vendor in replies to that path. */
     readonly earned?: SecretBinding['earned'];
+    /** Of what is earned: how many are kept sealed now. */
+    readonly kept?: number;
   }[];
   /** Grants that what was used fits into, and the granted hosts that they leave out. */
   readonly proposal: { readonly grants: Grants; readonly drops: readonly string[] };

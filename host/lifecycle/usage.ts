@@ -29,6 +29,7 @@ export async function readUsage(parts: HostParts, ref: InstanceRef): Promise<Usa
   await sightings.flush();
   const instance = Instances.id(entry, ref.instance);
   const rows = await store.sightings({ instance });
+  const earned = await store.earned(instance, parts.nowMs());
   const ofKind = (kind: SightingRow['kind']): SightingRow[] =>
     rows.filter((each) => each.kind === kind);
   const manifest = extensions.peek(entry).compiled?.manifest ?? entry.manifest;
@@ -40,7 +41,11 @@ export async function readUsage(parts: HostParts, ref: InstanceRef): Promise<Usa
     denied: ofKind('denied').map((each) => ({ ...each.details, ...timesOf(each) })),
     asked: ofKind('asked').map(requestOf),
     secrets: Object.entries(row.grants?.secrets ?? manifest.secrets ?? {}).map(
-      ([field, binding]) => ({ field, ...binding }),
+      ([field, binding]) => ({
+        field,
+        ...binding,
+        ...(binding.earned ? { kept: earned.filter((each) => each.field === field).length } : {}),
+      }),
     ),
     proposal: proposalOf(row, used),
   };

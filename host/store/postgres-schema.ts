@@ -191,4 +191,10 @@ export const POSTGRES_STEPS: readonly string[] = [
     PRIMARY KEY (category, name, instance, sequence)
   );
   `,
+  `
+  CREATE TABLE cofferdam.earned (
+    instance text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NULL, field text NOT NULL,
+    sealed text NOT NULL, made_ms bigint NOT NULL, expires_ms bigint, PRIMARY KEY (instance, id)
+  );
+  `,
 ];

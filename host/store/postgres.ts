@@ -9,6 +9,7 @@ import { createPgRecordings } from './postgres-recordings.ts';
 import { createPgArchives, createPgGenerations, createPgInstances } from './postgres-records.ts';
 import { PostgresSession } from './postgres-session.ts';
 import { createPgDeliveries } from './postgres-deliveries.ts';
+import { createPgEarned } from './postgres-earned.ts';
 import { createPgFacts } from './postgres-facts.ts';
 import { createPgSightings } from './postgres-sightings.ts';
 import { openPostgres } from './postgres-sql.ts';
@@ -47,6 +48,7 @@ export async function openPostgresStore(url: string): Promise<Store> {
     ...createPgValues(sql),
     ...createPgDeliveries(sql, session),
     ...createPgFacts(sql),
+    ...createPgEarned(sql),
     ...createPgSightings(sql),
     ...createPgRecordings(sql),
     async [Symbol.asyncDispose]() {

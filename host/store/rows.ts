@@ -4,6 +4,7 @@ import type { SQLOutputValue } from 'node:sqlite';
 
 import type { AuditEntry } from './audit.ts';
 import type { DeliveryRow } from './deliveries.ts';
+import type { EarnedRow } from './earned.ts';
 import type { FactRow, PaymentAsk } from './facts.ts';
 import type { SightingRow } from './sightings.ts';
 import type { CallRow, EffectRow } from './recordings.ts';
@@ -56,6 +57,18 @@ export function sightingOf(row: Row): SightingRow {
     firstMs: Number(row['first_ms']),
     lastMs: Number(row['last_ms']),
     details: json(row['details']) as SightingRow['details'],
+  };
+}
+
+/** A credential that a vendor gave. */
+export function earnedOf(row: Row): EarnedRow {
+  return {
+    instance: text(row['instance']),
+    id: text(row['id']),
+    field: text(row['field']),
+    sealed: text(row['sealed']),
+    madeMs: Number(row['made_ms']),
+    expiresMs: numberOrNull(row['expires_ms']),
   };
 }
 

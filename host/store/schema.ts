@@ -117,4 +117,10 @@ export const STEPS: readonly string[] = [
     PRIMARY KEY (category, name, instance, sequence)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE earned (
+    instance TEXT NOT NULL, id TEXT NOT NULL, field TEXT NOT NULL, sealed TEXT NOT NULL,
+    made_ms INTEGER NOT NULL, expires_ms INTEGER, PRIMARY KEY (instance, id)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -51,6 +51,15 @@ const renewOperation: SealedColumn['renew'] = (text, row, reseal) => {
   return JSON.stringify({ ...stored, oneTime: reseal(stored.oneTime, place) });
 };
 
+/** A credential that a vendor gave, bound to its stand-in; see lifecycle/earned-shelf.ts. */
+const renewEarned: SealedColumn['renew'] = (text, row, reseal) =>
+  reseal(text, earnedPlace(String(row['instance']), String(row['id'])));
+
+/** Where a credential that a vendor gave is bound to. */
+export function earnedPlace(instance: string, id: string): SecretPlaceKey {
+  return { instance, field: `earned:${id}` };
+}
+
 /** Where what an operation shows once is bound to. */
 export function operationPlace(instance: string, key: string): SecretPlaceKey {
   return { instance, field: `operation:${key}` };
@@ -74,5 +83,6 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   { table: 'effects', keys: ['call_id', 'sequence'], column: 'request', renew: renewRecorded },
   { table: 'effects', keys: ['call_id', 'sequence'], column: 'reply', renew: renewRecorded },
   { table: 'deliveries', keys: ['seq'], column: 'payload', renew: renewDelivery },
+  { table: 'earned', keys: ['instance', 'id'], column: 'sealed', renew: renewEarned },
   { table: 'operations', keys: ['instance', 'key'], column: 'outcome', renew: renewOperation },
 ];

@@ -21,6 +21,7 @@ import type { Sql } from './sql.ts';
 import { createAccess, createOperations } from './sqlite-access.ts';
 import { createAudit } from './sqlite-audit.ts';
 import { createDeliveries } from './sqlite-deliveries.ts';
+import { createEarned } from './sqlite-earned.ts';
 import { createFacts } from './sqlite-facts.ts';
 import { createSightings } from './sqlite-sightings.ts';
 import { createRecordings } from './sqlite-recordings.ts';
@@ -55,6 +56,7 @@ export function openSqliteStore(path: string): Store {
     ...createValues(sql),
     ...createDeliveries(sql),
     ...createFacts(sql),
+    ...createEarned(sql),
     ...createSightings(sql),
     ...createRecordings(sql),
     async [Symbol.asyncDispose]() {
@@ -143,6 +145,7 @@ function createInstances(sql: Sql): InstanceRecords {
         run('DELETE FROM deliveries WHERE target = ?', id);
         run('DELETE FROM sightings WHERE instance = ?', id);
         run('DELETE FROM seen WHERE instance = ?', id);
+        run('DELETE FROM earned WHERE instance = ?', id);
         run('DELETE FROM calls WHERE instance = ?', id);
       }),
   };

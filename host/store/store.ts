@@ -7,6 +7,7 @@ import type { Grants } from '../grants.ts';
 import type { Scope } from '../scope.ts';
 import type { AuditStore } from './audit.ts';
 import type { DeliveryStore } from './deliveries.ts';
+import type { EarnedStore } from './earned.ts';
 import type { FactStore } from './facts.ts';
 import type { SightingStore } from './sightings.ts';
 import type { RecordingStore } from './recordings.ts';
@@ -129,7 +130,8 @@ export type Store = StateStore &
   DeliveryStore &
   FactStore &
   RecordingStore &
-  SightingStore;
+  SightingStore &
+  EarnedStore;
 
 /** Instances, generations, tokens, operations and stored values. */
 type StateStore = {

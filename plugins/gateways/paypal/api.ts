@@ -145,7 +145,7 @@ export function createPayPal(ctx: PayPalContext): PayPal {
       return await withToken(cached);
     } catch (error) {
       // PayPal may end a token early, as when the secret is renewed: one new one is worth a try.
-      // The host forgets what it sealed when the extension starts anew.
+      // The host forgets what it sealed when that ends, and when config or code asks for another kind of it.
       if (!isFailure(error, 'unauthorized') && !isForgottenSecret(error)) throw error;
       await ctx.storage.delete(tokenKey(ctx));
       return await withToken(await requestToken());

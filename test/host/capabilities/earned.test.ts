@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
-import type { EarnedRule } from '../../../host/capabilities/earned.ts';
+import type { Earned, EarnedRule, EarnedShelf } from '../../../host/capabilities/earned.ts';
 import { expandHosts } from '../../../host/capabilities/egress.ts';
 import { SecretBook } from '../../../host/capabilities/secrets.ts';
 import type { HostError } from '../../../host/errors.ts';
@@ -35,7 +35,7 @@ const RULES = [
 describe('a credential that a vendor gives', { timeout: 30_000 }, () => {
   const seen: string[] = [];
   const body = JSON.stringify({
-    data: { ticket: TICKET, csrf: '65A1:token', user: 'root' },
+    data: { ticket: TICKET, csrf: '65A1:token', user: 'root', life: 60 },
     note: TICKET,
   });
   const server = createServer((request, response) => {
@@ -162,6 +162,54 @@ describe('a credential that a vendor gives', { timeout: 30_000 }, () => {
     book.seal(rule, 'one too many');
     assert.equal(book.valueOf(first), undefined);
     assert.deepEqual(book.sealed, {});
+  });
+
+  it('outlives its isolate on the shelf, under the same rule, until it ends', async () => {
+    const shelved: Earned[] = [];
+    let now = 1_000_000;
+    const shelf: EarnedShelf = {
+      nowMs: () => now,
+      load: async (rules) => shelved.filter(({ rule }) => rules.includes(rule)),
+      keep: async (earned) => void shelved.push(earned),
+    };
+    const rule = { ...at('/life', { kind: 'json', name: 'data.ticket' }), expiresIn: 'data.life' };
+    const [elsewhere] = RULES;
+    assert.ok(elsewhere);
+    await using first = createTestFetch(['panel.example'], {
+      secrets: new SecretBook([], [rule], shelf),
+    });
+    const { text } = await first.send(`${origin}/life`);
+    const { ticket } = (JSON.parse(text) as { data: { ticket: string } }).data;
+    assert.deepEqual(
+      shelved.map(({ value, expiresMs }) => [value, expiresMs]),
+      [[TICKET, 1_060_000]],
+    );
+    // Asked for by another isolate that started before it was given.
+    await using second = createTestFetch(['panel.example'], {
+      secrets: new SecretBook([], [rule], shelf),
+    });
+    const headers = [['authorization', ticket]];
+    const echo = await second.send(`${origin}/echo`, { headers });
+    assert.equal(echo.text, 'you sent [secret:ticket]');
+    assert.equal(seen.at(-1), TICKET);
+    await using changed = createTestFetch(['panel.example'], {
+      secrets: new SecretBook([], [elsewhere], shelf),
+    });
+    const isUnknown = ({ details }: HostError): boolean => details?.['rule'] === 'unknown-stand-in';
+    await assert.rejects(changed.send(`${origin}/echo`, { headers }), isUnknown);
+    now = 1_060_000;
+    await assert.rejects(second.send(`${origin}/echo`, { headers }), isUnknown);
+  });
+
+  it('may be missing in replies to another method than the one that gives it', async () => {
+    const rule = { ...at('/nothing', { kind: 'json', name: 'access_token' }), method: 'POST' };
+    await using fetch = createTestFetch(['panel.example'], {
+      secrets: new SecretBook([], [rule]),
+    });
+    assert.equal((await fetch.send(`${origin}/nothing`)).status, 200);
+    await assert.rejects(fetch.send(`${origin}/nothing`, { method: 'POST' }), {
+      code: 'REMOTE_PROTOCOL',
+    });
   });
 
   it('is not handed on where it cannot be sealed', async () => {

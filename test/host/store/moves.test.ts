@@ -17,7 +17,7 @@ import { openMasterKey } from '../../../host/store/master-key.ts';
 import { databaseFile, openStore, openTables } from '../../../host/store/open.ts';
 import type { StoreLocation } from '../../../host/store/open.ts';
 import { rotateKey } from '../../../host/store/rotate.ts';
-import { operationPlace } from '../../../host/store/sealed.ts';
+import { earnedPlace, operationPlace } from '../../../host/store/sealed.ts';
 import { sealDeliveries } from '../../../host/store/sealed-deliveries.ts';
 import { copyTables } from '../../../host/store/tables.ts';
 import type { Tables } from '../../../host/store/tables.ts';
@@ -77,6 +77,9 @@ async function fill(location: StoreLocation): Promise<void> {
   const sealed = (value: object): string =>
     vault.seal(JSON.stringify(value), { instance: ID, field: 'call:call_2' }).$sealed;
   await store.putEffect({ ...effect, request: sealed({ asked: 1 }), reply: sealed({ value: 2 }) });
+  const kept = vault.seal('{}', earnedPlace(ID, 'a')).$sealed;
+  const earned = { instance: ID, id: 'a', field: 'token', sealed: kept, madeMs: 1 };
+  await store.putEarned({ ...earned, expiresMs: null }, { nowMs: 1, keep: 5 });
   const cut = { callId: 'call_2', handler: 'h', inputText: '1', key: null, subject: null };
   const powers = { store, nowMs: () => 1 };
   // The process ends in the middle of it.
@@ -113,6 +116,7 @@ async function readAll(location: StoreLocation): Promise<unknown> {
     deliveries: await store.deliveries({ limit: 10 }),
     call: await store.call('call_1'),
     effects: await store.effects('call_2'),
+    earned: await store.earned(ID, 0),
     mark: await store.keepMark('master key', 'none'),
   };
 }
@@ -200,7 +204,7 @@ function moveClaims(driver: string, newLocation: () => Promise<StoreLocation>): 
       const location = await newLocation();
       await fill(location);
       const keys = { from: OLD, to: NEW };
-      assert.deepEqual(await rotate(location, keys), { changed: true, secrets: 9 });
+      assert.deepEqual(await rotate(location, keys), { changed: true, secrets: 10 });
       await using store = await openStore(location);
       const opened = createVault(NEW);
       const [row] = await store.instances();
@@ -231,6 +235,8 @@ function moveClaims(driver: string, newLocation: () => Promise<StoreLocation>): 
       const { oneTime } = JSON.parse(known?.outcome ?? '{}');
       const shown = opened.open({ $sealed: oneTime }, operationPlace(ID, 'o'));
       assert.equal(shown, '{"password":"told once"}');
+      const [earned] = await store.earned(ID, 0);
+      assert.equal(opened.open({ $sealed: earned?.sealed ?? '' }, earnedPlace(ID, 'a')), '{}');
       await openMasterKey(store, { given: NEW, dataDir: location.dataDir });
       const { dataDir } = location;
       await assert.rejects(openMasterKey(store, { given: OLD, dataDir }), {
@@ -313,6 +319,7 @@ it('seals nothing for the store that a rotation does not know', async () => {
   // Whoever comes here adds the columns to SEALED_COLUMNS of host/store/sealed.ts, and to `fill` above.
   assert.deepEqual(sealing.toSorted(), [
     'lifecycle/config.ts',
+    'lifecycle/earned-shelf.ts',
     'lifecycle/idempotency.ts',
     'recorder/recorder.ts',
     'store/sealed-deliveries.ts',

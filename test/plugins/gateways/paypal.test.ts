@@ -29,7 +29,11 @@ describe('paypal manifest and requests', () => {
       const { capabilities, secrets } = manifestSchema.parse(manifest);
       const hosts = ['api-m.paypal.com', 'api-m.sandbox.paypal.com'];
       assert.deepEqual(capabilities?.fetch?.hosts, hosts);
-      const earned = { path: '/v1/oauth2/token', json: 'access_token' };
+      const earned = {
+        path: '/v1/oauth2/token',
+        json: 'access_token',
+        expiresIn: 'expires_in',
+      };
       assert.deepEqual(secrets, {
         clientSecret: { hosts, in: ['basic'] },
         accessToken: { hosts, in: ['header'], earned },

@@ -132,6 +132,13 @@ export const LIMITS = {
   evictLookMs: 5_000,
   /** Isolates kept hot at most; over it the longest unused one is given up first. */
   hotInstances: 200,
+  /** Isolates in one cell; the next goes to a fresh one. V8 reserves 525 MiB of addresses for each, and a
+   * cell that finds none left ends with all it holds: about 240 fit into the 128 GiB that it may reserve. */
+  isolatesPerCell: 150,
+  /** Enabled instances that are opened at the same time while the host starts; most wait for the builder. */
+  openedAtOnce: 8,
+  /** Instances of one extension that swap their code at the same time: each has two isolates meanwhile. */
+  swapsAtOnce: 10,
   /** Calls of a new generation that are watched; it is swapped back when the first of them all fail. */
   probationCalls: 3,
   /** Calls of a generation after which the code caches of its scripts are made anew: they hold what ran. */

@@ -45,6 +45,8 @@ export class Supervisor {
   readonly #byKey = new Map<string, Promise<Cell>>();
   readonly #lingering = new Map<Cell, NodeJS.Timeout>();
   readonly #keyOf = new Map<Cell, string>();
+  /** Alive, but another cell serves their key now */
+  readonly #retired = new Set<Cell>();
   readonly #watchdog: Watchdog;
   #spares: Promise<Cell>[] = [];
   #stopped = false;
@@ -67,7 +69,7 @@ export class Supervisor {
   /**
    * The cell of a key; made from the spare when there is none or the last one has ended.
    *
-   * A cell never serves two keys, not even one after the other. One that is worn takes nobody new.
+   * A cell never serves two keys, not even one after the other. One that is worn or full takes nobody new.
    *
    * @throws {HostError} `HOST_INTERNAL` when no cell starts, `HOST_DRAINING` after disposal
    */
@@ -77,22 +79,25 @@ export class Supervisor {
     const known = this.#byKey.get(key);
     if (known !== undefined) {
       const cell = await known.catch(() => undefined);
-      if (cell !== undefined && !cell.ended && !cell.worn) {
+      const hasRoom = cell !== undefined && cell.slots < LIMITS.isolatesPerCell;
+      if (hasRoom && !cell.ended && !cell.worn) {
         clearTimeout(this.#lingering.get(cell));
         this.#lingering.delete(cell);
         return cell;
       }
-      // Another caller may have replaced the dead one while this one waited.
+      // Another caller may have replaced it while this one waited.
       if (this.#byKey.get(key) !== known) return this.acquire(key);
+      if (cell !== undefined && !cell.ended) this.#retired.add(cell);
     }
     const fresh = this.#takeFor(key);
     this.#byKey.set(key, fresh);
     return fresh;
   }
 
-  /** Ends a cell some time after its last isolate has gone; the trusted one stays until it is worn. */
+  /** Ends a cell some time after its last isolate has gone; the trusted one stays until it is replaced. */
   release(key: string, cell: Cell): void {
-    if ((key === TRUSTED_CELL && !cell.worn) || cell.slots > 0 || cell.ended) return;
+    const isServing = !cell.worn && !this.#retired.has(cell);
+    if ((key === TRUSTED_CELL && isServing) || cell.slots > 0 || cell.ended) return;
     clearTimeout(this.#lingering.get(cell));
     const end = (): void => {
       this.#lingering.delete(cell);
@@ -146,6 +151,7 @@ export class Supervisor {
 
   #forget(cell: Cell, end: CellEnd): void {
     this.#cells.delete(cell);
+    this.#retired.delete(cell);
     clearTimeout(this.#lingering.get(cell));
     this.#lingering.delete(cell);
     this.#watchdog.forget(cell);

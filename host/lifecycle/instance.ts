@@ -13,7 +13,7 @@ import { LIMITS } from '../limits.ts';
 import { createStackMapper, decideLimits, loadScripts, withOwnCaches } from './compiled.ts';
 import type { Compiled } from './compiled.ts';
 import type { InstanceState } from './host.ts';
-import { configureRunner, ownCall } from './own-calls.ts';
+import { configureRunner, handOver } from './own-calls.ts';
 import { Strikes } from './strikes.ts';
 
 /** What an isolate starts with: the powers of this instance and its config, secrets sealed. */
@@ -36,6 +36,8 @@ export type InstancePowers = {
   readonly engine: string;
   /** The same generation with code caches made after some calls. */
   readonly onWarmed: (compiled: Compiled) => void;
+  /** Gives another isolate up when there are as many as may be. @throws {HostError} `HOST_OVERLOADED` */
+  readonly makeRoom: () => void;
   readonly nowMs: () => number;
   readonly onLog: RunnerEvents['log'];
   readonly onChange: (change: { type: InstanceChange; data: Record<string, unknown> }) => void;
@@ -110,6 +112,11 @@ export class Instance {
     return this.#hot?.runner.callsRunning ?? 0;
   }
 
+  /** Whether it has an isolate or is being given one. */
+  get isHot(): boolean {
+    return this.#hot !== undefined || this.#starting !== undefined;
+  }
+
   /** Epoch milliseconds of the last call's end; undefined while cold or busy. */
   get idleSinceMs(): number | undefined {
     const runner = this.#hot?.runner;
@@ -126,14 +133,17 @@ export class Instance {
    * Makes sure an isolate is hot.
    *
    * @throws {HostError} `EXTENSION_QUARANTINED` while it rests, `EXTENSION_LOAD_FAILED`,
-   *   `CALLER_CONFIG_INVALID`, `CALLER_NOT_RUNNING` after `stop`
+   *   `CALLER_CONFIG_INVALID`, `CALLER_NOT_RUNNING` after `stop`, `HOST_OVERLOADED` when no other is idle
    */
   async start(): Promise<{ readonly runner: Runner }> {
     if (this.#hot !== undefined) return this.#hot;
     this.#assertMayStart();
-    this.#starting ??= this.#open(this.#compiled).finally(() => {
-      this.#starting = undefined;
-    });
+    if (this.#starting === undefined) {
+      this.#powers.makeRoom();
+      this.#starting = this.#open(this.#compiled).finally(() => {
+        this.#starting = undefined;
+      });
+    }
     const hot = await this.#starting;
     if (this.#hot === undefined && !this.#stopped) {
       this.#hot = hot;
@@ -272,22 +282,10 @@ export class Instance {
     };
   }
 
-  /** State goes from the old generation to the new one; handlers that do not exist are skipped. */
+  /** State goes from the old generation to the new one. */
   async #handOver(old: Hot, fresh: Hot): Promise<void> {
-    const suspends = old.compiled.description.handlers.includes('onSuspend');
-    const resumes = fresh.compiled.description.handlers.includes('onResume');
-    if (!suspends || !resumes) return;
     try {
-      const { text } = await old.runner.run(ownCall('onSuspend', 'null', this.#powers.nowMs()));
-      if (text.length > LIMITS.resumeStateChars) {
-        const limit = LIMITS.resumeStateChars;
-        throw new HostError(
-          'EXTENSION_OUTPUT_INVALID',
-          `The state of onSuspend is over ${limit} characters`,
-        );
-      }
-      const input = `{"state":${text},"fromVersion":${JSON.stringify(old.compiled.manifest.version)}}`;
-      await fresh.runner.run(ownCall('onResume', input, this.#powers.nowMs()));
+      await handOver(old, fresh, this.#powers.nowMs());
     } catch (error) {
       this.#close(fresh, new HostError('CALLER_NOT_RUNNING', 'The hand-over failed'));
       throw error;

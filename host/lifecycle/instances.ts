@@ -13,6 +13,7 @@ import { maskConfig } from './config.ts';
 import { missingGrants, requestedGrants } from './grants.ts';
 import type { StateChange } from '../changes.ts';
 import type { InstanceView } from './host.ts';
+import { makeRoom } from './evict.ts';
 import { Instance } from './instance.ts';
 import type { Endowment, InstancePowers } from './instance.ts';
 
@@ -169,6 +170,7 @@ export class Instances {
       {
         supervisor,
         nowMs,
+        makeRoom: () => makeRoom(this),
         engine,
         onWarmed: (warm) => onWarmed(entry, warm),
         endow: async (generation) => endow(await current(), entry, generation),

@@ -5,7 +5,7 @@ import type { Runner, RunRequest } from '../broker/runner.ts';
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { parseDescription } from './compiled.ts';
-import type { Description } from './compiled.ts';
+import type { Compiled, Description } from './compiled.ts';
 
 /** One field that a schema refused. */
 export type FieldIssue = { readonly field: string; readonly message: string };
@@ -60,4 +60,27 @@ export async function configureRunner(
   const { text } = await configured;
   const { ok, issues } = JSON.parse(text) as { ok: boolean; issues?: readonly FieldIssue[] };
   if (!ok) throw configError(issues ?? []);
+}
+
+type Loaded = { readonly runner: Runner; readonly compiled: Compiled };
+
+/**
+ * Gives the state of one generation to the next; nothing happens when either lacks the handler for it.
+ *
+ * @throws {HostError} `EXTENSION_OUTPUT_INVALID` when the state is over its limit, and what the handlers throw
+ */
+export async function handOver(old: Loaded, fresh: Loaded, nowMs: number): Promise<void> {
+  const suspends = old.compiled.description.handlers.includes('onSuspend');
+  const resumes = fresh.compiled.description.handlers.includes('onResume');
+  if (!suspends || !resumes) return;
+  const { text } = await old.runner.run(ownCall('onSuspend', 'null', nowMs));
+  if (text.length > LIMITS.resumeStateChars) {
+    const limit = LIMITS.resumeStateChars;
+    throw new HostError(
+      'EXTENSION_OUTPUT_INVALID',
+      `The state of onSuspend is over ${limit} characters`,
+    );
+  }
+  const input = `{"state":${text},"fromVersion":${JSON.stringify(old.compiled.manifest.version)}}`;
+  await fresh.runner.run(ownCall('onResume', input, nowMs));
 }

@@ -3,7 +3,9 @@
 
 import type { Catalog, CatalogEntry } from '../catalog/catalog.ts';
 import { HostError, toErrorData } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import type { Store } from '../store/store.ts';
+import { settleEach } from './at-once.ts';
 import { isSameGeneration } from './compiled.ts';
 import type { Compiled } from './compiled.ts';
 import type { Extensions } from './extensions.ts';
@@ -59,7 +61,7 @@ export async function swapInstances(
 ): Promise<void> {
   const { category, name } = entry;
   const rows = await store.instances({ category, name });
-  const swaps = rows.map(async (row) => {
+  const ended = await settleEach(rows, LIMITS.swapsAtOnce, async (row) => {
     const id = Instances.id(entry, row.instance);
     const instance = instances.live(id);
     if (instance === undefined || row.pinned !== null) return;
@@ -72,7 +74,6 @@ export async function swapInstances(
     }
     await instances.inTurn(id, () => instance.reload(compiled));
   });
-  const ended = await Promise.allSettled(swaps);
   const failed = ended.find((swap) => swap.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
 }

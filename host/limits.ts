@@ -222,7 +222,7 @@ export const LIMITS = {
    * Characters of one of them, and how often eight characters of it may come again: everything that comes
    * back is searched for it, and what repeats itself thousands of times takes seconds to look for.
    */
-  earnedChars: 8 * KIB,
+  earnedChars: 4 * KIB,
   earnedRepeats: 64,
   /** Webhooks: the longest age that one may have, and how many of an instance are remembered at a time. */
   webhookToleranceMsMax: 3_600_000,

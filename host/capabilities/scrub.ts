@@ -10,31 +10,29 @@ export const SCRUB_CHARS_MIN = 6;
 const HOLD_BYTES = 256;
 const LINE_BREAK = 0x0a;
 
-type Needle = { readonly bytes: Buffer; readonly mark: Buffer };
+type Secret = { readonly field: string; readonly value: string };
+type Needle = { readonly text: string; readonly bytes: Buffer; readonly mark: Buffer };
+
+/** A vendor may give one credential after the other: those that are there already are not written again. */
+const written = new WeakMap<Secret, readonly Needle[]>();
 
 /** Blanks secrets in bytes and text: each becomes `[secret:<field>]`. */
 export class Scrubber {
   /** Longest first. */
   readonly #needles: readonly Needle[];
-  readonly #forms: readonly string[];
   /** Bytes at the end of a chunk that may begin a secret which the next one ends. */
   readonly #holdBytes: number;
   /** No secret has a line break in it: what is before one is complete. */
   readonly #endsAtLine: boolean;
 
   /** @param secrets Field name and value of each secret */
-  constructor(secrets: readonly { readonly field: string; readonly value: string }[]) {
-    const marks = new Map<string, string>();
+  constructor(secrets: readonly Secret[]) {
     const long = secrets.filter(({ value }) => value.length >= SCRUB_CHARS_MIN);
-    for (const { field, value } of long) {
-      for (const form of formsOf(value)) if (!marks.has(form)) marks.set(form, `[secret:${field}]`);
+    const byText = new Map<string, Needle>();
+    for (const needle of long.flatMap(needlesOf)) {
+      if (!byText.has(needle.text)) byText.set(needle.text, needle);
     }
-    // Headers are bytes read as Latin-1: there a secret beyond ASCII looks different.
-    for (const [form, mark] of [...marks]) marks.set(Buffer.from(form).toString('latin1'), mark);
-    this.#forms = [...marks.keys()];
-    this.#needles = [...marks]
-      .map(([form, mark]) => ({ bytes: Buffer.from(form), mark: Buffer.from(mark) }))
-      .toSorted((a, b) => b.bytes.length - a.bytes.length);
+    this.#needles = [...byText.values()].toSorted((a, b) => b.bytes.length - a.bytes.length);
     this.#holdBytes = Math.ceil((this.#needles[0]?.bytes.length ?? 0) / HOLD_BYTES) * HOLD_BYTES;
     this.#endsAtLine = !this.#needles.some((needle) => needle.bytes.includes(LINE_BREAK));
   }
@@ -51,7 +49,7 @@ export class Scrubber {
    * tokens, and with a few dozen of them V8 ends the process.
    */
   text(text: string): string {
-    if (!this.#forms.some((form) => text.includes(form))) return text;
+    if (!this.#needles.some((needle) => text.includes(needle.text))) return text;
     return this.bytes(Buffer.from(text)).toString();
   }
 
@@ -104,4 +102,17 @@ export class Scrubber {
       from = first.at + first.bytes.length;
     }
   }
+}
+
+function needlesOf(secret: Secret): readonly Needle[] {
+  const known = written.get(secret);
+  if (known !== undefined) return known;
+  const mark = Buffer.from(`[secret:${secret.field}]`);
+  const forms = [...formsOf(secret.value)];
+  // Headers are bytes read as Latin-1: there a secret beyond ASCII looks different.
+  const inHeaders = forms.map((form) => Buffer.from(form).toString('latin1'));
+  const texts = [...new Set([...forms, ...inHeaders])];
+  const needles = texts.map((text) => ({ text, bytes: Buffer.from(text), mark }));
+  written.set(secret, needles);
+  return needles;
 }

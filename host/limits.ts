@@ -155,6 +155,20 @@ export const LIMITS = {
   storageKeyChars: 512,
   storageValueChars: 64 * KIB,
   storageListMax: 1_000,
+  /** Keys of one instance: each write adds up what they take, about 4 ms for that many. */
+  storageKeys: 100_000,
+  /** Bytes of keys and values in one listing: they are in memory at once, for each of many requests. */
+  storageListBytes: 4 * MIB,
+  /**
+   * Characters of a request to a capability that takes apart what it is given, as it comes over the pipe:
+   * two values and a key; a webhook of `hookBodyBytes` with its headers; `askChars` of Base64 and a
+   * signature. A turn could send 16 MiB, which take seconds to check.
+   */
+  storageRequestChars: 256 * KIB,
+  webhookRequestChars: 4 * MIB,
+  cryptoRequestChars: 3 * MIB,
+  /** Headers of a webhook to be verified: proxies and vendors send a few dozen. */
+  webhookHeaders: 500,
   storageTtlMs: 315_360_000_000,
   /** Generations kept per extension for a rollback. */
   keptGenerations: 5,

@@ -9,6 +9,13 @@ import type { FrameKind } from '../frames.ts';
 import { LIMITS } from '../limits.ts';
 import { Download, Upload } from './streams.ts';
 
+/** Characters of a request, for capabilities that take apart what they are given: before it is parsed. */
+const REQUEST_CHARS: ReadonlyMap<string, number> = new Map([
+  ['storage', LIMITS.storageRequestChars],
+  ['webhook', LIMITS.webhookRequestChars],
+  ['crypto', LIMITS.cryptoRequestChars],
+]);
+
 /** The running call a request belongs to. */
 export type RequestingCall = {
   readonly scope: Omit<CallScope, 'sequence' | 'usage' | 'signal'>;
@@ -49,7 +56,7 @@ export class Requests {
   /** Admits one request and serves it; its answer leaves by itself. */
   take(id: number, number: number, capability: string, payload: string): void {
     const call = this.#ports.findCall(number);
-    const refusal = this.#decide(id, call, capability);
+    const refusal = this.#decide(id, call, { capability, chars: payload.length });
     if (refusal !== undefined || call === undefined) return this.#refuse(id, refusal);
     const open: Open = {
       call,
@@ -97,7 +104,11 @@ export class Requests {
     for (const id of [...this.#open.keys()]) this.abandon(id);
   }
 
-  #decide(id: number, call: RequestingCall | undefined, capability: string): ErrorData | undefined {
+  #decide(
+    id: number,
+    call: RequestingCall | undefined,
+    { capability, chars }: { readonly capability: string; readonly chars: number },
+  ): ErrorData | undefined {
     if (this.#open.has(id)) {
       this.#ports.onViolation('request id used twice');
       return refusal('EXTENSION_QUOTA_EXCEEDED', 'Request id is in use');
@@ -114,6 +125,13 @@ export class Requests {
         ...refusal('CALLER_GRANT_NEEDED', `Capability "${capability}" is not granted`),
         remedy,
       };
+    }
+    const most = REQUEST_CHARS.get(capability) ?? LIMITS.sendCharsPerTurn;
+    if (chars > most) {
+      return refusal(
+        'EXTENSION_QUOTA_EXCEEDED',
+        `A request to "${capability}" is over ${most} characters`,
+      );
     }
     if (this.#open.size >= LIMITS.requestsPerInstance) {
       const limit = LIMITS.requestsPerInstance;

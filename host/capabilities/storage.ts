@@ -6,13 +6,15 @@ import * as z from 'zod';
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Store } from '../store/store.ts';
-import type { Capability } from './capability.ts';
+import type { Capability, CapabilityReply } from './capability.ts';
 
 const key = z.string().min(1).max(LIMITS.storageKeyChars);
+/** What came over the pipe was parsed as JSON, and is walked through once when it is measured. */
+const json = z.unknown().refine((value) => value !== undefined, 'must be JSON');
 const ttlMs = z.int().min(1).max(LIMITS.storageTtlMs).optional();
 const request = z.discriminatedUnion('op', [
   z.object({ op: z.literal('get'), key }),
-  z.object({ op: z.literal('set'), key, value: z.json(), ttlMs }),
+  z.object({ op: z.literal('set'), key, value: json, ttlMs }),
   z.object({ op: z.literal('delete'), key }),
   z.object({
     op: z.literal('list'),
@@ -20,7 +22,7 @@ const request = z.discriminatedUnion('op', [
     after: z.string().max(LIMITS.storageKeyChars).default(''),
     limit: z.int().min(1).max(LIMITS.storageListMax).default(100),
   }),
-  z.object({ op: z.literal('compareAndSet'), key, expected: z.json(), value: z.json(), ttlMs }),
+  z.object({ op: z.literal('compareAndSet'), key, expected: json, value: json, ttlMs }),
   z.object({ op: z.literal('increment'), key, by: z.int().default(1), ttlMs }),
 ]);
 
@@ -36,7 +38,7 @@ type Powers = {
 export function createStorage({ store, instance, quotaBytes, nowMs }: Powers): Capability {
   const overQuota = (): HostError =>
     new HostError('EXTENSION_QUOTA_EXCEEDED', `Storage of "${instance}" is over its quota`, {
-      remedy: `Delete what is not needed, or ask for more than ${quotaBytes} bytes in manifest.json`,
+      remedy: `Delete what is not needed (at most ${LIMITS.storageKeys} keys), or ask for more than ${quotaBytes} bytes in manifest.json`,
       details: { quotaBytes },
     });
   const expiry = (ttl: number | undefined): number | null =>
@@ -46,13 +48,15 @@ export function createStorage({ store, instance, quotaBytes, nowMs }: Powers): C
     change: (current: unknown) => unknown,
   ): Promise<boolean> => {
     const bounds = { nowMs: nowMs(), quotaBytes, expiresMs: expiry(asked.ttlMs) };
-    const done = await store.updateValue(instance, asked.key, { ...bounds, change });
+    const done = await store.updateValue(instance, asked.key, {
+      ...bounds,
+      change: (current) => flat(() => change(current)),
+    });
     if (done === 'over-quota') throw overQuota();
     return done === 'changed';
   };
 
-  return async (payload) => {
-    const asked = parseRequest(payload);
+  const serve = async (asked: z.infer<typeof request>): Promise<CapabilityReply> => {
     switch (asked.op) {
       case 'get':
         return { value: await store.value(instance, asked.key, nowMs()) };
@@ -70,10 +74,10 @@ export function createStorage({ store, instance, quotaBytes, nowMs }: Powers): C
         return { value: await store.values(instance, { prefix, after, limit, nowMs: nowMs() }) };
       }
       case 'compareAndSet': {
-        const { expected, value } = asked;
-        const next = bounded(value);
+        const next = bounded(asked.value);
+        const expected = flat(() => canonical(bounded(asked.expected)));
         const same = (current: unknown): unknown =>
-          canonical(current) === canonical(expected) ? next : undefined;
+          canonical(current) === expected ? next : undefined;
         return { value: await update(asked, same) };
       }
       case 'increment': {
@@ -86,6 +90,20 @@ export function createStorage({ store, instance, quotaBytes, nowMs }: Powers): C
       }
     }
   };
+  return async (payload) => serve(parseRequest(payload));
+}
+
+/** Runs what walks through a value: it calls itself for each level of it. */
+function flat<T>(walk: () => T): T {
+  try {
+    return walk();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new HostError('EXTENSION_OUTPUT_INVALID', 'Storage: a value is nested too deep', {
+      remedy: 'Store its parts under keys of their own',
+      cause: error,
+    });
+  }
 }
 
 function parseRequest(payload: unknown): z.infer<typeof request> {
@@ -97,7 +115,8 @@ function parseRequest(payload: unknown): z.infer<typeof request> {
 }
 
 function bounded(value: unknown): unknown {
-  if (JSON.stringify(value).length <= LIMITS.storageValueChars) return value;
+  const { length } = flat(() => JSON.stringify(value));
+  if (length <= LIMITS.storageValueChars) return value;
   throw new HostError(
     'EXTENSION_QUOTA_EXCEEDED',
     `Storage: a value is over ${LIMITS.storageValueChars} characters`,

@@ -25,6 +25,8 @@ import { createEarned } from './sqlite-earned.ts';
 import { createFacts } from './sqlite-facts.ts';
 import { createSightings } from './sqlite-sightings.ts';
 import { createRecordings } from './sqlite-recordings.ts';
+import { createTotals } from './sqlite-totals.ts';
+import type { Totals } from './sqlite-totals.ts';
 import { createValues } from './sqlite-values.ts';
 import type { Store } from './store.ts';
 import { createTurns } from './turns.ts';
@@ -40,6 +42,7 @@ const INSTANCE_KEY = 'category = ? AND name = ? AND instance = ?';
 export function openSqliteStore(path: string): Store {
   const database = openDatabase(path);
   const sql = createSql(database);
+  const totals = createTotals(sql);
   const claim = claimOrClose(database, path);
   return {
     driver: 'sqlite',
@@ -47,13 +50,13 @@ export function openSqliteStore(path: string): Store {
     // One file has one host: nobody else changes it.
     listen: () => undefined,
     exclusive: createTurns(),
-    ...createInstances(sql),
+    ...createInstances(sql, totals),
     ...createGenerations(sql),
     ...createArchives(sql),
     ...createAccess(sql),
     ...createAudit(sql),
     ...createOperations(sql),
-    ...createValues(sql),
+    ...createValues(sql, totals),
     ...createDeliveries(sql),
     ...createFacts(sql),
     ...createEarned(sql),
@@ -93,7 +96,7 @@ type InstanceRecords = Pick<
   | 'removeInstance'
 >;
 
-function createInstances(sql: Sql): InstanceRecords {
+function createInstances(sql: Sql, totals: Totals): InstanceRecords {
   return {
     async instances(filter = {}) {
       const rows = sql.all(
@@ -141,6 +144,7 @@ function createInstances(sql: Sql): InstanceRecords {
         run(`DELETE FROM grant_history WHERE ${INSTANCE_KEY}`, category, name, instance);
         const id = `${category}/${name}/${instance}`;
         run('DELETE FROM stored WHERE instance = ?', id);
+        totals.forget(id);
         run('DELETE FROM operations WHERE instance = ?', id);
         run('DELETE FROM deliveries WHERE target = ?', id);
         run('DELETE FROM sightings WHERE instance = ?', id);

@@ -203,7 +203,11 @@ type StateStore = {
     bounds: { nowMs: number; quotaBytes: number },
   ): Promise<boolean>;
   removeValue(instance: string, key: string): Promise<boolean>;
-  /** In the order of the keys' UTF-8 bytes, which is that of code points. */
+  /**
+   * In the order of the keys' UTF-8 bytes, which is that of code points.
+   *
+   * @throws {HostError} `EXTENSION_QUOTA_EXCEEDED` over `LIMITS.storageListBytes`
+   */
   values(
     instance: string,
     options: { prefix: string; after: string; limit: number; nowMs: number },

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 
+import { LIMITS } from '../../host/limits.ts';
 import type { Store } from '../../host/store/store.ts';
 import { twoHosts } from './store-subject.ts';
 import type { StoreSubject } from './store-subject.ts';
@@ -86,6 +87,31 @@ function plainClaims({ open }: StoreSubject): void {
     assert.deepEqual(values, [{ key: 'aa', value: 'aa' }]);
   });
 
+  it('lists up to the last key that begins with a prefix, whatever comes behind it', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const last = '\u{10ffff}';
+    const keys = ['a\ud7ff', 'a\ud7ffb', 'a\ue000', `a${last}`, `a${last}b`, 'b', last, `${last}a`];
+    for (const key of keys) await put(store, key, 1);
+    assert.deepEqual(await list(store, 'a'), keys.slice(0, 5));
+    assert.deepEqual(await list(store, 'a\ud7ff'), keys.slice(0, 2));
+    assert.deepEqual(await list(store, `a${last}`), keys.slice(3, 5));
+    assert.deepEqual(await list(store, last), keys.slice(6));
+  });
+
+  it('refuses a list that is larger than what is held for one, and gives a smaller one', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const value = 'x'.repeat(LIMITS.storageListBytes / 4);
+    const bounds = { nowMs: 0, quotaBytes: 10 * LIMITS.storageListBytes };
+    for (const key of ['a', 'b', 'c', 'd']) {
+      await store.putValue(ID, { key, value, expiresMs: null }, bounds);
+    }
+    await assert.rejects(list(store, ''), { code: 'EXTENSION_QUOTA_EXCEEDED' });
+    assert.deepEqual(await list(store, '', { limit: 3 }), ['a', 'b', 'c']);
+    assert.deepEqual(await list(store, '', { after: 'c' }), ['d']);
+  });
+
   it('pages through a list with the last key of the page before', async () => {
     await using opened = await open();
     const { store } = opened;
@@ -131,6 +157,28 @@ function quotaClaims({ open }: StoreSubject): void {
     const change = (): string => value;
     const late = { ...within(150, 1_000), expiresMs: null, change };
     assert.equal(await store.updateValue(ID, 'c', late), 'changed');
+  });
+
+  it('knows what is taken after values were replaced, removed, expired and refused', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const entry = (key: string, chars: number, expiresMs: number | null = null) => ({
+      ...{ key, value: 'x'.repeat(chars), expiresMs },
+    });
+    await store.putValue(ID, entry('a', 50), within(QUOTA));
+    await store.putValue(ID, entry('a', 5), within(QUOTA));
+    await store.putValue(ID, entry('b', 50, 10), within(QUOTA));
+    await store.putValue(ID, entry('c', 50), within(QUOTA));
+    await store.removeValue(ID, 'c');
+    await store.removeValue(ID, 'c');
+    assert.equal(await store.putValue(ID, entry('d', 500), within(100, 10)), false);
+    // Three bytes of a key and its quotation marks each: a has 8, d gets 92.
+    assert.equal(await store.putValue(ID, entry('d', 90), within(100, 10)), false);
+    assert.equal(await store.putValue(ID, entry('d', 89), within(100, 10)), true);
+    assert.equal(await store.putValue(ID, entry('a', 6), within(100, 10)), false);
+    assert.equal(await store.putValue(ID, entry('a', 4), within(100, 10)), true);
+    await store.removeInstance({ category: 'others', name: 'echo', instance: 'default' });
+    assert.equal(await store.putValue(ID, entry('e', 97), within(100, 10)), true);
   });
 
   it('stays inside the quota when many values are put at once on two hosts', async () => {

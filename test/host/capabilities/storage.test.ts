@@ -99,4 +99,14 @@ describe('storage capability', { timeout: 20_000 }, () => {
     assert.equal(await ask({ op: 'get', key: 'l' }), 1);
     await assert.rejects(ask(fill), { code: 'EXTENSION_QUOTA_EXCEEDED' });
   });
+
+  it('compares no value that is nested deeper than it can be walked through', async () => {
+    const deep = JSON.parse('['.repeat(30_000) + ']'.repeat(30_000)) as unknown;
+    const invalid = { code: 'EXTENSION_OUTPUT_INVALID' };
+    await assert.rejects(ask({ op: 'compareAndSet', key: 'k', expected: deep, value: 1 }), invalid);
+  });
+
+  it('refuses to set nothing', async () => {
+    await assert.rejects(ask({ op: 'set', key: 'k' }), { code: 'EXTENSION_OUTPUT_INVALID' });
+  });
 });

@@ -225,7 +225,7 @@ function createParts(
   const { builder, supervisor } = given.children;
   const { roots, installed } = rootsOf(settings);
   const vault = createVault(given.masterKey);
-  const recorder = new Recorder({ store, vault });
+  const recorder = new Recorder({ store, vault, nowMs });
   const tracing = new Tracing(VERSION);
   const catalog = new Catalog(roots);
   const logs = createLogs(given);

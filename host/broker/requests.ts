@@ -8,6 +8,8 @@ import { FRAME } from '../frames.ts';
 import type { FrameKind } from '../frames.ts';
 import { LIMITS } from '../limits.ts';
 import { Download, Upload } from './streams.ts';
+import { stampOfAnswer } from './trace.ts';
+import type { CallTrace } from './trace.ts';
 
 /** Characters of a request, for capabilities that take apart what they are given: before it is parsed. */
 const REQUEST_CHARS: ReadonlyMap<string, number> = new Map([
@@ -20,6 +22,7 @@ const REQUEST_CHARS: ReadonlyMap<string, number> = new Map([
 export type RequestingCall = {
   readonly scope: Omit<CallScope, 'sequence' | 'usage' | 'signal'>;
   readonly usage: Map<string, Usage>;
+  readonly trace: CallTrace | undefined;
   requests: number;
 };
 
@@ -150,12 +153,13 @@ export class Requests {
     { capability, payload }: { capability: string; payload: string },
   ): Promise<void> {
     const { call } = open;
+    const sequence = call.requests;
     const usage = usageOf(call, capability);
     usage.calls += 1;
     usage.bytesOut += payload.length;
     try {
       const { signal } = open.abort;
-      const scope = { ...call.scope, sequence: call.requests, usage, signal };
+      const scope = { ...call.scope, sequence, usage, signal };
       const serve = this.#ports.table[capability];
       if (serve === undefined)
         throw new HostError('CALLER_GRANT_NEEDED', 'Capability is not granted');
@@ -165,13 +169,14 @@ export class Requests {
       const full = this.#ports.room();
       if (full !== undefined || text.length > LIMITS.replyChars) await this.#wait(text, full);
       if (open.abort.signal.aborted) return;
-      if (reply.body === undefined) return this.#answer(id, ` ${text}`);
-      this.#ports.send(FRAME.reply, id, `*${text}`);
+      const stamp = stampOfAnswer(call.trace, sequence);
+      if (reply.body === undefined) return this.#answer(id, `${stamp} ${text}`);
+      this.#ports.send(FRAME.reply, id, `${stamp}*${text}`);
       await this.#stream(id, open, reply.body);
     } catch (error) {
       if (error instanceof HostError && error.code === 'EGRESS_DENIED') usage.denied += 1;
       if (open.abort.signal.aborted) return;
-      this.#refuse(id, toErrorData(error));
+      this.#refuse(id, toErrorData(error), stampOfAnswer(call.trace, sequence));
       // What it still holds, such as a body that nobody will read, is let go.
       open.abort.abort();
     }
@@ -215,13 +220,10 @@ export class Requests {
     if (this.#open.delete(id)) this.#ports.send(FRAME.reply, id, text);
   }
 
-  #refuse(id: number, error: ErrorData | undefined): void {
+  #refuse(id: number, error: ErrorData | undefined, stamp = ''): void {
     this.#open.delete(id);
-    this.#ports.send(
-      FRAME.refuse,
-      id,
-      JSON.stringify(error ?? refusal('HOST_INTERNAL', 'Refused')),
-    );
+    const text = JSON.stringify(error ?? refusal('HOST_INTERNAL', 'Refused'));
+    this.#ports.send(FRAME.refuse, id, stamp + text);
   }
 }
 

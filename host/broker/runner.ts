@@ -24,6 +24,8 @@ import type { Cancellation } from './cancellation.ts';
 import { Requests } from './requests.ts';
 import { Warming } from './warming.ts';
 import type { RequestingCall } from './requests.ts';
+import { stampOfStart } from './trace.ts';
+import type { CallTrace } from './trace.ts';
 
 /** What a call needs to run. */
 export type RunRequest = {
@@ -38,6 +40,7 @@ export type RunRequest = {
   readonly dryRun: boolean;
   readonly cancellation: Cancellation;
   readonly webhookUrl?: string;
+  readonly trace?: CallTrace;
 };
 
 /** How a call ended well. `text` is valid JSON. */
@@ -98,6 +101,10 @@ class Running implements RequestingCall {
     this.queuedMs = queuedMs;
     this.resolve = resolve;
     this.reject = reject;
+  }
+
+  get trace(): CallTrace | undefined {
+    return this.request.trace;
   }
 
   get usage(): Map<string, Usage> {
@@ -382,7 +389,7 @@ function invocation(request: RunRequest): string {
   const url = request.webhookUrl;
   const more = url === undefined ? '' : `,"webhookUrl":${JSON.stringify(url)}`;
   const ids = `"id":"${callId}","operationId":${JSON.stringify(operationId)}`;
-  return `{"call":{${ids},"attempt":${attempt},"handler":${JSON.stringify(handler)},"deadlineMs":${deadlineMs},"dryRun":${dryRun}${more}},"input":${inputText}}`;
+  return `${stampOfStart(request.trace)}{"call":{${ids},"attempt":${attempt},"handler":${JSON.stringify(handler)},"deadlineMs":${deadlineMs},"dryRun":${dryRun}${more}},"input":${inputText}}`;
 }
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;

@@ -45,6 +45,8 @@ export type SlotEvents = {
 export type LoadSpec = {
   readonly memoryMiB: number;
   readonly cpuMs: number;
+  /** Where `performance.now()` starts, in epoch milliseconds; absent: where the isolate was made */
+  readonly originMs?: number;
   readonly scripts: readonly {
     readonly name: string;
     readonly role: 'schema' | 'dependencies' | 'extension';
@@ -137,14 +139,10 @@ export class Cell {
   /** Loads a bundle into a new slot; the outcome arrives at `events.loaded` or `loadFailed`. */
   open(spec: LoadSpec, events: SlotEvents): number {
     const slot = this.#nextSlot++;
-    const { memoryMiB, cpuMs, scripts } = spec;
-    this.#slots.set(slot, { events, cpuMs, memoryMiB });
+    const { scripts, ...limits } = spec;
+    this.#slots.set(slot, { events, cpuMs: limits.cpuMs, memoryMiB: limits.memoryMiB });
     this.#group?.allow(this.memoryMiB);
-    const header = {
-      memoryMiB,
-      cpuMs,
-      scripts: scripts.map(({ name, role }) => ({ name, role })),
-    };
+    const header = { ...limits, scripts: scripts.map(({ name, role }) => ({ name, role })) };
     const blocks = scripts.flatMap(({ code, cachedData }) => [code, cachedData ?? '']);
     this.#writer.send(FRAME.load, slot, 0, packBlocks([JSON.stringify(header), ...blocks]));
     return slot;

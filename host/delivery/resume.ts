@@ -8,7 +8,7 @@ import type { CutOff } from '../lifecycle/cut-off.ts';
 import { hashInput, replaceOutcome } from '../lifecycle/idempotency.ts';
 import { pendingId } from '../lifecycle/pending.ts';
 import type { Recorder } from '../recorder/recorder.ts';
-import { isRepeatable, needsReconciliation } from '../recorder/recording.ts';
+import { isEffect, isRepeatable, needsReconciliation } from '../recorder/recording.ts';
 import type { RecordedRequest } from '../recorder/recording.ts';
 import type { DeliveryRow } from '../store/deliveries.ts';
 import type { Store } from '../store/store.ts';
@@ -49,13 +49,15 @@ export function createResumer(powers: ResumePowers): Resumer {
         await store.removeEffects(cut.callId);
         return { state: 'done', forget: true };
       }
-      const effects = await recorder.effects(cut.callId);
-      const unknown = effects.find((each) => !isAnswerKept(each) && !isRepeatable(each));
+      const journal = await recorder.journal(cut.callId);
+      const unknown = journal.requests.find(
+        (each) => isEffect(each) && !isAnswerKept(each) && !isRepeatable(each),
+      );
       if (unknown !== undefined) {
         throw needsReconciliation(cut.callId, 'an effect was sent, and its answer was not kept');
       }
       try {
-        const outcome = await calls.resume(row.target, cut, effects);
+        const outcome = await calls.resume(row.target, cut, journal);
         const isPending = (await store.delivery(pendingId(cut.callId))) !== undefined;
         if (!isPending) await finish({ row, ...cut }, { outcome });
         // Its end is another delivery's from here on; a repeat is told how far it is.

@@ -5,7 +5,8 @@ import { connect, deliver as route } from './bridge.ts';
 import { cancel, describeError, invoke, probes, setConfig, setDefinition } from './calls.ts';
 import { describe, validateConfig } from './describe.ts';
 import { installPlatform } from './platform/install.ts';
-import { beginTurn } from './platform/time.ts';
+import { beginRandom } from './platform/random.ts';
+import { beginTurn, setOrigin } from './platform/time.ts';
 import * as sdk from './sdk.ts';
 
 type Factory = (module: { exports: Exports }, exports: Exports, require: Require) => void;
@@ -43,16 +44,22 @@ function applyConfig(values: unknown): Record<string, unknown> {
   return { ok, issues };
 }
 
-/** One turn. */
-export function deliver(batch: string): void {
-  beginTurn();
+/** One turn. @param atMs Its time, when the host tells it */
+export function deliver(batch: string, atMs?: number): void {
+  beginTurn(atMs);
+  beginRandom();
   route(batch);
 }
 
 /** Runs one script of a bundle. @returns '' or the failure as JSON text */
-export function load(factory: Factory, role: 'schema' | 'dependencies' | 'extension'): string {
+export function load(
+  factory: Factory,
+  role: 'schema' | 'dependencies' | 'extension',
+  originMs?: number,
+): string {
   const module = { exports: {} as Exports };
   beginTurn();
+  if (originMs !== undefined) setOrigin(originMs);
   try {
     // A script of ours is CommonJS; an extension's gets two names that nothing looks for.
     if (role === 'schema') factory(module, module.exports, requireModule);

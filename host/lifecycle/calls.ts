@@ -14,7 +14,9 @@ import type { DeliveryRow } from '../store/deliveries.ts';
 import type { Store, TurnWait } from '../store/store.ts';
 import type { TracedCall, Tracing } from '../tracing.ts';
 import { needsReconciliation } from '../recorder/recording.ts';
-import type { RecordedRequest, Recording, Script } from '../recorder/recording.ts';
+import type { Journal } from '../recorder/recorder.ts';
+import type { Recording, Script } from '../recorder/recording.ts';
+import { createTrace, traceOf } from './trace.ts';
 import type { Vault } from '../store/vault.ts';
 import { decideLimits } from './compiled.ts';
 import { guardCall } from './cut-off.ts';
@@ -138,16 +140,17 @@ export class Calls {
   }
 
   /**
-   * Finishes a call that was cut off: what it asked before is answered as it was then.
+   * Finishes a call that was cut off, in an isolate of its own: what it asked before is answered as it was
+   * then, and it reads the same clock and draws the same random numbers.
    *
    * @throws {HostError} `CALLER_NEEDS_RECONCILIATION` when it goes another way than before
    */
   async resume(
     id: string,
     { callId, handler, inputText, key, subject }: CutOff,
-    requests: readonly RecordedRequest[],
+    journal: Journal,
   ): Promise<CallOutcome> {
-    const instance = this.#powers.instances.live(id);
+    const instance = this.#powers.instances.aside(id, journal.trace?.originMs);
     if (instance === undefined) throw notRunning(id);
     const prepared: Prepared = {
       ...{ instance, id, handler, inputText },
@@ -159,9 +162,13 @@ export class Calls {
       subject: subject ?? undefined,
       ...(key === null ? {} : { key }),
       journalled: isChanging(id, handler),
-      script: { mode: 'resume', requests },
+      script: { mode: 'resume', ...journal },
     };
-    return this.#runInTurn(prepared, callId, key ?? callId);
+    try {
+      return await this.#runInTurn(prepared, callId, key ?? callId);
+    } finally {
+      await instance.stop();
+    }
   }
 
   /**
@@ -216,6 +223,8 @@ export class Calls {
     if (isDraining()) throw new HostError('HOST_DRAINING', 'The host is shutting down');
     assertHandler(instance, id, handler);
     const isReplay = call.script?.mode === 'replay';
+    const trace =
+      call.script?.trace ?? (call.journalled ? createTrace(instance, nowMs()) : undefined);
     const record = records.start(
       {
         callId,
@@ -227,6 +236,7 @@ export class Calls {
         inputText,
         replayOf,
         journalled: call.journalled === true,
+        trace,
       },
       call.script,
     );
@@ -245,6 +255,7 @@ export class Calls {
         dryRun,
         cancellation: call.cancellation,
         ...this.#webhookUrl(call),
+        ...traceOf(record.recording, { isReplay, nowMs }),
       };
       const { text, receipt } = tracing.active
         ? await tracing.call(tracedOf(call, callId), () => instance.call(request))
@@ -328,9 +339,9 @@ function tracedOf({ id: instance, handler, carrier }: Prepared, callId: string):
   return { callId, instance, handler, ...(carrier === undefined ? {} : { carrier }) };
 }
 
-function assertOnTrack({ script }: Prepared, { callId, strays }: Recording): void {
+function assertOnTrack({ script }: Prepared, { subject, strays }: Recording): void {
   if (script?.mode === 'resume' && strays.length > 0) {
-    throw needsReconciliation(callId, 'run again, it asks for other effects than before');
+    throw needsReconciliation(subject.callId, 'run again, it asks for other effects than before');
   }
 }
 

@@ -206,7 +206,7 @@ export class InstanceChanges {
       const config = values === undefined ? row.config : mergeConfig(values, row.config, merging);
       assertComplete(config, description, id);
       const grants = row.grants ?? requestedGrants(manifest);
-      const instance = instances.detached({ ...row, config, grants }, entry, compiled);
+      const instance = instances.detached({ ...row, config, grants }, entry, { compiled });
       const callId = createCallId();
       try {
         const call = { input: null, actor };

@@ -69,6 +69,8 @@ const BROKEN: ReadonlySet<string> = new Set([
 export class Instance {
   /** `category/name/instance` */
   readonly id: string;
+  /** Epoch milliseconds; where `performance.now()` of its isolates starts */
+  readonly originMs: number;
   readonly #extension: string;
   readonly #powers: InstancePowers;
   readonly #trusted: boolean;
@@ -85,11 +87,12 @@ export class Instance {
   #struck = false;
 
   constructor(
-    subject: { readonly id: string; readonly extension: string; readonly trusted: boolean },
+    subject: Pick<Instance, 'id' | 'originMs'> & { extension: string; trusted: boolean },
     compiled: Compiled,
     powers: InstancePowers,
   ) {
     this.id = subject.id;
+    this.originMs = subject.originMs;
     this.#extension = subject.extension;
     this.#trusted = subject.trusted;
     this.#compiled = compiled;
@@ -235,7 +238,7 @@ export class Instance {
         instance: this.id,
         generation: compiled.bundle.hash,
         cell,
-        spec: { cpuMs, memoryMiB, scripts: loadScripts(compiled.bundle) },
+        spec: { cpuMs, memoryMiB, originMs: this.originMs, scripts: loadScripts(compiled.bundle) },
         table: endowment.table,
         mapStack: createStackMapper(compiled.bundle),
         nowMs,

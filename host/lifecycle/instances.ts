@@ -35,6 +35,8 @@ export type InstancesPowers = {
 };
 
 /** What runs of a row, and the row as it was when that began. */
+/** What an object runs, and where its clock starts if not now. */
+type Start = { readonly compiled: Compiled; readonly originMs?: number | undefined };
 type Live = { readonly instance: Instance; readonly entry: CatalogEntry; row: InstanceRow };
 
 /** The instances of this host. */
@@ -139,24 +141,42 @@ export class Instances {
 
   /** Makes the running object of an enabled row; the isolate starts with the first call. */
   open(row: InstanceRow, entry: CatalogEntry, compiled: Compiled): Instance {
-    const instance = this.#make(row, entry, compiled, {
-      current: () => this.row(entry, row.instance),
-      onChange: this.#powers.onChange,
-    });
+    const instance = this.#make(
+      row,
+      entry,
+      { compiled },
+      {
+        current: () => this.row(entry, row.instance),
+        onChange: this.#powers.onChange,
+      },
+    );
     this.#live.set(instance.id, { instance, entry, row });
     return instance;
   }
 
   /** An object outside the list, for one test with values that are not stored; the caller stops it. */
-  detached(row: InstanceRow, entry: CatalogEntry, compiled: Compiled): Instance {
+  detached(row: InstanceRow, entry: CatalogEntry, start: Start): Instance {
     const current = (): Promise<InstanceRow> => Promise.resolve(row);
-    return this.#make(row, entry, compiled, { current, onChange: () => undefined });
+    return this.#make(row, entry, start, { current, onChange: () => undefined });
+  }
+
+  /** A second object of a running instance, with an isolate of its own; the caller stops it. */
+  aside(id: string, originMs: number | undefined): Instance | undefined {
+    const live = this.#live.get(id);
+    if (live === undefined) return undefined;
+    const { row, entry, instance } = live;
+    return this.#make(
+      row,
+      entry,
+      { compiled: instance.compiled, originMs },
+      { current: () => this.row(entry, row.instance), onChange: () => undefined },
+    );
   }
 
   #make(
     row: InstanceRow,
     entry: CatalogEntry,
-    compiled: Compiled,
+    { compiled, originMs = this.#powers.nowMs() }: Start,
     {
       current,
       onChange,
@@ -165,7 +185,12 @@ export class Instances {
     const id = Instances.id(entry, row.instance);
     const { supervisor, nowMs, engine, endow, onLog, onWarmed } = this.#powers;
     return new Instance(
-      { id, extension: `${entry.category}/${entry.name}`, trusted: this.isTrusted(row, entry) },
+      {
+        id,
+        originMs,
+        extension: `${entry.category}/${entry.name}`,
+        trusted: this.isTrusted(row, entry),
+      },
       compiled,
       {
         supervisor,

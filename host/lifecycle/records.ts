@@ -5,7 +5,7 @@ import { HostError } from '../errors.ts';
 import type { ErrorData } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Recorder, RecordedBody } from '../recorder/recorder.ts';
-import type { Recording, RecordedRequest, Script } from '../recorder/recording.ts';
+import type { Recording, RecordedRequest, Script, Trace } from '../recorder/recording.ts';
 import { isInScope } from '../scope.ts';
 import type { Scope } from '../scope.ts';
 import type { CallRow, RecordingStore } from '../store/recordings.ts';
@@ -25,6 +25,7 @@ export type CallStart = {
   readonly replayOf: string | undefined;
   /** Its effects are written down before they leave. */
   readonly journalled: boolean;
+  readonly trace: Trace | undefined;
 };
 
 /** A call that runs or ran. */
@@ -43,6 +44,7 @@ export type Replayable = {
   /** Keys follow from it: with another one the code would ask for something else. */
   readonly operationId: string | undefined;
   readonly inputText: string;
+  readonly startedMs: number;
   readonly resultText: string | null;
   readonly error: ErrorData | undefined;
   readonly requests: readonly RecordedRequest[];
@@ -164,7 +166,8 @@ export class CallRecords {
   async replayable(callId: string): Promise<Replayable> {
     const kept = this.#byId.get(callId);
     const known = kept ?? (await this.#stored(callId));
-    const { instance, handler, operationId, inputText, resultText = null, error } = known;
+    const { instance, handler, operationId, startedMs } = known;
+    const { inputText, resultText = null, error } = known;
     if (inputText === '') {
       throw new HostError(
         'CALLER_UNSUPPORTED',
@@ -172,7 +175,8 @@ export class CallRecords {
       );
     }
     const requests = 'recording' in known ? known.recording.requests : known.requests;
-    return { instance, handler, operationId, inputText, resultText, error, requests };
+    const about = { instance, handler, operationId, startedMs };
+    return { ...about, inputText, resultText, error, requests };
   }
 
   /** Writes down what has ended. */
@@ -216,7 +220,7 @@ export class CallRecords {
     if (isPlain && (this.#plain += 1) > LIMITS.plainRecordsPerFlush) return undefined;
     if (this.#waiting.length >= LIMITS.recordsWaiting) return undefined;
     this.#waiting.push(kept);
-    if (kept.recording.journalled && !isPlain) return this.flush();
+    if (kept.journalled && !isPlain) return this.flush();
     this.#timer ??= setTimeout(() => void this.flush(), LIMITS.recordFlushMs).unref();
     return undefined;
   }
@@ -243,11 +247,12 @@ export class CallRecords {
 
   async #stored(callId: string): Promise<Replayable> {
     const row = await this.#row(callId);
-    const { instance, handler, error } = row;
+    const { instance, handler, startedMs, error } = row;
     const body = this.#powers.recorder.openBody(row);
     return {
       instance,
       handler,
+      startedMs,
       operationId: body?.operationId,
       inputText: body?.inputText ?? '',
       resultText: body?.resultText ?? null,

@@ -61,7 +61,9 @@ export class Replays {
     const { instances } = this.#parts;
     const [, , name = ''] = known.instance.split('/');
     const row = await instances.row(entry, name);
-    const instance = instances.detached(row, entry, compiled);
+    // Its clock starts where it did then.
+    const originMs = known.startedMs;
+    const instance = instances.detached(row, entry, { compiled, originMs });
     let recording: Recording | undefined;
     const { handler, operationId, inputText } = known;
     const prepared: Prepared = {
@@ -70,7 +72,11 @@ export class Replays {
       dryRun: false,
       cancellation: new Cancellation(),
       replayOf: callId,
-      script: { mode: 'replay', requests: known.requests },
+      script: {
+        mode: 'replay',
+        requests: known.requests,
+        trace: { startedMs: known.startedMs, originMs },
+      },
       onRecord: (made) => {
         recording = made;
       },

@@ -5,7 +5,13 @@ import type { Capability, CapabilityTable } from '../capabilities/capability.ts'
 import type { CallRow, EffectRow, RecordingStore } from '../store/recordings.ts';
 import type { Vault } from '../store/vault.ts';
 import { failureReply, isEffect, Recording, replyOf } from './recording.ts';
-import type { RecordedReply, RecordedRequest, Script } from './recording.ts';
+import type {
+  RecordedReply,
+  RecordedRequest,
+  RecordingSubject,
+  Script,
+  Trace,
+} from './recording.ts';
 import { giveStandIns, nameStandIns } from './stand-ins.ts';
 import type { StandIns } from './stand-ins.ts';
 
@@ -22,6 +28,19 @@ export type RecordedBody = {
 export type RecorderPowers = {
   readonly store: RecordingStore;
   readonly vault: Vault;
+  readonly nowMs: () => number;
+};
+
+/** What is known of a call that was cut off: enough to run it up to where it was. */
+export type Journal = {
+  readonly requests: readonly RecordedRequest[];
+  readonly trace: Trace | undefined;
+};
+
+/** An effect as it is journalled, with what led to it. */
+type JournalEntry = RecordedRequest & {
+  readonly before?: readonly RecordedRequest[];
+  readonly trace?: Trace;
 };
 
 /** Records the calls that run. */
@@ -34,10 +53,7 @@ export class Recorder {
   }
 
   /** From now on the requests of that call are recorded; `close` ends it. */
-  open(
-    subject: { readonly callId: string; readonly instance: string; readonly journalled: boolean },
-    script?: Script,
-  ): Recording {
+  open(subject: RecordingSubject, script?: Script): Recording {
     const recording = new Recording(subject, script);
     this.#byCall.set(subject.callId, recording);
     return recording;
@@ -61,15 +77,13 @@ export class Recorder {
       const named = nameStandIns(payload, standIns);
       const request = { sequence: scope.sequence, capability, payload: named };
       const known = recording.take(request);
-      if (known !== undefined) {
-        recording.add(request, replyOf(known));
-        return { value: giveStandIns(known.value, standIns) };
-      }
-      const isJournalled = recording.journalled && isEffect(request);
+      if (known !== undefined) return { value: giveStandIns(known.value, standIns) };
+      const isJournalled = recording.subject.journalled && isEffect(request);
       if (isJournalled) await this.#begin(recording, request);
       const end = async (reply: RecordedReply): Promise<void> => {
-        recording.add(request, reply);
-        if (isJournalled) await this.#end(recording, request, reply);
+        const answered = { ...request, atMs: this.#powers.nowMs() };
+        recording.add(answered, reply);
+        if (isJournalled) await this.#end(recording, answered, reply);
       };
       try {
         const reply = await serve(payload, scope, upload);
@@ -82,10 +96,15 @@ export class Recorder {
     };
   }
 
-  /** The effects of a call that was cut off. */
-  async effects(callId: string): Promise<RecordedRequest[]> {
+  /** What a call that was cut off has asked and got, up to its last effect. */
+  async journal(callId: string): Promise<Journal> {
     const rows = await this.#powers.store.effects(callId);
-    return rows.map((row) => this.#openEffect(row));
+    const entries = rows.map((row) => this.#openEffect(row));
+    const requests = entries.flatMap(({ before = [], trace: _trace, ...effect }) => [
+      ...before,
+      effect,
+    ]);
+    return { requests, trace: entries.find(({ trace }) => trace !== undefined)?.trace };
   }
 
   /** The call's row to be kept, with what is sealed in it. */
@@ -101,32 +120,36 @@ export class Recorder {
     return JSON.parse(text) as RecordedBody;
   }
 
+  /** One write: what led to the effect goes with it. */
   async #begin(recording: Recording, request: RecordedRequest): Promise<void> {
-    const { callId, instance } = recording;
-    const sealed = this.#sealText(recording, request);
+    const { subject } = recording;
+    const { callId, instance, trace } = subject;
+    const entry = { ...request, before: recording.takeUnjournalled(), trace };
     const about = { callId, instance, sequence: request.sequence };
+    const sealed = this.#sealText(subject, entry);
     await this.#powers.store.putEffect({ ...about, request: sealed, reply: null });
   }
 
   async #end(
-    recording: Recording,
-    { sequence }: RecordedRequest,
+    { subject }: Recording,
+    { sequence, atMs }: Pick<RecordedRequest, 'sequence' | 'atMs'>,
     reply: RecordedReply,
   ): Promise<void> {
-    const { callId } = recording;
-    const sealed = this.#sealText(recording, reply);
-    await this.#powers.store.endEffect({ callId, sequence, reply: sealed });
+    const sealed = this.#sealText(subject, { ...reply, atMs });
+    await this.#powers.store.endEffect({ callId: subject.callId, sequence, reply: sealed });
   }
 
   #sealText(place: Pick<CallRow, 'callId' | 'instance'>, value: unknown): string {
     return this.#powers.vault.seal(JSON.stringify(value), placeOf(place)).$sealed;
   }
 
-  #openEffect({ request, reply, ...place }: EffectRow): RecordedRequest {
+  #openEffect({ request, reply, ...place }: EffectRow): JournalEntry {
     const read = (sealed: string): unknown =>
       JSON.parse(this.#powers.vault.open({ $sealed: sealed }, placeOf(place)));
-    const known = read(request) as RecordedRequest;
-    return reply === null ? known : { ...known, reply: read(reply) as RecordedReply };
+    const known = read(request) as JournalEntry;
+    if (reply === null) return known;
+    const { atMs, ...said } = read(reply) as RecordedReply & { readonly atMs?: number };
+    return { ...known, reply: said, ...(atMs === undefined ? {} : { atMs }) };
   }
 }
 

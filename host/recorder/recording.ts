@@ -20,6 +20,17 @@ export type RecordedRequest = {
   readonly payload: unknown;
   /** Absent: sent, and not answered when the recording ended */
   readonly reply?: RecordedReply;
+  /** Epoch milliseconds of its answer, as the guest's clock had it */
+  readonly atMs?: number;
+};
+
+/** What a call was run with beside its input: with the same it draws and reads the same again. */
+export type Trace = {
+  /** Epoch milliseconds of its start, and of where its `performance.now()` starts */
+  readonly startedMs: number;
+  readonly originMs: number;
+  /** The key of its random numbers; absent: they are fresh each time */
+  readonly seed?: string;
 };
 
 /**
@@ -31,29 +42,33 @@ export type RecordedRequest = {
 export type Script = {
   readonly mode: 'replay' | 'resume';
   readonly requests: readonly RecordedRequest[];
+  readonly trace?: Trace | undefined;
 };
 
-/** The recording of one call. */
-export class Recording {
+/** What a recording starts with. */
+export type RecordingSubject = {
   readonly callId: string;
   /** `category/name/instance` */
   readonly instance: string;
   /** Its effects are journalled before they leave. */
   readonly journalled: boolean;
+  readonly trace?: Trace | undefined;
+};
+
+/** The recording of one call. */
+export class Recording {
+  readonly subject: RecordingSubject;
   readonly #script: Script | undefined;
   readonly #unused: RecordedRequest[];
   /** Requests that were not made as recorded; a replay reports them. */
   readonly strays: RecordedRequest[] = [];
+  readonly #answeredMs = new Map<number, number>();
   #chars = 0;
   #kept: RecordedRequest[] = [];
+  #unjournalled: RecordedRequest[] = [];
 
-  constructor(
-    subject: { readonly callId: string; readonly instance: string; readonly journalled: boolean },
-    script?: Script,
-  ) {
-    this.callId = subject.callId;
-    this.instance = subject.instance;
-    this.journalled = subject.journalled;
+  constructor(subject: RecordingSubject, script?: Script) {
+    this.subject = subject;
     this.#script = script;
     this.#unused = [...(script?.requests ?? [])];
   }
@@ -75,13 +90,25 @@ export class Recording {
     return this.#unused;
   }
 
+  /** Epoch milliseconds of the answer to the n-th request, once it is there. */
+  answeredMs(sequence: number): number | undefined {
+    return this.#answeredMs.get(sequence);
+  }
+
+  /** What was answered since the last effect was journalled, and is to be journalled with the next one. */
+  takeUnjournalled(): RecordedRequest[] {
+    const taken = this.#unjournalled;
+    this.#unjournalled = [];
+    return taken;
+  }
+
   /**
-   * The recorded answer to a request, or undefined: ask the world.
+   * The recorded answer to a request, which counts as asked, or undefined: ask the world.
    *
    * @throws {HostError} What was recorded as a failure; `CALLER_UNSUPPORTED` where a replay would have to
    *   ask the world; `CALLER_NEEDS_RECONCILIATION` where a resumed call asks for another effect
    */
-  take(request: Omit<RecordedRequest, 'reply'>): CapabilityReply | undefined {
+  take(request: Omit<RecordedRequest, 'reply'>): { readonly value: unknown } | undefined {
     if (this.#script === undefined) return undefined;
     const at = this.#unused.findIndex((each) => isSame(each, request));
     const found = this.#unused[at];
@@ -95,22 +122,38 @@ export class Recording {
         remedy: 'Replay it for real with {"mode":"live"}',
       });
     }
-    const { reply } = found;
-    if ('value' in reply) return { value: reply.value };
+    const { reply, atMs = 0 } = found;
+    this.#keep({ ...request, atMs }, reply);
+    if ('value' in reply) return reply;
     const { code, message, ...more } = reply.error;
     throw new HostError(code, message, more);
   }
 
   /** Keeps a request with its answer, within `LIMITS.recordingChars`. */
-  add(request: Omit<RecordedRequest, 'reply'>, reply: RecordedReply): void {
+  add(
+    request: Omit<RecordedRequest, 'reply'> & { readonly atMs: number },
+    reply: RecordedReply,
+  ): void {
+    const isKept = this.#keep(request, reply);
+    if (isKept && this.subject.journalled && isOfTheWorld(request, reply)) {
+      this.#unjournalled.push({ ...request, reply });
+    }
+  }
+
+  #keep(
+    request: Omit<RecordedRequest, 'reply'> & { readonly atMs: number },
+    reply: RecordedReply,
+  ): boolean {
+    const { sequence, capability, atMs } = request;
+    this.#answeredMs.set(sequence, atMs);
     const chars = JSON.stringify({ request, reply }).length;
     const fits = chars <= LIMITS.recordedChars && this.#chars + chars <= LIMITS.recordingChars;
     this.#chars += fits ? chars : 0;
     if (fits) this.#kept.push({ ...request, reply });
     else if (this.#kept.length < LIMITS.recordedRequests) {
-      const { sequence, capability } = request;
-      this.#kept.push({ sequence, capability, payload: null, reply: { left: 'out' } });
+      this.#kept.push({ sequence, capability, payload: null, reply: { left: 'out' }, atMs });
     }
+    return fits;
   }
 
   /** A resumed call may not go another way past an effect: it would happen beside the first one. */
@@ -123,7 +166,10 @@ export class Recording {
     );
     if (skipped === undefined) return;
     this.strays.push(request);
-    throw needsReconciliation(this.callId, 'run again, it asks for other effects than before');
+    throw needsReconciliation(
+      this.subject.callId,
+      'run again, it asks for other effects than before',
+    );
   }
 }
 
@@ -144,6 +190,17 @@ export function replyOf(reply: CapabilityReply): RecordedReply {
 /** A failed request, to be kept. */
 export function failureReply(error: unknown): RecordedReply {
   return { error: toErrorData(error) };
+}
+
+/**
+ * Whether a request that is no effect is worth to be journalled: keys of sealed secrets, and stand-ins of
+ * what a vendor gave, are good in one isolate only, so that another one must ask for its own.
+ */
+function isOfTheWorld(request: Omit<RecordedRequest, 'reply'>, reply: RecordedReply): boolean {
+  const { capability } = request;
+  if (isEffect(request) || 'left' in reply) return false;
+  if (capability !== 'fetch' && capability !== 'storage') return false;
+  return !JSON.stringify(reply).includes('sealed:');
 }
 
 /** Whether a request may change something at a vendor. */

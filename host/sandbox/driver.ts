@@ -22,9 +22,17 @@ export type TurnEnd =
 /** One isolate with one context. Not to be used again after `dispose` or a fatal turn. */
 export type Isolate = {
   /** Runs one script of a bundle. Ends like a turn; `threw` means the load failed. */
-  load(script: Script, role: 'schema' | 'dependencies' | 'extension', timeoutMs: number): TurnEnd;
-  /** Hands a batch of frames to the guest and runs it until it is quiet. */
-  enter(batch: string, timeoutMs: number): TurnEnd;
+  load(
+    script: Script,
+    role: 'schema' | 'dependencies' | 'extension',
+    options: { readonly timeoutMs: number; readonly originMs: number | undefined },
+  ): TurnEnd;
+  /**
+   * Hands a batch of frames to the guest and runs it until it is quiet.
+   *
+   * @param atMs The clock of a traced call; undefined: the isolate's own
+   */
+  enter(batch: string, timeoutMs: number, atMs: number | undefined): TurnEnd;
   /** A code cache of a script that was loaded: with every function that has run since. Empty: none. */
   cacheOf(script: Omit<Script, 'cachedData'>): Buffer;
   /** Nanoseconds of CPU used so far, bytes of heap now. */

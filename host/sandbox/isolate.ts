@@ -8,8 +8,8 @@ import { LIMITS } from '../limits.ts';
 import type { Driver, GuestPorts, Isolate, Script, TurnEnd } from './driver.ts';
 
 type Exports = ivm.Reference<Record<string, unknown>>;
-type Deliver = ivm.Reference<(batch: string) => void>;
-type Load = ivm.Reference<(factory: unknown, role: string) => string>;
+type Deliver = ivm.Reference<(batch: string, atMs?: number) => void>;
+type Load = ivm.Reference<(factory: unknown, role: string, originMs?: number) => string>;
 
 /**
  * The driver for production.
@@ -49,21 +49,28 @@ class IvmIsolate implements Isolate {
     this.#load = exports.getSync('load', { reference: true, accessors: true }) as Load;
   }
 
-  load(script: Script, role: string, timeoutMs: number): TurnEnd {
+  load(
+    script: Script,
+    role: string,
+    { timeoutMs, originMs }: { readonly timeoutMs: number; readonly originMs: number | undefined },
+  ): TurnEnd {
     let failure = '';
     const end = this.#turn(() => {
       const compiled = compile(this.#isolate, script);
       const factory = compiled.runSync(this.#context, { reference: true, timeout: timeoutMs });
       const options = { timeout: timeoutMs };
-      failure = String(this.#load.applySync(undefined, [factory.derefInto(), role], options));
+      failure = String(
+        this.#load.applySync(undefined, [factory.derefInto(), role, originMs], options),
+      );
       factory.release();
       compiled.release();
     });
     return end.end === 'ok' && failure !== '' ? { end: 'threw', message: failure } : end;
   }
 
-  enter(batch: string, timeoutMs: number): TurnEnd {
-    return this.#turn(() => this.#deliver.applySync(undefined, [batch], { timeout: timeoutMs }));
+  enter(batch: string, timeoutMs: number, atMs: number | undefined): TurnEnd {
+    const given: [string, number?] = atMs === undefined ? [batch] : [batch, atMs];
+    return this.#turn(() => this.#deliver.applySync(undefined, given, { timeout: timeoutMs }));
   }
 
   cacheOf({ name, code }: Omit<Script, 'cachedData'>): Buffer {

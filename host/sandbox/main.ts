@@ -16,6 +16,7 @@ import type { LoadRole } from './slot.ts';
 type LoadHeader = {
   readonly memoryMiB: number;
   readonly cpuMs: number;
+  readonly originMs?: number;
   readonly scripts: readonly { readonly name: string; readonly role: LoadRole }[];
 };
 
@@ -80,7 +81,7 @@ function load(frame: Frame): void {
       ask: services.ask,
       serve: services.serve,
     },
-    { cpuMs: header.cpuMs, scripts },
+    { ...header, scripts },
   );
   if (end.end === 'ok') {
     slots.set(frame.slot, slot);

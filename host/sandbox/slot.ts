@@ -6,19 +6,36 @@ import type { FrameKind } from '../frames.ts';
 import { LIMITS } from '../limits.ts';
 import { packBlocks } from '../protocol.ts';
 import type { Driver, Isolate, Script, TurnEnd } from './driver.ts';
+import { readStamp, STAMP, TracedCall } from './traced-call.ts';
+import type { Draw } from './traced-call.ts';
 
 /** What a slot may do outside: write frames, answer questions, serve requests inside the cell. */
 export type SlotPowers = {
   readonly write: (kind: FrameKind, id: number, payload: Buffer | string) => void;
-  readonly ask: (operation: string, text: string) => string;
+  readonly ask: (operation: string, text: string, draw?: Draw) => string;
   /** Serves `cell.*` requests (crypto); resolves with JSON text, rejects with a message. */
   readonly serve: (capability: string, payload: string) => Promise<string>;
 };
+
+/** Frames that run together. Those of a traced call run alone: what they draw and read is that call's. */
+type Turn = {
+  batch: string;
+  readonly touched: Set<number>;
+  readonly traced: TracedCall | undefined;
+  /** The clock of a traced call from this turn on; undefined: it stands */
+  readonly atMs: number | undefined;
+};
+type Whose = Pick<Turn, 'traced' | 'atMs'>;
 
 type Outgoing = { readonly kind: number; readonly id: number; readonly text: string };
 
 /** Frames after which nothing more comes for a request; a reply that starts with `*` is followed by chunks. */
 const ENDINGS: ReadonlySet<number> = new Set([FRAME.refuse, FRAME.end, FRAME.broken]);
+/** Parts of a body take as long as they take, whatever the host has told. */
+const TIMELESS: ReadonlySet<number> = new Set([
+  ...[FRAME.chunk, FRAME.end, FRAME.broken, FRAME.credit, FRAME.cancel],
+]);
+const NOBODY: Whose = { traced: undefined, atMs: undefined };
 const GUEST_KINDS: ReadonlySet<number> = new Set([
   FRAME.result,
   FRAME.failure,
@@ -36,8 +53,9 @@ export class Slot {
   readonly #isolate: Isolate;
   #powers: SlotPowers | undefined;
   #cpuMs: number = LIMITS.cpuMs;
-  #batch = '';
-  #touched = new Set<number>();
+  #turns: Turn[] = [];
+  #current: TracedCall | undefined;
+  readonly #traced = new Map<number, TracedCall>();
   #outgoing: Outgoing[] = [];
   #sentChars = 0;
   #over = false;
@@ -61,12 +79,18 @@ export class Slot {
   /** Gives the slot its powers and loads a bundle into it. */
   start(
     powers: SlotPowers,
-    bundle: { cpuMs: number; scripts: readonly (Script & { role: LoadRole })[] },
+    bundle: {
+      cpuMs: number;
+      /** Where its `performance.now()` starts, in epoch milliseconds; absent: where it was made */
+      originMs?: number;
+      scripts: readonly (Script & { role: LoadRole })[];
+    },
   ): TurnEnd {
     this.#powers = powers;
     this.#cpuMs = bundle.cpuMs;
     for (const script of bundle.scripts) {
-      const end = this.#isolate.load(script, script.role, LIMITS.loadMs);
+      const { originMs } = bundle;
+      const end = this.#isolate.load(script, script.role, { timeoutMs: LIMITS.loadMs, originMs });
       if (end.end !== 'ok') {
         this.dispose();
         return end;
@@ -79,21 +103,35 @@ export class Slot {
   /** Queues one frame for the next turn. */
   push(kind: number, id: number, payload: Buffer): void {
     const binary = kind === FRAME.chunk;
-    const text = payload.toString(binary ? 'base64' : 'utf8');
-    this.#append(kind, id, text);
+    const whole = payload.toString(binary ? 'base64' : 'utf8');
+    const isStamped = payload[0] === STAMP && !binary;
+    const { text, stamp } = isStamped ? readStamp(whole) : { text: whole, stamp: undefined };
+    if (stamp !== undefined && kind === FRAME.invoke) {
+      this.#traced.set(id, new TracedCall(id, stamp));
+    }
+    const call = kind === FRAME.invoke || kind === FRAME.cancel ? id : this.#callOfRequest.get(id);
+    this.#append(kind, id, text, this.#whose(call, TIMELESS.has(kind) ? Date.now() : stamp?.atMs));
     const last = kind === FRAME.reply ? !text.startsWith('*') : ENDINGS.has(kind);
     if (last) this.#callOfRequest.delete(id);
+    // Nobody waits for what it still does.
+    if (kind === FRAME.cancel) this.#traced.delete(id);
   }
 
-  /** Runs one turn over everything queued. */
+  /** Runs everything queued: in one turn, but for traced calls. */
   turn(): void {
-    if (this.#ended || this.#batch === '') return;
-    const batch = this.#batch;
-    const touched = this.#touched;
-    this.#batch = '';
-    this.#touched = new Set();
+    while (!this.#ended) {
+      const turn = this.#turns.shift();
+      if (turn === undefined) return;
+      this.#current = turn.traced;
+      this.#run(turn);
+      this.#current = undefined;
+    }
+  }
+
+  #run({ batch, touched, traced, atMs }: Turn): void {
+    if (atMs !== undefined) traced?.advance(atMs);
     const before = this.#isolate.cpuNs();
-    const end = this.#isolate.enter(batch, this.#cpuMs);
+    const end = this.#isolate.enter(batch, this.#cpuMs, traced?.clockMs);
     const spentUs = Number(this.#isolate.cpuNs() - before) / 1_000;
     // Frames that ran in one turn cannot be told apart from outside: they share its cost.
     for (const call of touched) {
@@ -122,13 +160,30 @@ export class Slot {
     this.#isolate.dispose();
   }
 
-  #append(kind: number, id: number, text: string): void {
+  #append(kind: number, id: number, text: string, whose: Whose): void {
     if (this.#ended) return;
-    if (kind === FRAME.invoke) this.#touched.add(id);
-    const call = this.#callOfRequest.get(id);
-    if (call !== undefined && kind !== FRAME.invoke && kind !== FRAME.cancel)
-      this.#touched.add(call);
-    this.#batch += `${kind},${id},${text.length}:${text}`;
+    const turn = this.#turnOf(whose);
+    // Timers and cancelled calls are nobody's cost; their ids are not those of requests.
+    const isCharged = kind !== FRAME.cancel && kind !== FRAME.timer;
+    const call = kind === FRAME.invoke ? id : this.#callOfRequest.get(id);
+    if (call !== undefined && isCharged) turn.touched.add(call);
+    turn.batch += `${kind},${id},${text.length}:${text}`;
+  }
+
+  /** The turn that a frame belongs to: the last one queued, unless a traced call has to be alone. */
+  #turnOf({ traced, atMs }: Whose): Turn {
+    const last = this.#turns.at(-1);
+    if (traced === undefined && last !== undefined && last.traced === undefined) return last;
+    const touched = new Set<number>(traced === undefined ? [] : [traced.number]);
+    const turn: Turn = { batch: '', touched, traced, atMs };
+    this.#turns.push(turn);
+    return turn;
+  }
+
+  #whose(call: number | undefined, atMs: number | undefined): Whose {
+    if (call === undefined || this.#traced.size === 0) return NOBODY;
+    const traced = this.#traced.get(call);
+    return traced === undefined ? NOBODY : { traced, atMs };
   }
 
   /** The guest's `send`. Runs inside a turn: only checks and queues. */
@@ -162,16 +217,20 @@ export class Slot {
     cost.writeDoubleLE(this.#costUs.get(call) ?? 0, 0);
     cost.writeDoubleLE(heapBytes, 8);
     this.#costUs.delete(call);
+    this.#traced.delete(call);
     this.#powers?.write(kind, call, Buffer.concat([cost, Buffer.from(text)]));
   }
 
   #request(id: number, text: string): void {
     const space = text.indexOf(' ');
     const second = text.indexOf(' ', space + 1);
-    const call = Number(text.slice(0, space));
+    // The global fetch does not say whose it is; a traced call is alone in its turn.
+    const call = Number(text.slice(0, space)) || (this.#current?.number ?? 0);
     const capability = text.slice(space + 1, second);
     if (call !== 0) this.#callOfRequest.set(id, call);
-    if (!capability.startsWith('cell.')) return this.#relay(FRAME.request, id, text);
+    if (!capability.startsWith('cell.')) {
+      return this.#relay(FRAME.request, id, `${call}${text.slice(space)}`);
+    }
     const answer = this.#powers?.serve(capability, text.slice(second + 1));
     answer?.then(
       (json) => this.#answerLater(FRAME.reply, id, ` ${json}`),
@@ -180,7 +239,7 @@ export class Slot {
   }
 
   #answerLater(kind: number, id: number, text: string): void {
-    this.#append(kind, id, text);
+    this.#append(kind, id, text, this.#whose(this.#callOfRequest.get(id), undefined));
     this.#callOfRequest.delete(id);
     this.turn();
   }
@@ -199,7 +258,10 @@ export class Slot {
     }
     if (operation === 'timer.set') return this.#setTimer(text);
     if (operation === 'timer.clear') return this.#clearTimer(text);
-    return this.#powers?.ask(operation, text) ?? '-Not available while loading the platform';
+    return (
+      this.#powers?.ask(operation, text, this.#current?.draw) ??
+      '-Not available while loading the platform'
+    );
   }
 
   #setTimer(text: string): string {
@@ -208,9 +270,12 @@ export class Slot {
     }
     const [id = 0, ms = 0] = text.split(' ').map(Number);
     const delayMs = Math.min(Math.max(1, Math.trunc(ms) || 1), 0x7fffffff);
+    const setBy = this.#current;
+    // In a traced call it is then as late as was asked, not as late as the process came to it.
+    const dueMs = setBy === undefined ? undefined : setBy.clockMs + delayMs;
     const timer = setTimeout(() => {
       this.#timers.delete(id);
-      this.#append(FRAME.timer, id, '');
+      this.#append(FRAME.timer, id, '', this.#whose(setBy?.number, dueMs));
       this.turn();
     }, delayMs);
     this.#timers.set(id, timer);

@@ -15,6 +15,7 @@ import { FormData } from './form-data.ts';
 import { Headers } from './headers.ts';
 import type * as Messages from './message-channel.ts';
 import { createPerformance, Performance } from './performance.ts';
+import { installRandom } from './random.ts';
 import { Request } from './request.ts';
 import { Response } from './response.ts';
 import { STREAM_NAMES, streams } from './streams.ts';
@@ -49,6 +50,7 @@ export function installPlatform(): void {
   removeUnknown();
   removeGrowing();
   removeClocks();
+  installRandom();
   // An older sibling of Intl.Segmenter that only V8 has.
   Reflect.deleteProperty(Intl, 'v8BreakIterator');
   defineAll({

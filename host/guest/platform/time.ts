@@ -1,5 +1,6 @@
 // Clocks of an isolate: whole milliseconds that stand still within a turn, so that no guest can measure
-// its neighbours. `beginTurn` is called by main.ts before every turn.
+// its neighbours. `beginTurn` is called by main.ts before every turn. A call that can be run again is told
+// its time by the host, which may lie a moment, or after a crash long, behind that of the calls beside it.
 
 const NativeDate = Date;
 const nativeNow = Date.now;
@@ -7,11 +8,23 @@ const { apply, construct } = Reflect;
 
 let turnMs = nativeNow();
 let originMs = turnMs;
+let isTold = false;
 
-/** Takes the time of a new turn; it never runs backwards. */
-export function beginTurn(): void {
-  const now = nativeNow();
-  if (now > turnMs) turnMs = now;
+/** Takes the time of a new turn: the one that is told, else the system's, which never runs backwards. */
+export function beginTurn(atMs?: number): void {
+  isTold = atMs !== undefined;
+  const now = atMs ?? nativeNow();
+  if (isTold || now > turnMs) turnMs = now;
+}
+
+/** Whether this turn belongs to a call that may be run again. */
+export function isTurnTold(): boolean {
+  return isTold;
+}
+
+/** Sets where `performance.now()` starts; before guest code runs. */
+export function setOrigin(ms: number): void {
+  originMs = ms;
 }
 
 /** Epoch milliseconds of this turn. */

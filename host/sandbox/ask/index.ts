@@ -1,6 +1,7 @@
 // Questions that a guest asks and the cell answers: natives of Node that would be large and slow in the
 // isolate. Every answer is text; bad questions get a refusal, never an exception.
 
+import type { Draw } from '../traced-call.ts';
 import { createKeys } from './subtle.ts';
 import { createDecoders, QUESTIONS } from './questions.ts';
 import { createZlib } from './zlib.ts';
@@ -8,7 +9,7 @@ import { createZlib } from './zlib.ts';
 /** The services of one isolate. */
 export type CellServices = {
   /** Answers now: `+answer` or `-why not`. Never throws. */
-  ask(operation: string, text: string): string;
+  ask(operation: string, text: string, draw?: Draw): string;
   /** Serves a `cell.*` request; resolves with JSON text. */
   serve(capability: string, payload: string): Promise<string>;
 };
@@ -25,11 +26,11 @@ export function createCellServices(): CellServices {
     ['zlib.open', zlib.open] as const,
   ]);
   return {
-    ask(operation, text) {
+    ask(operation, text, draw) {
       const answer = questions.get(operation);
       if (answer === undefined) return `-Unknown question "${operation.slice(0, 50)}"`;
       try {
-        return `+${answer(text)}`;
+        return `+${answer(text, draw)}`;
       } catch (error) {
         return `-${error instanceof Error ? error.message.slice(0, 300) : 'refused'}`;
       }

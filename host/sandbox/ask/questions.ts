@@ -4,9 +4,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 
 import { LIMITS } from '../../limits.ts';
+import type { Draw } from '../traced-call.ts';
 
-/** One question: text in, text out. */
-export type Question = (text: string) => string;
+/** One question: text in, text out. @param draw Where random bytes come from, if not from the system */
+export type Question = (text: string, draw?: Draw) => string;
 
 const URL_PARTS = [
   'href',
@@ -49,14 +50,21 @@ export const QUESTIONS: Readonly<Record<string, Question>> = {
     const [label = '', flags = '', base64 = ''] = text.split(' ', 3);
     return createDecoder(label, flags).decode(Buffer.from(base64, 'base64'));
   },
-  random: (text) => {
+  random: (text, draw = randomBytes) => {
     const bytes = Number(text);
     if (!Number.isInteger(bytes) || bytes < 1 || bytes > 65_536)
       throw new RangeError('1–65536 bytes');
-    return randomBytes(bytes).toString('base64');
+    return draw(bytes).toString('base64');
   },
-  uuid: () => randomUUID(),
+  uuid: (_text, draw) => (draw === undefined ? randomUUID() : formatUuid(draw(16))),
 };
+
+/** Version 4, as RFC 9562 lays it out. */
+function formatUuid(bytes: Buffer): string {
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
 
 /** Decoders that keep what is left of a chunk; the oldest is given up over the limit. */
 export function createDecoders(): Readonly<Record<string, Question>> {

@@ -63,6 +63,32 @@ export default defineServer({
 });
 `;
 
+/** Whatever it sends is drawn anew, or read from a clock. */
+const DRAWN = `import { createPassword, defineServer } from 'cofferdam/sdk';
+const api = 'https://api.example.com';
+const draw = () => ({
+  ...{ now: Date.now(), since: performance.now(), math: Math.random(), uuid: crypto.randomUUID() },
+  ...{ bytes: [...crypto.getRandomValues(new Uint8Array(8))], password: createPassword() },
+});
+export default defineServer({
+  async create(service, { fetch }) {
+    const send = (text) => {
+      const headers = { 'idempotency-key': crypto.randomUUID() };
+      return fetch(api + '/drawn', { method: 'POST', headers, body: JSON.stringify(text) });
+    };
+    await fetch(api + '/find?id=' + service.id);
+    const first = draw();
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    await send({ step: 'first', ...first, later: Date.now() });
+    await send({ step: 'second', ...draw() });
+    return { status: 'done', remoteId: service.id };
+  },
+  async suspend() { return { status: 'done' }; },
+  async unsuspend() { return { status: 'done' }; },
+  async terminate() { return { status: 'done' }; },
+});
+`;
+
 /** Creates that wait for an answer of the vendor's that never comes, and for which one. */
 const HELD: Readonly<Record<string, string>> = {
   early: '/find?id=early',
@@ -70,6 +96,7 @@ const HELD: Readonly<Record<string, string>> = {
   unknown: '"service":"unknown"',
   again: '"service":"again"',
   keyed: '"step":"boot-keyed"',
+  drawn: '"step":"second"',
 };
 /** What is written of either call; a test would hang if there were more. */
 const STEPS = 9;
@@ -90,6 +117,8 @@ for (const driver of ['sqlite', 'postgres'] as const) {
     let vendor: CountingVendor;
     let dir: string;
     let host: HostProcess;
+    /** What the vendor was sent by calls that draw */
+    const drawn: { readonly key: string | undefined; readonly text: string }[] = [];
 
     before(async () => {
       postgres = driver === 'postgres' ? await startPostgres() : undefined;
@@ -98,7 +127,8 @@ for (const driver of ['sqlite', 'postgres'] as const) {
       const isHeld = Object.entries(HELD).map(
         ([id]) => new Promise<void>((resolve) => held.set(id, resolve)),
       );
-      vendor = await startCountingVendor(({ path, text }) => {
+      vendor = await startCountingVendor(({ path, text, id: key }) => {
+        if (path === '/drawn') drawn.push({ key, text });
         const [id] =
           Object.entries(HELD).find(([, part]) => `${path} ${text}`.includes(part)) ?? [];
         const tell = id === undefined ? undefined : held.get(id);
@@ -112,8 +142,9 @@ for (const driver of ['sqlite', 'postgres'] as const) {
       await writeExtension(dir, 'gateways/pay', { code: PAY });
       const idempotency = { 'api.example.com': 'X-Once' };
       await writeExtension(dir, 'servers/keyed', { code: KEYED, fetchable: { idempotency } });
+      await writeExtension(dir, 'servers/drawn', { code: DRAWN });
       host = await start({ stopsAtSteps: true });
-      for (const each of ['servers/vms', 'gateways/pay', 'servers/keyed']) {
+      for (const each of ['servers/vms', 'gateways/pay', 'servers/keyed', 'servers/drawn']) {
         const { status } = await host.request('POST', `/admin/extensions/${each}/enable`);
         assert.equal(status, 200);
       }
@@ -178,6 +209,21 @@ for (const driver of ['sqlite', 'postgres'] as const) {
       const [disk, boot, again] = jobs.map(([, key]) => key);
       assert.equal(boot, again);
       assert.notEqual(disk, boot);
+    });
+
+    it('reads the clocks and draws the random numbers that it had, and goes on', async () => {
+      assert.deepEqual(await outcome('drawn'), { status: 'done', remoteId: 'drawn' });
+      const [first, second, again] = drawn;
+      assert.deepEqual(again, second);
+      assert.notEqual(first?.key, second?.key);
+      const said = drawn.map(({ text }) => JSON.parse(text));
+      assert.ok(said[0].later >= said[0].now + 30 && said[0].since >= 0);
+      await outcome('drawn-too');
+      const { bytes, uuid, math, password } = JSON.parse(drawn[3]?.text ?? '');
+      for (const value of [bytes, uuid, math, password].map((each) => JSON.stringify(each))) {
+        assert.ok(drawn.slice(0, 3).every(({ text }) => !text.includes(value)));
+      }
+      assert.equal(drawn.length, 5);
     });
 
     it('remembers what the calls of the dead process asked', async () => {
@@ -256,7 +302,7 @@ for (const driver of ['sqlite', 'postgres'] as const) {
     }
 
     function create(id: string): Promise<Reply> {
-      const name = id === 'keyed' ? 'keyed' : 'vms';
+      const [, name = 'vms'] = /^(keyed|drawn)/.exec(id) ?? [];
       const input = { id, properties: {} };
       const headers = { 'idempotency-key': `create-${id}` };
       const path = `/admin/extensions/servers/${name}/calls/create`;

@@ -16,6 +16,7 @@ import { guardCall } from '../../../host/lifecycle/cut-off.ts';
 import type { CallOutcome } from '../../../host/lifecycle/host.ts';
 import { CallRecords } from '../../../host/lifecycle/records.ts';
 import { Recorder } from '../../../host/recorder/recorder.ts';
+import type { RecordedRequest } from '../../../host/recorder/recording.ts';
 import type { DeliveryRow } from '../../../host/store/deliveries.ts';
 import { openSqliteStore } from '../../../host/store/sqlite.ts';
 import type { Store } from '../../../host/store/store.ts';
@@ -58,7 +59,7 @@ describe('the journal of a call', () => {
         await opened.removeEffects(callId);
       },
     };
-    recorder = new Recorder({ store, vault });
+    recorder = new Recorder({ store, vault, nowMs });
   });
   afterEach(async () => {
     await store[Symbol.asyncDispose]();
@@ -68,21 +69,17 @@ describe('the journal of a call', () => {
   it('is there until nothing stands for the call any more', async () => {
     await guardCall({ store, nowMs }, ID, CUT, async () => {
       await runAndRecord();
-      assert.equal(
-        (await recorder.effects(CALL_ID)).length,
-        1,
-        'the record is on disk, not the end',
-      );
+      assert.equal((await effects()).length, 1, 'the record is on disk, not the end');
     });
     assert.equal(guardsLeft, 0);
-    assert.deepEqual(await recorder.effects(CALL_ID), []);
+    assert.deepEqual(await effects(), []);
   });
 
   it('is there until a resumed call has ended', async () => {
     const row = await cutOff();
     assert.deepEqual(await resumer(() => Promise.resolve(OUTCOME)).run(row), { state: 'done' });
     assert.equal(guardsLeft, 0);
-    assert.deepEqual(await recorder.effects(CALL_ID), []);
+    assert.deepEqual(await effects(), []);
   });
 
   it('is there after a resumed call could not be finished', async () => {
@@ -92,7 +89,7 @@ describe('the journal of a call', () => {
       throw new HostError('HOST_OVERLOADED', 'Too much to do');
     });
     await assert.rejects(busy.run(row), { code: 'HOST_OVERLOADED' });
-    assert.equal((await recorder.effects(CALL_ID)).length, 1);
+    assert.equal((await effects()).length, 1);
   });
 
   it('asks a person about an effect whose answer was streamed', async () => {
@@ -100,6 +97,10 @@ describe('the journal of a call', () => {
     const again = resumer(() => assert.fail('it would be sent a second time'));
     await assert.rejects(again.run(row), { code: 'CALLER_NEEDS_RECONCILIATION' });
   });
+
+  async function effects(): Promise<readonly RecordedRequest[]> {
+    return (await recorder.journal(CALL_ID)).requests;
+  }
 
   function resumer(resume: () => Promise<CallOutcome>): Resumer {
     const calls = { resume } as unknown as Calls;
@@ -118,7 +119,7 @@ describe('the journal of a call', () => {
       startedMs: 0,
       replayOf: undefined,
     };
-    const record = records.start({ ...start, journalled: true });
+    const record = records.start({ ...start, journalled: true, trace: undefined });
     const { fetch } = recorder.wrap({ fetch: () => Promise.resolve(reply) }, {});
     await fetch?.(POST, scopeOf({ callId: CALL_ID }), () => assert.fail('nothing is sent'));
     await records.done(record, '{}', RECEIPT);

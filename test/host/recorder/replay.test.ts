@@ -37,6 +37,20 @@ const MANIFEST = manifestFor('others/notes', {
   secrets: { key: { hosts: ['api.example.com'], in: ['header'] } },
 });
 
+const CLOCK = `import { defineServer } from 'cofferdam/sdk';
+export default defineServer({
+  async create(service, { fetch }) {
+    const begun = Date.now();
+    await fetch('https://api.example.com/vms', { method: 'POST', body: '{}' });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return { status: 'done', properties: { begun, ended: new Date().toISOString() } };
+  },
+  async suspend() { return { status: 'done' }; },
+  async unsuspend() { return { status: 'done' }; },
+  async terminate() { return { status: 'done' }; },
+});
+`;
+
 const KEY = 'key-CANARY-7f3a91';
 
 describe('a replay', { timeout: 60_000 }, () => {
@@ -58,6 +72,14 @@ describe('a replay', { timeout: 60_000 }, () => {
         'others/notes': {
           'manifest.json': JSON.stringify(MANIFEST),
           'extension.ts': code(''),
+        },
+        'servers/clock': {
+          'manifest.json': JSON.stringify(
+            manifestFor('servers/clock', {
+              capabilities: { fetch: { hosts: ['api.example.com'] } },
+            }),
+          ),
+          'extension.ts': CLOCK,
         },
       },
       {
@@ -146,6 +168,14 @@ describe('a replay', { timeout: 60_000 }, () => {
     assert.equal(posts, before + 2);
     const { body: record } = await host.request('GET', `/calls/${body.callId}`);
     assert.equal(record.replayOf, call.body.callId);
+  });
+
+  it('reads the clock that a call with effects has read then', async () => {
+    await host.enable('servers/clock');
+    const call = await host.call('servers/clock', 'create', { id: 's1', properties: {} });
+    const { body } = await replay(call.body.callId);
+    assert.deepEqual(body.replay, { mode: 'recorded', same: true, differences: [] });
+    assert.deepEqual(body.result, call.body.result);
   });
 
   it('keeps recordings sealed in the store', async () => {

@@ -7,8 +7,14 @@ import { FRAME } from '../../../host/frames.ts';
 import type { Driver, GuestPorts, TurnEnd } from '../../../host/sandbox/driver.ts';
 import { unpackBlocks } from '../../../host/protocol.ts';
 import { Slot } from '../../../host/sandbox/slot.ts';
+import type { Draw } from '../../../host/sandbox/traced-call.ts';
 
-type Seen = { readonly loaded: string[]; readonly batches: string[]; disposed: number };
+type Seen = {
+  readonly loaded: string[];
+  readonly batches: string[];
+  readonly clocks: (number | undefined)[];
+  disposed: number;
+};
 
 /** Echoes the input of every call; `end` is how its turns end. */
 function createEchoDriver(seen: Seen, end: TurnEnd = { end: 'ok' }): Driver {
@@ -19,8 +25,9 @@ function createEchoDriver(seen: Seen, end: TurnEnd = { end: 'ok' }): Driver {
           seen.loaded.push(name);
           return name === 'broken' ? { end: 'threw', message: 'it is broken' } : { end: 'ok' };
         },
-        enter(batch) {
+        enter(batch, _timeoutMs, atMs) {
           seen.batches.push(batch);
+          seen.clocks.push(atMs);
           answer(batch, ports);
           return end;
         },
@@ -37,8 +44,10 @@ function answer(batch: string, ports: GuestPorts): void {
   for (let at = 0; at < batch.length;) {
     const colon = batch.indexOf(':', at);
     const [kind = 0, id = 0, length = 0] = batch.slice(at, colon).split(',').map(Number);
-    if (kind === FRAME.invoke)
-      ports.send(FRAME.result, id, batch.slice(colon + 1, colon + 1 + length));
+    const text = batch.slice(colon + 1, colon + 1 + length);
+    if (text === 'draw') ports.send(FRAME.result, id, ports.ask('random', '8'));
+    else if (text === 'wait') ports.ask('timer.set', `${id} 20`);
+    else if (kind === FRAME.invoke) ports.send(FRAME.result, id, text);
     at = colon + 1 + length;
   }
 }
@@ -47,13 +56,14 @@ function start(
   name: string,
   turnEnd?: TurnEnd,
 ): { slot: Slot; seen: Seen; frames: [number, number, string][]; end: TurnEnd } {
-  const seen: Seen = { loaded: [], batches: [], disposed: 0 };
+  const seen: Seen = { loaded: [], batches: [], clocks: [], disposed: 0 };
   const frames: [number, number, string][] = [];
   const slot = new Slot(createEchoDriver(seen, turnEnd), { name: 'platform', code: '' }, 64);
   const powers = {
     write: (kind: number, id: number, payload: Buffer | string) =>
       void frames.push([kind, id, payload.toString()]),
-    ask: () => '-nothing is asked',
+    // As the cell draws: from the call's own source where it has one.
+    ask: (_operation: string, _text: string, draw?: Draw) => `+${draw?.(8).toString('hex') ?? ''}`,
     serve: () => Promise.reject(new Error('nothing is served')),
   };
   const end = slot.start(powers, { cpuMs: 100, scripts: [{ name, code: '', role: 'extension' }] });
@@ -110,5 +120,39 @@ describe('a second engine behind the driver', () => {
       code: 'EXTENSION_CPU_EXCEEDED',
       limit: '100 ms in one turn',
     });
+  });
+
+  it('runs a traced call alone, by the clock that it is told, without showing its key', () => {
+    const { slot, seen } = start('extension');
+    const key = Buffer.alloc(32, 1).toString('base64');
+    slot.push(FRAME.invoke, 1, Buffer.from('1'));
+    slot.push(FRAME.invoke, 2, Buffer.from(`@1000 ${key}\n2`));
+    slot.push(FRAME.invoke, 3, Buffer.from('3'));
+    slot.push(FRAME.invoke, 4, Buffer.from('4'));
+    slot.turn();
+    assert.deepEqual(seen.batches, ['3,1,1:1', '3,2,1:2', '3,3,1:33,4,1:4']);
+    assert.deepEqual(seen.clocks, [undefined, 1_000, undefined]);
+  });
+
+  it('draws for a traced call from its key alone, and for others not from it', () => {
+    const { slot, frames } = start('extension');
+    const key = (fill: number): string => Buffer.alloc(32, fill).toString('base64');
+    const heads = [`@1 ${key(1)}\n`, `@2 ${key(2)}\n`, `@3 ${key(1)}\n`, '@4 \n', ''];
+    for (const [id, head] of heads.entries())
+      slot.push(FRAME.invoke, id, Buffer.from(`${head}draw`));
+    slot.turn();
+    const [first, other, again, fresh, plain] = frames.map(([, , text]) => text.slice(16));
+    assert.match(first ?? '', /^\+[0-9a-f]{16}$/);
+    assert.equal(again, first);
+    assert.notEqual(other, first);
+    assert.deepEqual([fresh, plain], ['+', '+']);
+  });
+
+  it('ends a timer of a traced call when it was to end, whenever the process comes to it', async () => {
+    const { slot, seen } = start('extension');
+    slot.push(FRAME.invoke, 1, Buffer.from('@1000 \nwait'));
+    slot.turn();
+    while (seen.clocks.length < 2) await new Promise(setImmediate);
+    assert.deepEqual(seen.clocks, [1_000, 1_020]);
   });
 });

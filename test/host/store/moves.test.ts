@@ -69,7 +69,7 @@ async function fill(location: StoreLocation): Promise<void> {
   const times = { dueMs: 1, createdMs: 1 };
   const delivery = { kind: 'event', target: ID, subject: '', type: 't', dedupe: 'd' } as const;
   await store.addDeliveries([{ id: 'dlv', ...delivery, payload: '{}', ...times }]);
-  const recorder = new Recorder({ store, vault });
+  const recorder = new Recorder({ store, vault, nowMs: () => 0 });
   const ran = { callId: 'call_1', instance: ID, handler: 'h', actor: 'tok', startedMs: 1 };
   const row = { ...ran, state: 'done', replayOf: null, receipt: null, error: null } as const;
   await store.putCalls([recorder.seal(row, { inputText: '1', resultText: '2', requests: [] })]);
@@ -215,11 +215,13 @@ function moveClaims(driver: string, newLocation: () => Promise<StoreLocation>): 
         history.map(({ config }) => opened.open(config['key'] as never, place('key'))),
         ['secret 2', 'secret 1'],
       );
-      const recorder = new Recorder({ store, vault: opened });
+      const recorder = new Recorder({ store, vault: opened, nowMs: () => 0 });
       const call = await store.call('call_1');
       assert.ok(call !== undefined);
       assert.equal(recorder.openBody(call)?.resultText, '2');
-      assert.deepEqual(await recorder.effects('call_2'), [{ asked: 1, reply: { value: 2 } }]);
+      assert.deepEqual((await recorder.journal('call_2')).requests, [
+        { asked: 1, reply: { value: 2 } },
+      ]);
       const renewed = sealDeliveries(store, opened);
       const [listed] = await store.deliveries({ kind: 'resume', limit: 1 });
       const guard = await renewed.delivery(listed?.id ?? '');

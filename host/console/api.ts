@@ -1,6 +1,7 @@
 // The admin API: one request, one stream. A failure becomes a `Problem` with what to do about it.
 
 import { signOut, token } from './session.ts';
+import type { Session } from './session.ts';
 
 /** A failure as the API tells it. */
 export class Problem extends Error {
@@ -45,11 +46,8 @@ export function get<T>(path: string): Promise<T> {
 }
 
 /** Whose a token is, before it is kept. @throws {Problem} */
-export async function whoIs(secret: string): Promise<{ id: string; role: string }> {
-  return (await (await request('/admin/session', {}, secret)).json()) as {
-    id: string;
-    role: string;
-  };
+export async function whoIs(secret: string): Promise<Session> {
+  return (await (await request('/admin/session', {}, secret)).json()) as Session;
 }
 
 /** A path segment of the API. */

@@ -21,24 +21,25 @@ import { SignIn } from './parts/sign-in.tsx';
 import { Mark } from './parts/mark.tsx';
 import { Failed } from './parts/ui.tsx';
 import { route } from './route.ts';
-import { mayAdminister, session, signIn, signOut, token } from './session.ts';
+import { mayAdminister, mayAdministerHost, session, signIn, signOut, token } from './session.ts';
 
 type Page = ComponentType<{ readonly parts: readonly string[] }>;
 type Place = {
   readonly name: string;
   readonly label: string;
-  readonly isAdmins?: boolean;
+  /** Who sees it: absent, everybody who may read; else whom this says yes to. */
+  readonly isFor?: () => boolean;
   readonly page: Page;
 };
 
 const PLACES: readonly Place[] = [
   { name: 'extensions', label: 'Extensions', page: Extensions },
-  { name: 'install', label: 'Install', isAdmins: true, page: InstallPage },
+  { name: 'install', label: 'Install', isFor: mayAdministerHost, page: InstallPage },
   { name: 'calls', label: 'Calls', page: Calls },
   { name: 'deliveries', label: 'Deliveries', page: DeliveriesPage },
   { name: 'facts', label: 'Payments', page: FactsPage },
-  { name: 'audit', label: 'Audit', isAdmins: true, page: AuditPage },
-  { name: 'tokens', label: 'Tokens', isAdmins: true, page: TokensPage },
+  { name: 'audit', label: 'Audit', isFor: mayAdminister, page: AuditPage },
+  { name: 'tokens', label: 'Tokens', isFor: mayAdministerHost, page: TokensPage },
 ];
 
 /** The whole console. */
@@ -93,7 +94,7 @@ function useSession(): Problem | undefined {
 function Frame(): VNode {
   const parts = route.value;
   const [name = 'extensions'] = parts;
-  const places = PLACES.filter(({ isAdmins }) => isAdmins !== true || mayAdminister());
+  const places = PLACES.filter(({ isFor }) => isFor?.() !== false);
   const place = places.find((each) => each.name === name);
   const key = parts.join('/');
   useEffect(() => {
@@ -126,6 +127,7 @@ function Frame(): VNode {
               {isLive.value ? 'live' : 'not connected'}
             </span>{' '}
             {session.value?.role}
+            {session.value?.scope === null ? null : ' of a part'}
           </span>
           <button type="button" onClick={() => signOut()}>
             Sign out

@@ -2,10 +2,12 @@
 
 import { signal } from '@preact/signals';
 
+import type { Scope } from '../scope.ts';
+
 const KEY = 'cofferdam.token';
 
 /** Whose token it is. */
-export type Session = { readonly id: string; readonly role: string };
+export type Session = { readonly id: string; readonly role: string; readonly scope: Scope };
 
 /** The token of this tab; empty before one was given. */
 export const token = signal(sessionStorage.getItem(KEY) ?? '');
@@ -37,7 +39,12 @@ export function mayOperate(): boolean {
   return session.value?.role === 'admin' || session.value?.role === 'operator';
 }
 
-/** Whether it may do everything. */
+/** Whether it may do everything, within its scope. */
 export function mayAdminister(): boolean {
   return session.value?.role === 'admin';
+}
+
+/** Whether it may do what is about the whole host. */
+export function mayAdministerHost(): boolean {
+  return mayAdminister() && session.value?.scope === null;
 }

@@ -141,6 +141,7 @@ describe('the console', { timeout: 120_000, skip: NO_CHROMIUM }, () => {
     await button('Disable').waitFor();
     assert.deepEqual((await config()).grants, {
       fetch: { hosts: ['api.greet.example'] },
+      secrets: { key: { hosts: ['api.greet.example'], in: ['header'] } },
       storage: { quotaBytes: 1_048_576 },
     });
   });
@@ -155,6 +156,34 @@ describe('the console', { timeout: 120_000, skip: NO_CHROMIUM }, () => {
     await page.getByText('granted by an admin').waitFor();
     const { grants } = await config();
     assert.deepEqual(grants.lan, [{ cidr: '10.0.0.5/32', reason: 'The panel in the rack' }]);
+  });
+
+  it('gives less room than it asks for, and a lock outlives that', async () => {
+    const base = '/extensions/others/greeter';
+    const lock = [{ method: 'GET', host: 'api.greet.example', path: '/hi' }];
+    await host.request('POST', `${base}/lock`, { lock });
+    await page.reload();
+    await page.getByText('Change what it may do').click();
+    await page.getByLabel('Room for its data, in KiB').fill('5000');
+    await page.getByLabel('Room for its data, in KiB').blur();
+    assert.equal(await page.getByLabel('Room for its data, in KiB').inputValue(), '1024');
+    await page.getByLabel('Room for its data, in KiB').fill('512');
+    await button('Give these grants').click();
+    await page.getByText('Keep up to 512 KiB of data').waitFor();
+    const { grants } = await config();
+    await page.getByText('Locked to requests of 1 kind').waitFor();
+    assert.deepEqual([grants.storage, grants.lock], [{ quotaBytes: 524_288 }, lock]);
+    await host.request('DELETE', `${base}/lock`);
+  });
+
+  it('shows who decided what about its grants, as a difference', async () => {
+    await page.getByText('Who decided what').click();
+    const decisions = page.getByRole('table', { name: 'Decisions about grants' });
+    const newest = decisions.getByRole('row').nth(1);
+    await newest.getByText('lifted the lock').waitFor();
+    await newest.getByText('Removed: Locked to GET api.greet.example/hi').waitFor();
+    await decisions.getByText('Removed: Keep up to 1 MiB of data').waitFor();
+    await decisions.getByText('Added: Reach the private network 10.0.0.5/32').waitFor();
   });
 
   it('shows log lines as they come, and calls with what they cost', async () => {
@@ -190,18 +219,45 @@ describe('the console', { timeout: 120_000, skip: NO_CHROMIUM }, () => {
     await open('tokens');
     await page.getByLabel('Name').fill('robot');
     await page.getByLabel('Role').selectOption('viewer');
+    await page.getByLabel('Narrowed to').fill('others/nobody');
+    await button('Make the token').click();
+    await page.getByText('there is no extension "others/nobody"').first().waitFor();
+    await page.getByLabel('Narrowed to').fill('others/Greeter/default');
+    await page.getByLabel('Requests in a minute').fill('60');
     await button('Make the token').click();
     const secret = await page.getByRole('region', { name: 'The new token' }).innerText();
     const headers = { authorization: `Bearer ${secret.trim()}` };
     const use = async (): Promise<number> =>
       (await fetch(`${host.url}/api/v1/admin/session`, { headers })).status;
     assert.equal(await use(), 200);
+    await page.getByRole('cell', { name: 'others/greeter/default' }).waitFor();
+    const narrow = { headers: { authorization: `Bearer ${secret.trim()}` } };
+    const other = await fetch(`${host.url}/api/v1/admin/extensions/servers/broken`, narrow);
+    assert.equal(other.status, 403);
     await button('I have it').click();
     assert.ok(!(await page.content()).includes(secret.trim()));
     await button('Revoke robot').click();
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke it' }).click();
     await button('Revoke robot').waitFor({ state: 'detached' });
     assert.equal(await use(), 401);
+  });
+
+  it('finds lines of the audit by filters', async () => {
+    await open('audit');
+    const filters = page.getByRole('search');
+    await filters.getByLabel('Did').fill('token');
+    await filters.getByRole('button', { name: 'Find' }).click();
+    const table = page.getByRole('table', { name: 'Audit' });
+    await table
+      .getByRole('cell', { name: 'instance.enable' })
+      .first()
+      .waitFor({ state: 'detached' });
+    await table.getByRole('cell', { name: 'token.create' }).first().waitFor();
+    await filters.getByLabel('Until').fill('2020-01-01T00:00');
+    await filters.getByRole('button', { name: 'Find' }).click();
+    await page.getByText('Nothing fits these filters.').waitFor();
+    await filters.getByRole('button', { name: 'Show all' }).click();
+    await table.getByRole('cell', { name: 'instance.enable' }).first().waitFor();
   });
 
   it('installs an upload, and says what is wrong with one that is none', async () => {

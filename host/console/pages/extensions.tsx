@@ -7,7 +7,7 @@ import type { ExtensionView } from '../../lifecycle/host.ts';
 import { get, Problem, seg } from '../api.ts';
 import { useLoaded } from '../live.ts';
 import { Head, Show, State } from '../parts/ui.tsx';
-import { mayAdminister } from '../session.ts';
+import { mayAdministerHost } from '../session.ts';
 
 type Names = Readonly<Record<string, readonly string[]>>;
 /** One that cannot be shown is shown as that. */
@@ -34,7 +34,7 @@ export function ExtensionsPage(): VNode {
   return (
     <>
       <Head title="Extensions" about="Strangers' code, each in a box of its own.">
-        {mayAdminister() ? (
+        {mayAdministerHost() ? (
           <a class="button" href="#/install">
             Install
           </a>

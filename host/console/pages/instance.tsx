@@ -9,11 +9,12 @@ import { CallTable } from '../parts/call-table.tsx';
 import { ConfigForm } from '../parts/config-form.tsx';
 import { confirm } from '../parts/confirm.tsx';
 import { EnableForm } from '../parts/enable.tsx';
+import { GrantHistory } from '../parts/grant-history.tsx';
 import { GrantTable } from '../parts/grants.tsx';
 import { Logs } from '../parts/logs.tsx';
 import { Act, Failed, Head, Show, State } from '../parts/ui.tsx';
 import { go } from '../route.ts';
-import { mayAdminister, mayOperate } from '../session.ts';
+import { mayAdministerHost, mayOperate } from '../session.ts';
 
 type Ref = { readonly category: string; readonly name: string; readonly instance: string };
 type Whole = { readonly extension: ExtensionView; readonly instance: InstanceView };
@@ -61,7 +62,7 @@ export function InstancePage({ category, name, instance }: Ref): VNode {
                 onSaved={loaded.reload}
               />
             </section>
-            <GrantCard {...whole} path={path} reload={loaded.reload} />
+            <GrantCard {...whole} path={path} id={id} reload={loaded.reload} />
           </div>
           <section class="card" aria-labelledby="logs">
             <h2 id="logs">Log</h2>
@@ -137,7 +138,7 @@ function Controls({ extension, instance, path, reload }: Part): VNode {
           <Act label="Disable" tone="danger" run={disable} />
         </>
       ) : null}
-      {mayAdminister() ? (
+      {mayAdministerHost() ? (
         <Act label={instance.trusted ? 'Do not trust' : 'Trust'} run={trust} />
       ) : null}
       {instance.enabled ? null : <Act label="Delete" tone="danger" run={remove} />}
@@ -149,7 +150,13 @@ function LastError({ instance: { lastError } }: { readonly instance: InstanceVie
   return lastError === null ? null : <Failed {...lastError} />;
 }
 
-function GrantCard({ extension, instance, path, reload }: Part): VNode {
+function GrantCard({
+  extension,
+  instance,
+  path,
+  id,
+  reload,
+}: Part & { readonly id: string }): VNode {
   const isWaiting = instance.state === 'waiting-for-grant';
   return (
     <section class="card" aria-labelledby="grants">
@@ -173,6 +180,7 @@ function GrantCard({ extension, instance, path, reload }: Part): VNode {
           <EnableForm {...{ extension, instance, path }} onDone={reload} />
         )
       ) : null}
+      <GrantHistory path={path} id={id} />
     </section>
   );
 }

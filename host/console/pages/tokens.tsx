@@ -3,6 +3,7 @@
 import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 
+import type { Scope } from '../../scope.ts';
 import { ask, get, seg } from '../api.ts';
 import { useLoaded } from '../live.ts';
 import { confirm } from '../parts/confirm.tsx';
@@ -16,6 +17,8 @@ type Token = {
   readonly role: string;
   readonly createdAt: string;
   readonly expiresAt: string | null;
+  readonly scope: Scope;
+  readonly requestsPerMinute: number | null;
 };
 
 const ROLES = [
@@ -48,39 +51,52 @@ export function TokensPage(): VNode {
     <>
       <Head title="Tokens" about="Who may ask this host, and for what. Secrets are kept hashed." />
       {secret === '' ? null : <Secret secret={secret} onClose={() => setSecret('')} />}
-      <div class="two">
-        <section class="card" aria-labelledby="all">
-          <h2 id="all">All tokens</h2>
-          <Show of={tokens}>
-            {({ tokens: list }) => (
-              <Table
-                label="Tokens"
-                columns={['Name', 'Role', 'Made', 'Ends', 'Do']}
-                rows={list.map((token) => ({
-                  key: token.id,
-                  cells: [
-                    <>
-                      {token.name}{' '}
-                      {token.id === session.value?.id ? <span class="badge good">you</span> : null}
-                    </>,
-                    token.role,
-                    <When at={token.createdAt} />,
-                    token.expiresAt === null ? 'never' : <When at={token.expiresAt} />,
-                    <Act label={`Revoke ${token.name}`} tone="danger" run={revoke(token)} />,
-                  ],
-                }))}
-                empty="There is none."
-              />
-            )}
-          </Show>
-        </section>
-        <NewToken
-          onMade={(made) => {
-            setSecret(made);
-            tokens.reload();
-          }}
-        />
-      </div>
+      <section class="card" aria-labelledby="all">
+        <h2 id="all">All tokens</h2>
+        <Show of={tokens}>
+          {({ tokens: list }) => (
+            <Table
+              label="Tokens"
+              columns={['Name', 'Role', 'Reaches', 'Per minute', 'Made', 'Ends', 'Do']}
+              rows={list.map((token) => ({
+                key: token.id,
+                cells: [
+                  <>
+                    {token.name}{' '}
+                    {token.id === session.value?.id ? <span class="badge good">you</span> : null}
+                  </>,
+                  token.role,
+                  <ScopeList of={token.scope} />,
+                  token.requestsPerMinute ?? 'as the host',
+                  <When at={token.createdAt} />,
+                  token.expiresAt === null ? 'never' : <When at={token.expiresAt} />,
+                  <Act label={`Revoke ${token.name}`} tone="danger" run={revoke(token)} />,
+                ],
+              }))}
+              empty="There is none."
+            />
+          )}
+        </Show>
+      </section>
+      <NewToken
+        onMade={(made) => {
+          setSecret(made);
+          tokens.reload();
+        }}
+      />
+    </>
+  );
+}
+
+function ScopeList({ of }: { readonly of: Scope }): VNode {
+  if (of === null) return <span class="quiet">everything</span>;
+  return (
+    <>
+      {of.map((entry) => (
+        <div key={entry}>
+          <code>{entry}</code>
+        </div>
+      ))}
     </>
   );
 }
@@ -102,21 +118,29 @@ function Secret({ secret, onClose }: { secret: string; onClose: () => void }): V
   );
 }
 
+/** What is typed in; all of it text. */
+type Draft = {
+  readonly name: string;
+  readonly role: string;
+  readonly scope: string;
+  readonly bound: string;
+  readonly day: string;
+};
+
+const EMPTY: Draft = { name: '', role: 'viewer', scope: '', bound: '', day: '' };
+
 function NewToken({ onMade }: { readonly onMade: (secret: string) => void }): VNode {
-  const [name, setName] = useState('');
-  const [role, setRole] = useState<string>('viewer');
-  const [day, setDay] = useState('');
+  const [draft, setDraft] = useState(EMPTY);
   const create = async (): Promise<void> => {
-    const expiresAt = day === '' ? {} : { expiresAt: `${day}T00:00:00Z` };
-    const made = await ask<{ secret: string }>('POST', '/admin/tokens', {
-      name,
-      role,
-      ...expiresAt,
-    });
-    setName('');
+    const made = await ask<{ secret: string }>('POST', '/admin/tokens', wishOf(draft));
+    setDraft({ ...EMPTY, role: draft.role });
     showNote('good', 'The token is made');
     onMade(made.secret);
   };
+  const fill =
+    (field: keyof Draft) =>
+    ({ currentTarget: { value } }: { currentTarget: { value: string } }): void =>
+      setDraft({ ...draft, [field]: value });
   return (
     <section class="card" aria-labelledby="new">
       <h2 id="new">New token</h2>
@@ -132,17 +156,13 @@ function NewToken({ onMade }: { readonly onMade: (secret: string) => void }): VN
             id="token-name"
             required
             maxLength={100}
-            value={name}
-            onInput={({ currentTarget }) => setName(currentTarget.value)}
+            value={draft.name}
+            onInput={fill('name')}
           />
         </div>
         <div class="field">
           <label for="token-role">Role</label>
-          <select
-            id="token-role"
-            value={role}
-            onChange={({ currentTarget }) => setRole(currentTarget.value)}
-          >
+          <select id="token-role" value={draft.role} onChange={fill('role')}>
             {ROLES.map(([value, label]) => (
               <option key={value} value={value}>
                 {label}
@@ -150,23 +170,76 @@ function NewToken({ onMade }: { readonly onMade: (secret: string) => void }): VN
             ))}
           </select>
         </div>
-        <div class="field">
-          <label for="token-ends">Ends on</label>
-          <input
-            id="token-ends"
-            type="date"
-            value={day}
-            aria-describedby="token-ends-help"
-            onInput={({ currentTarget }) => setDay(currentTarget.value)}
-          />
-          <span id="token-ends-help" class="help">
-            At the start of that day, UTC. Leave it empty for never.
-          </span>
-        </div>
+        <Bounds draft={draft} fill={fill} />
         <button type="submit" class="main">
           Make the token
         </button>
       </form>
     </section>
   );
+}
+
+type Fill = (field: keyof Draft) => (event: { currentTarget: { value: string } }) => void;
+
+function Bounds({ draft, fill }: { readonly draft: Draft; readonly fill: Fill }): VNode {
+  return (
+    <>
+      <div class="field">
+        <label for="token-scope">Narrowed to</label>
+        <textarea
+          id="token-scope"
+          rows={3}
+          spellcheck={false}
+          placeholder="gateways/stripe/default"
+          value={draft.scope}
+          aria-describedby="token-scope-help"
+          onInput={fill('scope')}
+        />
+        <span id="token-scope-help" class="help">
+          One a line: an extension as category/name, or one of its instances as
+          category/name/instance. Leave it empty for everything.
+        </span>
+      </div>
+      <div class="field">
+        <label for="token-bound">Requests in a minute</label>
+        <input
+          id="token-bound"
+          type="number"
+          min={1}
+          step={1}
+          value={draft.bound}
+          aria-describedby="token-bound-help"
+          onInput={fill('bound')}
+        />
+        <span id="token-bound-help" class="help">
+          More are refused until the minute is over. Leave it empty for as many as the host takes.
+        </span>
+      </div>
+      <div class="field">
+        <label for="token-ends">Ends on</label>
+        <input
+          id="token-ends"
+          type="date"
+          value={draft.day}
+          aria-describedby="token-ends-help"
+          onInput={fill('day')}
+        />
+        <span id="token-ends-help" class="help">
+          At the start of that day, UTC. Leave it empty for never.
+        </span>
+      </div>
+    </>
+  );
+}
+
+/** What is sent: fields that were left empty are left away. */
+function wishOf({ name, role, scope, bound, day }: Draft): object {
+  const entries = scope.split(/[\s,]+/).filter((entry) => entry !== '');
+  return {
+    name,
+    role,
+    ...(entries.length === 0 ? {} : { scope: entries }),
+    ...(bound === '' ? {} : { requestsPerMinute: Number(bound) }),
+    ...(day === '' ? {} : { expiresAt: `${day}T00:00:00Z` }),
+  };
 }

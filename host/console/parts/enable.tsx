@@ -27,17 +27,33 @@ export function EnableForm({
 }): VNode {
   const [struck, setStruck] = useState<ReadonlySet<string>>(new Set());
   const [lan, setLan] = useState<readonly Lan[]>(instance.grants?.lan ?? []);
+  const asked = extension.requested.storage?.quotaBytes;
+  const [room, setRoom] = useState(instance.grants?.storage?.quotaBytes ?? asked);
   const had = new Set(grantLines(instance.grants).map(({ key }) => key));
-  const asks = grantLines(extension.requested);
-  const added = asks.filter(({ key }) => !had.has(key)).length;
+  const asks = grantLines({
+    ...extension.requested,
+    ...(room === undefined ? {} : { storage: { quotaBytes: room } }),
+  });
+  const hadRoom = instance.grants?.storage?.quotaBytes ?? 0;
+  const isNew = (key: string): boolean =>
+    !had.has(key) || (key === 'storage' && (room ?? 0) > hadRoom);
+  const added = asks.filter(({ key }) => isNew(key)).length;
   const toggle = (key: string): void => {
     const next = new Set(struck);
     if (!next.delete(key)) next.add(key);
     setStruck(next);
   };
   const enable = async (): Promise<void> => {
-    const isAsAsked = struck.size === 0 && lan.length === 0 && instance.grants?.lan === undefined;
-    const grants = { ...narrow(extension.requested, struck), ...(lan.length === 0 ? {} : { lan }) };
+    const { lan: hadLan, lock } = instance.grants ?? {};
+    const hasLan = lan.length > 0 || hadLan !== undefined;
+    const isAsAsked = struck.size === 0 && !hasLan && room === asked;
+    // The lock stays: grants that are sent are all there are, and without it they would be wider.
+    const grants = {
+      ...narrow(extension.requested, struck),
+      ...(lan.length === 0 ? {} : { lan }),
+      ...(lock === undefined ? {} : { lock }),
+      ...(room === undefined || room === asked ? {} : { storage: { quotaBytes: room } }),
+    };
     await ask('POST', `${path}/enable`, isAsAsked ? {} : { grants });
     onDone();
   };
@@ -62,11 +78,14 @@ export function EnableForm({
               onChange={() => toggle(key)}
             />
             <span>
-              {text} {had.has(key) ? null : <span class="badge warn">new</span>}
+              {text} {isNew(key) ? <span class="badge warn">new</span> : null}
             </span>
           </label>
         ))}
       </fieldset>
+      {asked === undefined ? null : (
+        <RoomField asked={asked} room={room ?? asked} onChange={setRoom} />
+      )}
       {mayAdminister() ? <LanForm lan={lan} onChange={setLan} /> : null}
       <Act
         label={instance.enabled ? 'Give these grants' : 'Enable with these grants'}
@@ -75,6 +94,45 @@ export function EnableForm({
         done="Enabled"
       />
     </>
+  );
+}
+
+const KIB = 1_024;
+
+/** How much it may store: what it asks for, or less. */
+function RoomField({
+  asked,
+  room,
+  onChange,
+}: {
+  readonly asked: number;
+  readonly room: number;
+  readonly onChange: (bytes: number) => void;
+}): VNode {
+  const most = Math.ceil(asked / KIB);
+  return (
+    <div class="field">
+      <label for="room">Room for its data, in KiB</label>
+      <input
+        id="room"
+        type="number"
+        min={1}
+        max={most}
+        step={1}
+        required
+        value={Math.ceil(room / KIB)}
+        aria-describedby="room-help"
+        onChange={({ currentTarget }) => {
+          const wish = Math.min(most, Math.max(1, Math.round(Number(currentTarget.value) || most)));
+          currentTarget.value = String(wish);
+          onChange(Math.min(asked, wish * KIB));
+        }}
+      />
+      <span id="room-help" class="help">
+        It asks for {most}. With less it is told when there is no room left; what it has stored
+        stays.
+      </span>
+    </div>
   );
 }
 

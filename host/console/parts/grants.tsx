@@ -52,6 +52,16 @@ function secretLine([field, { hosts, in: places, earned }]: [string, SecretBindi
   };
 }
 
+/** What a decision changed, in words; the lock too, which narrows what the rest allows. */
+export function changeLines(grants: Grants): string[] {
+  const { lock } = grants;
+  return [
+    ...grantLines(grants).map(({ text }) => text),
+    ...(lock?.length === 0 ? ['Locked to nothing'] : []),
+    ...(lock ?? []).map(({ method, host, path }) => `Locked to ${method} ${host}${path}`),
+  ];
+}
+
 /** The grants without the lines that were struck out. */
 export function narrow(grants: Grants, struck: ReadonlySet<string>): Grants {
   const keeps = (key: string): boolean => !struck.has(key);
@@ -84,7 +94,9 @@ export function GrantTable({
   readonly granted: Grants | null;
 }): VNode {
   const has = new Set(grantLines(granted).map(({ key }) => key));
-  const asks = grantLines(requested);
+  // Of room it is told how much it has, not how much it wanted.
+  const { storage = requested.storage, lock } = granted ?? {};
+  const asks = grantLines({ ...requested, ...(storage === undefined ? {} : { storage }) });
   const asked = new Set(asks.map(({ key }) => key));
   const more = grantLines(granted).filter(({ key }) => !asked.has(key));
   if (asks.length + more.length === 0) {
@@ -106,6 +118,14 @@ export function GrantTable({
           <span class="badge good">granted by an admin</span>
         </li>
       ))}
+      {lock === undefined ? null : (
+        <li class="row spread">
+          <span>
+            Locked to requests of {lock.length} {lock.length === 1 ? 'kind' : 'kinds'}
+          </span>
+          <span class="badge warn">locked</span>
+        </li>
+      )}
     </ul>
   );
 }

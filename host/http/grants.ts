@@ -41,7 +41,7 @@ export const GRANTS = {
     lock: {
       type: 'array',
       maxItems: 1_000,
-      description: 'Requests of no other kind leave: set by "lock to observed"',
+      description: 'Requests of no other kind leave; absent: a lock that there is stays',
       items: {
         type: 'object',
         additionalProperties: false,

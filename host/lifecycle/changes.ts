@@ -11,7 +11,13 @@ import { decideLimits } from './compiled.ts';
 import type { Compiled } from './compiled.ts';
 import { assertComplete, maskConfig, mergeConfig, standInConfig } from './config.ts';
 import { restoreConfig } from './config-history.ts';
-import { decideGrants, grantDifference, missingGrants, requestedGrants } from './grants.ts';
+import {
+  decideGrants,
+  decideLock,
+  grantDifference,
+  missingGrants,
+  requestedGrants,
+} from './grants.ts';
 import type { Grants } from '../grants.ts';
 import type { Actor, ExtensionHost, InstanceRef, InstanceView } from './host.ts';
 import type { Instance } from './instance.ts';
@@ -134,7 +140,7 @@ export class InstanceChanges {
       assertComplete(row.config, compiled.description, id);
       await this.#validate(subject, row.config);
       const asked = requestedGrants(compiled.manifest);
-      const grants = grantsFor(asked, wish, row);
+      const grants = grantsFor(asked, wish, { row, actor });
       const next = { ...row, enabled: true, grants, asked };
       const told = { actor: actor.id, at: this.#now() };
       const change = { action: 'enable', ...told, ...grantDifference(row.grants, grants) };
@@ -304,12 +310,16 @@ export class InstanceChanges {
   }
 }
 
-/** Without a wish, LAN ranges and the lock of an admin stay: the manifest cannot ask for them. */
-function grantsFor(asked: Grants, wish: Grants | undefined, row: InstanceRow): Grants {
-  if (wish !== undefined) return decideGrants(asked, wish);
-  const { lan, lock } = row.grants ?? {};
+/** Without a wish, LAN ranges of an admin stay: the manifest cannot ask for them. */
+function grantsFor(
+  asked: Grants,
+  wish: Grants | undefined,
+  { row, actor }: { readonly row: InstanceRow; readonly actor: Actor },
+): Grants {
+  const lock = decideLock(row.grants?.lock, wish?.lock, actor);
+  const lan = wish === undefined ? row.grants?.lan : wish.lan;
   return {
-    ...decideGrants(asked, undefined),
+    ...decideGrants(asked, wish),
     ...(lan === undefined ? {} : { lan }),
     ...(lock === undefined ? {} : { lock }),
   };

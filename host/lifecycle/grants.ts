@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 
+import { HostError } from '../errors.ts';
 import type { Grants, SecretBinding } from '../grants.ts';
 import type { Manifest } from '../../sdk/manifest.ts';
 
@@ -97,6 +98,23 @@ function beyond(grants: Grants, others: Grants): Grants {
   };
 }
 
+/**
+ * What is kept of a lock when grants are given or locked anew: a lock that nobody speaks of stays.
+ *
+ * @throws {HostError} `CALLER_FORBIDDEN` when somebody who is no admin would let more requests out
+ */
+export function decideLock(
+  had: Grants['lock'],
+  wish: Grants['lock'],
+  { role }: { readonly role: string },
+): Grants['lock'] {
+  if (had === undefined || wish === undefined) return wish ?? had;
+  if (role === 'admin' || unlike(wish, had).length === 0) return wish;
+  throw new HostError('CALLER_FORBIDDEN', `Role "${role}" may not widen a lock: it needs admin`, {
+    remedy: 'Send kinds of requests that the lock has already, or let an admin allow more',
+  });
+}
+
 function unlike<T>(items: readonly T[] | undefined, others: readonly T[] | undefined): T[] {
   const known = new Set((others ?? []).map((each) => JSON.stringify(each)));
   return (items ?? []).filter((each) => !known.has(JSON.stringify(each)));
@@ -104,7 +122,7 @@ function unlike<T>(items: readonly T[] | undefined, others: readonly T[] | undef
 
 /**
  * The grants an admin's `enable` gives: without a wish exactly what is asked, with one its overlap
- * with what is asked, plus LAN ranges and a lock, which only an admin can set.
+ * with what is asked, plus LAN ranges, which only an admin can set. The lock is decided apart.
  */
 export function decideGrants(requested: Grants, wish: Grants | undefined): Grants {
   if (wish === undefined) return requested;
@@ -118,7 +136,6 @@ export function decideGrants(requested: Grants, wish: Grants | undefined): Grant
   return {
     ...(hosts === undefined ? {} : { fetch: { hosts } }),
     ...(wish.lan === undefined ? {} : { lan: wish.lan }),
-    ...(wish.lock === undefined ? {} : { lock: wish.lock }),
     ...(secrets === undefined ? {} : { secrets }),
     ...(asked === undefined ? {} : { storage: { quotaBytes } }),
     ...(events === undefined ? {} : { events }),

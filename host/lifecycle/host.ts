@@ -18,7 +18,7 @@ export type ExtensionRef = { readonly category: string; readonly name: string };
 /** One instance of one extension; `default` is made on first use. */
 export type InstanceRef = ExtensionRef & { readonly instance: string };
 
-/** Who asks: goes into the audit, decides nothing here (http has checked the role). */
+/** Who asks: goes into the audit. http has checked the role; what it decides here is who widens a lock. */
 export type Actor = {
   readonly id: string;
   readonly role: 'admin' | 'operator' | 'viewer' | 'panel' | 'system';

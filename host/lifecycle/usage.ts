@@ -13,7 +13,7 @@ import type { Use } from '../capabilities/use.ts';
 import { HostError } from '../errors.ts';
 import type { SightingRow } from '../store/sightings.ts';
 import type { GrantChange, InstanceRow } from '../store/store.ts';
-import { decideGrants, grantDifference } from './grants.ts';
+import { decideGrants, decideLock, grantDifference } from './grants.ts';
 import type { Grants } from '../grants.ts';
 import type { AccessRequest, Actor, InstanceRef, InstanceView, UsageView } from './host.ts';
 import { Instances } from './instances.ts';
@@ -73,6 +73,7 @@ export async function lockInstance(
   const { used } = await readUsage(parts, ref);
   const decide = (row: InstanceRow): Grants => {
     const proposal = proposalOf(row, lock ?? used);
+    decideLock(row.grants?.lock, proposal.grants.lock, actor);
     if (proposal.grants.lock?.length !== 0) return proposal.grants;
     throw new HostError('CALLER_CONFLICT', 'Cannot lock to what was observed: nothing was yet', {
       remedy: 'Use the instance for a while, or send "lock" with the kinds of requests to allow',

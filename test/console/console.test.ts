@@ -169,7 +169,7 @@ describe('the console', { timeout: 120_000, skip: NO_CHROMIUM }, () => {
     assert.equal(await page.getByLabel('Room for its data, in KiB').inputValue(), '1024');
     await page.getByLabel('Room for its data, in KiB').fill('512');
     await button('Give these grants').click();
-    await page.getByText('Keep up to 512 KiB of data').waitFor();
+    await page.getByRole('listitem').getByText('Keep up to 512 KiB of data').waitFor();
     const { grants } = await config();
     await page.getByText('Locked to requests of 1 kind').waitFor();
     assert.deepEqual([grants.storage, grants.lock], [{ quotaBytes: 524_288 }, lock]);

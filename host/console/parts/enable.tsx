@@ -9,6 +9,7 @@ import type { ExtensionView, InstanceView } from '../../lifecycle/host.ts';
 import { ask } from '../api.ts';
 import { mayAdminister } from '../session.ts';
 import { grantLines, narrow } from './grants.tsx';
+import type { GrantLine } from './grants.tsx';
 import { Act } from './ui.tsx';
 
 type Lan = NonNullable<Grants['lan']>[number];
@@ -44,14 +45,11 @@ export function EnableForm({
     setStruck(next);
   };
   const enable = async (): Promise<void> => {
-    const { lan: hadLan, lock } = instance.grants ?? {};
-    const hasLan = lan.length > 0 || hadLan !== undefined;
+    const hasLan = lan.length > 0 || instance.grants?.lan !== undefined;
     const isAsAsked = struck.size === 0 && !hasLan && room === asked;
-    // The lock stays: grants that are sent are all there are, and without it they would be wider.
     const grants = {
       ...narrow(extension.requested, struck),
       ...(lan.length === 0 ? {} : { lan }),
-      ...(lock === undefined ? {} : { lock }),
       ...(room === undefined || room === asked ? {} : { storage: { quotaBytes: room } }),
     };
     await ask('POST', `${path}/enable`, isAsAsked ? {} : { grants });
@@ -59,30 +57,15 @@ export function EnableForm({
   };
   return (
     <>
-      <fieldset>
-        <legend>
-          {instance.grants === null
+      <Lines
+        legend={
+          instance.grants === null
             ? 'What it will be allowed'
-            : `What it will be allowed: ${added} new`}
-        </legend>
-        {asks.length === 0 ? <p class="quiet">It asks for nothing.</p> : null}
-        {extension.reason === undefined ? null : (
-          <p class="quiet">The author says why: “{extension.reason}”</p>
-        )}
-        {asks.map(({ key, text, fixed = false }) => (
-          <label key={key} class="check">
-            <input
-              type="checkbox"
-              checked={!struck.has(key)}
-              disabled={fixed}
-              onChange={() => toggle(key)}
-            />
-            <span>
-              {text} {isNew(key) ? <span class="badge warn">new</span> : null}
-            </span>
-          </label>
-        ))}
-      </fieldset>
+            : `What it will be allowed: ${added} new`
+        }
+        {...{ extension, asks, struck, isNew }}
+        onToggle={toggle}
+      />
       {asked === undefined ? null : (
         <RoomField asked={asked} room={room ?? asked} onChange={setRoom} />
       )}
@@ -94,6 +77,46 @@ export function EnableForm({
         done="Enabled"
       />
     </>
+  );
+}
+
+/** What it asks for, each line to be struck out. */
+function Lines({
+  legend,
+  extension,
+  asks,
+  struck,
+  isNew,
+  onToggle,
+}: {
+  readonly legend: string;
+  readonly extension: ExtensionView;
+  readonly asks: readonly GrantLine[];
+  readonly struck: ReadonlySet<string>;
+  readonly isNew: (key: string) => boolean;
+  readonly onToggle: (key: string) => void;
+}): VNode {
+  return (
+    <fieldset>
+      <legend>{legend}</legend>
+      {asks.length === 0 ? <p class="quiet">It asks for nothing.</p> : null}
+      {extension.reason === undefined ? null : (
+        <p class="quiet">The author says why: “{extension.reason}”</p>
+      )}
+      {asks.map(({ key, text, fixed = false }) => (
+        <label key={key} class="check">
+          <input
+            type="checkbox"
+            checked={!struck.has(key)}
+            disabled={fixed}
+            onChange={() => onToggle(key)}
+          />
+          <span>
+            {text} {isNew(key) ? <span class="badge warn">new</span> : null}
+          </span>
+        </label>
+      ))}
+    </fieldset>
   );
 }
 

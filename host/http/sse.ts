@@ -185,6 +185,10 @@ export class EventStreams {
     { reader, beat, end }: { reader: { stuck: boolean }; beat: string; end: AbortController },
   ): void {
     const { isStillAdmitted, onError } = this.#powers;
+    // Also of one that reads slowly: it would be served for as long as it is never up to date.
+    isStillAdmitted(request).then((admitted) => {
+      if (!admitted) end.abort('revoked');
+    }, onError);
     if (raw.writableNeedDrain) {
       // One that took nothing in for a whole interval holds a place and reads nothing.
       if (reader.stuck) {
@@ -195,9 +199,6 @@ export class EventStreams {
       return;
     }
     if (beat !== '') raw.write(beat);
-    isStillAdmitted(request).then((admitted) => {
-      if (!admitted) end.abort('revoked');
-    }, onError);
   }
 }
 

@@ -14,6 +14,11 @@ export class Feed<T> {
     this.#listeners.push(listener);
   }
 
+  /** Who reads now. */
+  get readers(): number {
+    return this.#readers.size;
+  }
+
   publish(item: T): void {
     for (const listener of this.#listeners) listener(item);
     for (const reader of this.#readers) {
@@ -26,9 +31,15 @@ export class Feed<T> {
   /** Items from now on, until `signal` aborts or the reader falls behind `LIMITS.streamBufferLines`. */
   subscribe(signal: AbortSignal): AsyncIterable<T> {
     const reader: Reader<T> = { queue: [], wake: undefined, lost: false };
-    // Registered now, not at the first read: nothing published in between is lost.
+    const leave = (): void => {
+      this.#readers.delete(reader);
+      reader.wake?.();
+    };
+    // Registered now, not at the first read: nothing published in between is lost. What was never read
+    // from does not leave by itself either.
     this.#readers.add(reader);
-    signal.addEventListener('abort', () => reader.wake?.(), { once: true });
+    if (signal.aborted) leave();
+    else signal.addEventListener('abort', leave, { once: true });
     return this.#read(reader, signal);
   }
 

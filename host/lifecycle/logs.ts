@@ -45,6 +45,11 @@ export class InstanceLogs {
     yield* live;
   }
 
+  /** Who reads the live lines of an instance. */
+  readers(instance: string): number {
+    return this.#feeds.get(instance)?.readers ?? 0;
+  }
+
   /** Forgets an instance. */
   remove(instance: string): void {
     this.#kept.delete(instance);

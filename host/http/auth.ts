@@ -61,23 +61,27 @@ declare module 'fastify' {
 export function createGuard({ tokens, onLimited, nowMs }: AuthPowers): onRequestHookHandler {
   const strangers = new WindowCount(nowMs);
   const requests = new WindowCount(nowMs);
-  const bound = (request: FastifyRequest, { count, endMs }: Window, rule: Rule): void => {
-    if (count <= rule.most) return;
-    onLimited(request, { by: rule.by, isFirst: count === rule.most + 1 });
-    throw new HostError('CALLER_RATE_LIMITED', rule.message, {
-      remedy: rule.remedy,
-      details: { limit: rule.most, retryAfterMs: endMs - nowMs() },
-    });
+  const bound = (
+    request: FastifyRequest,
+    { count, endMs }: Window,
+    { by, most }: { readonly by: Limited['by']; readonly most: number },
+  ): void => {
+    if (count <= most) return;
+    onLimited(request, { by, isFirst: count === most + 1 });
+    const { message, remedy } = REFUSALS[by](most);
+    const details = { limit: most, retryAfterMs: endMs - nowMs() };
+    throw new HostError('CALLER_RATE_LIMITED', message, { remedy, details });
   };
   const admit = (request: FastifyRequest, token: TokenView | undefined): void => {
     const { may = [] } = request.routeOptions.config;
     if (token === undefined) {
-      bound(request, strangers.add(request.ip), WRONG_TOKENS);
+      bound(request, strangers.add(request.ip), { by: 'address', most: LIMITS.authFailures });
       throw unauthenticated();
     }
-    const { id, role, scope } = token;
+    const { id, role, scope, requestsPerMinute } = token;
     request.actor = { id, role, scope };
-    bound(request, requests.add(id), requestRule(token));
+    const most = requestsPerMinute ?? LIMITS.requestsPerMinute;
+    bound(request, requests.add(id), { by: 'token', most });
     if (!may.includes(role)) throw forbidden(role, `it needs ${may.join(' or ')}`);
     admitScope(request);
   };
@@ -95,35 +99,17 @@ export function createGuard({ tokens, onLimited, nowMs }: AuthPowers): onRequest
   };
 }
 
-/** How many are let through within a window, and what the next one is told. */
-type Rule = {
-  readonly by: Limited['by'];
-  readonly most: number;
-  readonly message: string;
-  readonly remedy: string;
-};
-
-const WRONG_TOKENS: Rule = {
-  by: 'address',
-  most: LIMITS.authFailures,
-  message: 'Too many requests with a wrong token',
-  remedy: 'Wait before trying again',
-};
-
-function requestRule({ requestsPerMinute }: TokenView): Rule {
-  if (requestsPerMinute === null) return HOST_RULE;
-  return ruleOf(Math.min(requestsPerMinute, LIMITS.requestsPerMinute));
-}
-
-const ruleOf = (most: number): Rule => ({
-  by: 'token',
-  most,
-  message: `This token has sent over ${most} requests within a minute`,
-  remedy:
-    'Wait as "retry-after" says and send fewer, or use a token that is made with a higher bound',
-});
-
-const HOST_RULE = ruleOf(LIMITS.requestsPerMinute);
+/** What is told over a bound of requests. */
+const REFUSALS = {
+  address: () => ({
+    message: 'Too many requests with a wrong token',
+    remedy: 'Wait before trying again',
+  }),
+  token: (most: number) => ({
+    message: `This token has sent over ${most} requests within a minute`,
+    remedy: 'Wait as "retry-after" says and send fewer, or use a token with a higher bound',
+  }),
+} as const satisfies Record<Limited['by'], (most: number) => { message: string; remedy: string }>;
 
 /** Whether the token that a long-lived request came with is still good for its route. */
 export async function isStillAdmitted(

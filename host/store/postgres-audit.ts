@@ -14,7 +14,8 @@ const PAGE = `SELECT * FROM cofferdam.audit WHERE id < $1 AND id >= $2
   AND ($4::text IS NULL OR action = $4 OR starts_with(action, $4 || '.'))
   AND ($5::text IS NULL OR outcome = $5)
   AND ($6::text IS NULL OR at COLLATE "C" >= $6) AND ($7::text IS NULL OR at COLLATE "C" < $7)
-  AND ${withinPgScope('subject', '$8')} AND ${withinPgScope('subject', '$9')}
+  AND ($8::text IS NULL OR subject = $8 OR starts_with(subject, $8 || '/'))
+  AND ${withinPgScope('subject', '$9')}
   ORDER BY id DESC LIMIT $10`;
 
 /** Who did what. */
@@ -51,7 +52,7 @@ export function createPgAudit(sql: PgSql): AuditStore {
         PAGE,
         ...[below, from, actor ?? null, action ?? null, outcome ?? null],
         ...[since ?? null, until ?? null],
-        ...[subject === undefined ? null : [subject], scope ?? null, limit],
+        ...[subject ?? null, scope ?? null, limit],
       );
       return auditPage(rows.map(auditOf), { limit, from, oldest: Number(ends?.['oldest'] ?? 0) });
     },

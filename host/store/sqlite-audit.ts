@@ -12,7 +12,8 @@ const PAGE = `SELECT * FROM audit WHERE id < ?1 AND id >= ?2
   AND (?4 IS NULL OR action = ?4 OR substr(action, 1, length(?4) + 1) = ?4 || '.')
   AND (?5 IS NULL OR outcome = ?5)
   AND (?6 IS NULL OR at >= ?6) AND (?7 IS NULL OR at < ?7)
-  AND ${withinScope('subject', '?8')} AND ${withinScope('subject', '?9')}
+  AND (?8 IS NULL OR subject = ?8 OR substr(subject, 1, length(?8) + 1) = ?8 || '/')
+  AND ${withinScope('subject', '?9')}
   ORDER BY id DESC LIMIT ?10`;
 
 /** Who did what. */
@@ -38,7 +39,7 @@ export function createAudit(sql: Sql): AuditStore {
         PAGE,
         ...[below, from, actor ?? null, action ?? null, outcome ?? null],
         ...[since ?? null, until ?? null],
-        ...[scopeText(subject === undefined ? null : [subject]), scopeText(scope), limit],
+        ...[subject ?? null, scopeText(scope), limit],
       );
       return auditPage(rows.map(auditOf), { limit, from, oldest: endOf('MIN') });
     },

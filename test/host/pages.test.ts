@@ -66,6 +66,6 @@ describe('pages', { timeout: 60_000 }, () => {
   it('tells whose a token is, to any role', async () => {
     const { body } = await host.request('POST', '/tokens', { name: 'p', role: 'panel' });
     const response = await get('/api/v1/admin/session', { authorization: `Bearer ${body.secret}` });
-    assert.deepEqual(await response.json(), { id: body.id, role: 'panel' });
+    assert.deepEqual(await response.json(), { id: body.id, role: 'panel', scope: null });
   });
 });

@@ -33,6 +33,8 @@ export type Operation = {
   readonly operationId?: string;
   readonly tags?: readonly string[];
   readonly 'x-roles'?: readonly string[];
+  /** What it is about, for narrowed tokens; `host`: closed to them */
+  readonly 'x-scope'?: string;
   readonly parameters?: readonly {
     readonly name: string;
     readonly in: string;

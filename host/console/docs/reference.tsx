@@ -105,7 +105,8 @@ function EndpointView({ endpoint, api }: { endpoint: Endpoint; api: OpenApi }): 
       </summary>
       <p class="quiet">
         {of.description}{' '}
-        {roles === undefined ? 'Open to everybody.' : `Roles: ${roles.join(', ')}.`}
+        {roles === undefined ? 'Open to everybody.' : `Roles: ${roles.join(', ')}.`}{' '}
+        {of['x-scope'] === 'host' ? 'Closed to tokens that are narrowed.' : ''}
       </p>
       <Parameters endpoint={endpoint} />
       {body === undefined ? null : (

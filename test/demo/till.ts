@@ -1,95 +1,127 @@
-// The till of the demo: payments on the four gateways' fakes, their webhooks late, twice and in any order,
-// and the books that the host's ledger is held against at the end.
+// The till of the demo: payments on the fakes of four gateways and a bank, their webhooks late, twice and
+// in any order, and the books that the host's ledger and the vendors' own are held against at the end.
 
 import type { WebhookRequest } from 'cofferdam/sdk';
 
 import { invoiceOf, paymentOf } from '../contract/money.ts';
 import type { TestHost } from '../helpers/host.ts';
 import { ADMIN_TOKEN } from '../helpers/host.ts';
-import { PAYPAL_WEBHOOK_ID, STRIPE_SIGNING_SECRET } from '../vendors/fakes.ts';
+import { camt, entry, line, mt940 } from '../vendors/bank.ts';
 import type { Fakes } from '../vendors/fakes.ts';
-import { webhookRequest } from '../vendors/mollie/fake.ts';
-import { signEvent } from '../vendors/stripe/fake.ts';
-
-/** The four that take money here. */
-export const GATEWAYS = ['stripe', 'paypal', 'mollie', 'paypal-ipn'] as const;
-
-/** One of them. */
-export type Gateway = (typeof GATEWAYS)[number];
-
-/** A fact of the ledger, as far as the demo looks at it. */
-export type LedgerFact = {
-  readonly externalId: string;
-  readonly kind: string;
-  readonly state: string;
-  readonly amountMinor: number;
-  readonly invoiceId: string | null;
-};
+import { createPayers } from '../vendors/payers.ts';
+import type { Gateway as Telling, Told } from '../vendors/payers.ts';
+import { compareBooks, GATEWAYS } from './books.ts';
+import type { Booked, Gateway, LedgerFact } from './books.ts';
+import type { Plant } from './plant.ts';
 
 /** What the company does with money. */
 export type Till = ReturnType<typeof createTill>;
 
-const WAIT_MS = 30_000;
-const LOOK_MS = 100;
+const WAIT_MS = 60_000;
+const LOOK_MS = 50;
 const PAGES_MAX = 1_000;
+const PAGE = 500;
 
 /** Opens it. Every message of a vendor waits in a queue until `deliver`. */
-export function createTill(host: TestHost, fakes: Fakes, random: () => number) {
-  const waiting: { gateway: Gateway; request: WebhookRequest }[] = [];
-  const paid = new Map<string, number>();
-  const returned = new Map<string, number>();
-  const disputed = new Map<string, number>();
-  const orders = new Map<string, { gateway: Gateway; told: WebhookRequest | undefined }>();
-  let failures = 0;
-  let sent = 0;
+export function createTill(
+  host: TestHost,
+  fakes: Fakes,
+  { random, plant }: { readonly random: () => number; readonly plant: Plant },
+) {
+  const payers = createPayers(fakes);
+  const waiting: { gateway: Telling; request: WebhookRequest }[] = [];
+  const arrived: { reference: string; amountMinor: number }[] = [];
+  const books = new Map<string, Booked>();
+  const refused = new Set<string>();
+  const counts = { refusals: 0, parts: 0, won: 0, webhooks: 0, statements: 0 };
 
   const call = async (gateway: Gateway, handler: string, input: unknown): Promise<any> => {
     const { status, body } = await host.call(`gateways/${gateway}`, handler, input);
-    if (status === 200) return body.result;
+    if (status === 200 && body.result?.status !== 'failed') return body.result;
     throw new Error(`${gateway} ${handler}: ${JSON.stringify(body)}`);
   };
-  const queue = (gateway: Gateway, request: WebhookRequest): void => {
-    const times = random() < 0.3 ? 2 : 1;
-    for (let count = 0; count < times; count += 1) waiting.push({ gateway, request });
+  const queue = (gateway: Telling, told: Told): void => {
+    for (const request of told) {
+      for (let times = random() < 0.3 ? 2 : 1; times > 0; times -= 1)
+        waiting.push({ gateway, request });
+    }
   };
-  const stripeEvent = (type: string, object: object): Promise<WebhookRequest> =>
-    signEvent({ type, object: structuredClone(object) }, { secret: STRIPE_SIGNING_SECRET });
+  const open = (gateway: Gateway, invoiceId: string, amountMinor: number): Promise<any> =>
+    call(gateway, 'pay', paymentOf(invoiceOf(amountMinor, 'EUR', invoiceId)));
+  const bookOf = (invoiceId: string): Booked => {
+    const found = books.get(invoiceId);
+    if (found !== undefined) return found;
+    throw new Error(`Nobody paid invoice ${invoiceId}`);
+  };
 
   async function pay(gateway: Gateway, invoiceId: string, amountMinor: number): Promise<void> {
-    const page = await call(gateway, 'pay', paymentOf(invoiceOf(amountMinor, 'EUR', invoiceId)));
-    let told: WebhookRequest | undefined;
-    if (gateway === 'stripe') {
-      const session = fakes.stripe.completeCheckout(page.externalId);
-      const intent = fakes.stripe.object('payment_intent', session['payment_intent']);
-      queue(gateway, await stripeEvent('payment_intent.succeeded', intent));
-      told = await stripeEvent('checkout.session.completed', session);
-    } else if (gateway === 'paypal') {
-      const order = fakes.paypal.approve(page.externalId);
-      told = fakes.paypal.event('CHECKOUT.ORDER.APPROVED', order, PAYPAL_WEBHOOK_ID);
-    } else if (gateway === 'mollie') {
-      fakes.mollie.pay(page.externalId);
-      told = webhookRequest(`id=${page.externalId}`);
+    const page = await open(gateway, invoiceId, amountMinor);
+    if (gateway === 'bank-transfer') {
+      arrived.push({ reference: page.fields.reference, amountMinor });
     } else {
-      told = fakes.ipn.pay(page.url);
+      const isLate = invoiceId.startsWith('renewal-');
+      if (gateway === 'mollie' && isLate && plant('money')) takeOneMore(fakes, page.externalId);
+      const told = await payers[gateway].pay(page);
+      if (!(isLate && plant('webhook'))) queue(gateway, told);
     }
-    queue(gateway, told);
-    paid.set(invoiceId, amountMinor);
-    orders.set(invoiceId, { gateway, told });
+    refused.delete(invoiceId);
+    books.set(invoiceId, { gateway, amountMinor, returnedMinor: 0, isDisputed: false });
   }
 
-  /** A card that its bank refuses. Only Mollie's fake can end a page like that. */
-  async function payInVain(invoiceId: string, amountMinor: number): Promise<void> {
-    const page = await call('mollie', 'pay', paymentOf(invoiceOf(amountMinor, 'EUR', invoiceId)));
-    fakes.mollie.end(page.externalId, 'failed');
-    queue('mollie', webhookRequest(`id=${page.externalId}`));
-    failures += 1;
+  /** A card that its bank refuses; the invoice may be paid later. False where there are no cards. */
+  async function payInVain(gateway: Gateway, invoiceId: string, minor: number): Promise<boolean> {
+    const payer = gateway === 'bank-transfer' ? undefined : payers[gateway];
+    if (gateway === 'bank-transfer' || payer?.decline === undefined) return false;
+    queue(gateway, await payer.decline(await open(gateway, invoiceId, minor)));
+    refused.add(invoiceId);
+    counts.refusals += 1;
+    return true;
+  }
+
+  async function paymentFact(invoiceId: string): Promise<LedgerFact> {
+    const found = (await facts()).find(
+      (fact) => fact.invoiceId === invoiceId && fact.kind === 'payment' && fact.state !== 'failed',
+    );
+    if (found !== undefined) return found;
+    throw new Error(`The ledger has no payment of invoice ${invoiceId}`);
+  }
+
+  /** Gives a part or all back. A bank has no way to do it: that is done by hand, outside the books. */
+  async function giveBack(invoiceId: string, amountMinor: number): Promise<void> {
+    const book = bookOf(invoiceId);
+    if (book.gateway === 'bank-transfer') return;
+    const { externalId } = await paymentFact(invoiceId);
+    const amount = { amountMinor, currency: 'EUR' };
+    const whole = { amountMinor: book.amountMinor, currency: 'EUR' };
+    const transaction = { externalId, invoiceId, amount: whole };
+    const made =
+      book.gateway === 'paypal-ipn'
+        ? undefined
+        : await call(book.gateway, 'refund', { transaction, amount });
+    const given = { externalId, amountMinor };
+    queue(book.gateway, await payers[book.gateway].giveBack(given, made?.externalId));
+    book.returnedMinor += amountMinor;
+    if (amountMinor < book.amountMinor) counts.parts += 1;
+  }
+
+  /** A bank takes a payment back, and may give it to us again. */
+  async function dispute(invoiceId: string, isWon: boolean): Promise<void> {
+    const book = bookOf(invoiceId);
+    if (book.gateway === 'bank-transfer') return;
+    const { externalId } = await paymentFact(invoiceId);
+    queue(book.gateway, await payers[book.gateway].dispute(externalId));
+    if (isWon) {
+      queue(book.gateway, await payers[book.gateway].win(externalId));
+      counts.won += 1;
+    }
+    book.isDisputed = !isWon;
   }
 
   async function facts(): Promise<LedgerFact[]> {
     const all: LedgerFact[] = [];
     let after = '0';
     for (let page = 0; page < PAGES_MAX; page += 1) {
-      const reply = await fetch(`${host.url}/api/v1/facts?after=${after}`, {
+      const reply = await fetch(`${host.url}/api/v1/facts?after=${after}&limit=${PAGE}`, {
         headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
       });
       const body: any = await reply.json();
@@ -100,48 +132,7 @@ export function createTill(host: TestHost, fakes: Fakes, random: () => number) {
     throw new Error('The ledger has no end');
   }
 
-  async function giveBack(invoiceId: string): Promise<void> {
-    const { gateway, told } = orders.get(invoiceId) ?? { gateway: 'stripe', told: undefined };
-    const payment = (await facts()).find(
-      (fact) => fact.invoiceId === invoiceId && fact.kind === 'payment',
-    );
-    if (payment === undefined) throw new Error(`The ledger has no payment of invoice ${invoiceId}`);
-    const amount = { amountMinor: payment.amountMinor, currency: 'EUR' };
-    const { externalId } = payment;
-    if (gateway === 'paypal-ipn') {
-      if (told === undefined) throw new Error(`PayPal knows nothing of invoice ${invoiceId}`);
-      const mc_gross = `-${(amount.amountMinor / 100).toFixed(2)}`;
-      queue(gateway, fakes.ipn.follow(told, { payment_status: 'Refunded', mc_gross }));
-    } else {
-      const transaction = { externalId, invoiceId, amount };
-      const made = await call(gateway, 'refund', { transaction, amount });
-      if (gateway === 'stripe') {
-        const refund = fakes.stripe.object('refund', made.externalId);
-        queue(gateway, await stripeEvent('refund.created', refund));
-      } else if (gateway === 'paypal') {
-        const refund = fakes.paypal.state.refunds.get(made.externalId) ?? {};
-        const type = 'PAYMENT.CAPTURE.REFUNDED';
-        queue(gateway, fakes.paypal.event(type, structuredClone(refund), PAYPAL_WEBHOOK_ID));
-      } else {
-        fakes.mollie.sendRefunds();
-        queue(gateway, webhookRequest(`id=${externalId}`));
-      }
-    }
-    returned.set(invoiceId, amount.amountMinor);
-  }
-
-  /** A bank takes a payment back. Only Mollie's fake has banks. */
-  async function dispute(invoiceId: string): Promise<void> {
-    const payment = (await facts()).find(
-      (fact) => fact.invoiceId === invoiceId && fact.kind === 'payment',
-    );
-    if (payment === undefined) throw new Error(`The ledger has no payment of invoice ${invoiceId}`);
-    fakes.mollie.chargeback(payment.externalId);
-    queue('mollie', webhookRequest(`id=${payment.externalId}`));
-    disputed.set(invoiceId, payment.amountMinor);
-  }
-
-  /** Sends everything that waits, in any order, until the ledger has what was paid. */
+  /** Sends everything that waits, in any order, and waits until the host has dealt with it. */
   async function deliver(): Promise<void> {
     while (waiting.length > 0) {
       const [next] = waiting.splice(Math.floor(random() * waiting.length), 1);
@@ -153,58 +144,80 @@ export function createTill(host: TestHost, fakes: Fakes, random: () => number) {
         body,
       });
       if (reply.status >= 300) throw new Error(`${next.gateway}: ${await reply.text()}`);
-      sent += 1;
+      counts.webhooks += 1;
     }
-    const untilMs = performance.now() + WAIT_MS;
-    while ((await compare()).length > 0 && performance.now() < untilMs) {
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    }
+    await importStatements();
+    await settled(host);
   }
 
-  /** Where the ledger differs from the books; nothing when they agree to the cent. */
-  async function compare(): Promise<string[]> {
-    const all = await facts();
-    const sums = (kind: string, states: readonly string[]): Map<string, number> => {
-      const found = new Map<string, number>();
-      for (const { kind: is, state, amountMinor, invoiceId } of all) {
-        if (is !== kind || !states.includes(state)) continue;
-        found.set(invoiceId ?? '', (found.get(invoiceId ?? '') ?? 0) + amountMinor);
-      }
-      return found;
-    };
-    return [
-      ...differences('paid', paid, sums('payment', ['succeeded', 'refunded', 'disputed'])),
-      ...differences(
-        'given back',
-        returned,
-        sums('refund', ['processing', 'succeeded', 'refunded']),
-      ),
-      ...differences(
-        'disputed',
-        disputed,
-        sums('dispute', ['processing', 'succeeded', 'disputed']),
-      ),
-    ];
+  /** Half of what came to the bank by CAMT.053, which is imported twice, the other half by MT940. */
+  async function importStatements(): Promise<void> {
+    const all = arrived.splice(0);
+    if (all.length === 0) return;
+    const half = Math.ceil(all.length / 2);
+    const xml = camt(
+      all
+        .slice(0, half)
+        .map(({ reference, amountMinor }) => entry(reference, decimal(amountMinor)))
+        .join(''),
+    );
+    const values = { statement: xml };
+    const input = { subject: {}, values, actor: { id: 'admin', role: 'admin' } };
+    for (let times = 0; times < 2; times += 1) {
+      await call('bank-transfer', 'actions.importStatement', input);
+    }
+    const lines = all
+      .slice(half)
+      .map(({ reference, amountMinor }, nth) =>
+        line(reference, decimal(amountMinor).replace('.', ','), `B${counts.statements}-${nth}`),
+      );
+    if (lines.length > 0) {
+      const statement = mt940(lines.join('\r\n'));
+      await call('bank-transfer', 'reconcile', { statement });
+    }
+    counts.statements += 2;
   }
 
-  const total = (book: ReadonlyMap<string, number>): string =>
-    `${([...book.values()].reduce((sum, each) => sum + each, 0) / 100).toFixed(2)} EUR`;
-  const summary = (): string =>
-    `${paid.size} payments of ${total(paid)}, ${failures} failed, ${returned.size} given back ` +
-    `(${total(returned)}), ${disputed.size} disputed, ${sent} webhooks`;
+  const compare = async (): Promise<string[]> =>
+    compareBooks({ books, refused, facts: await facts(), fakes });
+  const summary = (): string => {
+    const all = [...books.values()];
+    const sum = (of: (book: Booked) => number): string =>
+      `${decimal(all.reduce((total, book) => total + of(book), 0))} EUR`;
+    const back = all.filter(({ returnedMinor }) => returnedMinor > 0).length;
+    const lost = all.filter(({ isDisputed }) => isDisputed).length;
+    return (
+      `${all.length} payments of ${sum(({ amountMinor }) => amountMinor)} at ${GATEWAYS.length} gateways, ` +
+      `${counts.refusals} cards refused, ${back} given back (${sum(({ returnedMinor }) => returnedMinor)}, ` +
+      `${counts.parts} in parts), ${lost} disputes lost, ${counts.won} won, ${counts.webhooks} webhooks, ` +
+      `${counts.statements} statements`
+    );
+  };
   return { pay, payInVain, giveBack, dispute, deliver, compare, summary };
 }
 
-function differences(
-  what: string,
-  wanted: ReadonlyMap<string, number>,
-  found: ReadonlyMap<string, number>,
-): string[] {
-  const invoices = new Set([...wanted.keys(), ...found.keys()]);
-  return [...invoices]
-    .filter((invoice) => (wanted.get(invoice) ?? 0) !== (found.get(invoice) ?? 0))
-    .map(
-      (invoice) =>
-        `invoice ${invoice}: ${wanted.get(invoice) ?? 0} ${what}, ledger ${found.get(invoice) ?? 0}`,
-    );
+/** Resolves when no event and no webhook waits or runs. */
+export async function settled(host: TestHost): Promise<void> {
+  const untilMs = performance.now() + WAIT_MS;
+  for (;;) {
+    let open = 0;
+    for (const kind of ['event', 'webhook']) {
+      for (const state of ['waiting', 'running']) {
+        const path = `/deliveries?kind=${kind}&state=${state}&limit=1`;
+        open += (await host.request('GET', path)).body.deliveries.length;
+      }
+    }
+    if (open === 0) return;
+    if (performance.now() > untilMs) throw new Error('Deliveries do not come to an end');
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+const decimal = (minor: number): string => (minor / 100).toFixed(2);
+
+/** The planted error: the vendor takes one cent more than was asked. */
+function takeOneMore({ mollie }: Fakes, id: string): void {
+  const payment = mollie.state.payments.get(id);
+  const minor = Math.round(Number(payment?.['amount'].value) * 100) + 1;
+  if (payment !== undefined) payment['amount'] = { ...payment['amount'], value: decimal(minor) };
 }

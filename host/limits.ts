@@ -241,6 +241,8 @@ export const LIMITS = {
   /** Webhooks: the longest age that one may have, and how many of an instance are remembered at a time. */
   webhookToleranceMsMax: 3_600_000,
   webhooksSeen: 20_000,
+  /** How long PayPal tries to deliver one, and a day. */
+  webhookRetriedMs: 4 * 24 * 3_600_000,
   /** Milliseconds to resolve a name. */
   lookupMs: 5_000,
   /** Milliseconds an instance uses the addresses of a name again, and names it remembers. */

@@ -56,17 +56,36 @@ export type WebhookScheme =
       readonly encoding?: 'hex' | 'base64';
     }
   /** Ed25519 over timestamp and body, as Discord's interactions; the key in hexadecimal. */
-  | { readonly kind: 'discord'; readonly publicKey: string; readonly toleranceMs?: number };
+  | { readonly kind: 'discord'; readonly publicKey: string; readonly toleranceMs?: number }
+  /**
+   * PayPal is asked over the bytes that came; needs `fetch` of its API, and four days are tolerated.
+   * `details.status` 401 of what is thrown: another token is needed.
+   */
+  | {
+      readonly kind: 'paypal';
+      readonly environment: 'live' | 'sandbox';
+      readonly webhookId: string;
+      readonly accessToken: string;
+      readonly toleranceMs?: number;
+    }
+  /** The payment that Mollie names is read back, with refunds and chargebacks; needs `fetch` of its API. */
+  | { readonly kind: 'mollie'; readonly apiKey: string };
+
+/** What a check of a webhook that is the vendor's says. */
+export type WebhookCheck = { readonly replayed: boolean; readonly resource?: Json };
 
 /** Checks of webhooks by the host; needs `webhook` in the manifest. */
 export type Webhooks = {
   /**
    * Verifies a request in constant time.
    *
-   * @returns `replayed` when the very same one was delivered before: answer it, and do nothing
+   * Age is that at `receivedAt`: a delivery may have waited.
+   *
+   * @returns `replayed` when the very same one was delivered before: answer it, and do nothing;
+   *   `resource` what a vendor that was asked has told, null when it knows no such thing
    * @throws `unauthorized` when it is not the vendor's, too old, or not signed at all
    */
-  verify(request: WebhookRequest, scheme: WebhookScheme): Promise<{ readonly replayed: boolean }>;
+  verify(request: WebhookRequest, scheme: WebhookScheme): Promise<WebhookCheck>;
 };
 
 /** What is known of the call that runs. */

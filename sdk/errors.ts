@@ -71,12 +71,13 @@ export function fail(
 
 /**
  * Whether a request was refused because it carried a credential that the host has forgotten: one that a
- * vendor gave and the host sealed (`earned` in the manifest) lives as long as the isolate. Get a new one.
+ * vendor gave and the host sealed (`earned` in the manifest) lives until it ends. Get a new one.
  */
 export function isForgottenSecret(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code, details } = error as Error & { code?: unknown; details?: { rule?: unknown } };
-  return code === 'EGRESS_DENIED' && details?.rule === 'unknown-stand-in';
+  const isRefusal = code === 'EGRESS_DENIED' || code === 'EXTENSION_OUTPUT_INVALID';
+  return isRefusal && details?.rule === 'unknown-stand-in';
 }
 
 /** Whether a caught value is a failure made by `fail`, and of that code when one is named. */

@@ -1,6 +1,14 @@
 // The public names of the SDK, re-exported once. Imports zod only, no Node.
 
-export type { Call, Context, Log, Storage, Webhooks, WebhookScheme } from './capabilities.ts';
+export type {
+  Call,
+  Context,
+  Log,
+  Storage,
+  WebhookCheck,
+  Webhooks,
+  WebhookScheme,
+} from './capabilities.ts';
 export type * from './domain.ts';
 export { parseDomain, readDomain } from './domain-names.ts';
 export { ExtensionFailure, fail, FAILURE_CODES, isFailure, isForgottenSecret } from './errors.ts';

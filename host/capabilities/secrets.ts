@@ -286,6 +286,11 @@ export class SecretBook {
   }
 }
 
+/** Whether a text holds one, of whomever. */
+export function holdsStandIn(text: string): boolean {
+  return standInsOf(text).next().done !== true;
+}
+
 /** The ids in a text; those in Basic credentials are found behind their Base64. */
 function* standInsOf(text: string): Generator<string> {
   if (text.includes(STAND_IN)) for (const [, id = ''] of text.matchAll(TOKEN)) yield id;

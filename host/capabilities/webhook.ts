@@ -1,5 +1,5 @@
-// Verifies webhooks for extensions: signature in constant time, age, and whether the same delivery was seen
-// before. Keys may be sealed; nothing that fails says how near it was.
+// Verifies webhooks for extensions: signature in constant time or asked of the vendor, age, and whether the
+// same delivery was seen before. Keys may be sealed; nothing that fails says how near it was.
 
 import { createHash, createHmac, createPublicKey, timingSafeEqual, verify } from 'node:crypto';
 
@@ -8,12 +8,14 @@ import * as z from 'zod';
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { SightingStore } from '../store/sightings.ts';
-import type { Capability } from './capability.ts';
+import type { Capability, CallScope } from './capability.ts';
 import type { SecretBook } from './secrets.ts';
+import { askMollie, askPayPal, mollieScheme, paypalScheme } from './webhook-call-back.ts';
+import type { Answered } from './webhook-call-back.ts';
 
 const secret = z.string().min(1).max(1_000);
 const toleranceMs = z.int().min(1_000).max(LIMITS.webhookToleranceMsMax).default(300_000);
-const scheme = z.discriminatedUnion('kind', [
+const signature = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('stripe'), secret, toleranceMs }),
   z.object({ kind: z.literal('standard'), secret, toleranceMs }),
   z.object({
@@ -30,10 +32,12 @@ const scheme = z.discriminatedUnion('kind', [
     toleranceMs,
   }),
 ]);
+const scheme = z.discriminatedUnion('kind', [...signature.options, paypalScheme, mollieScheme]);
 const asked = z.object({
   scheme,
   request: z.object({
     id: z.string().min(1).max(200),
+    receivedAt: z.iso.datetime().optional(),
     // Counted first: to check a million names one by one takes seconds.
     headers: z.unknown().refine(hasFewNames, 'has too many').pipe(z.record(z.string(), z.string())),
     body: z.string(),
@@ -45,7 +49,7 @@ function hasFewNames(headers: unknown): boolean {
   return Object.keys(Object(headers)).length <= LIMITS.webhookHeaders;
 }
 
-type Scheme = z.infer<typeof scheme>;
+type Scheme = z.infer<typeof signature>;
 type Delivery = { readonly headers: Readonly<Record<string, string>>; readonly body: Buffer };
 /** What was signed, the signatures that came with it, and when it was; null where that is not said. */
 type Signed = {
@@ -59,14 +63,18 @@ export type WebhookPowers = {
   readonly secrets: SecretBook;
   readonly store: Pick<SightingStore, 'seeOnce'>;
   readonly nowMs: () => number;
+  /** The instance's own, for vendors that are asked; undefined: it may fetch nothing. */
+  readonly fetch: Capability | undefined;
 };
 
 /**
- * Makes the `webhook` capability of one isolate. Answers `{valid, why?, replayed}`: a delivery that was
- * seen before under another id is valid and replayed, and so is nothing to act on.
+ * Makes the `webhook` capability of one isolate. Answers `{valid, why?, replayed, resource?}`: a delivery
+ * that was seen before under another id is valid and replayed, and so is nothing to act on. `resource` is
+ * what a vendor that was asked has told.
  */
-export function createWebhookCheck({ secrets, store, nowMs }: WebhookPowers): Capability {
-  return async (payload, { instance }) => {
+export function createWebhookCheck(powers: WebhookPowers): Capability {
+  const { secrets, store, nowMs } = powers;
+  return async (payload, scope) => {
     const parsed = asked.safeParse(payload);
     if (!parsed.success) throw invalid(parsed.error);
     const { scheme: how, request } = parsed.data;
@@ -74,17 +82,22 @@ export function createWebhookCheck({ secrets, store, nowMs }: WebhookPowers): Ca
       headers: request.headers,
       body: Buffer.from(request.body, request.bodyEncoding),
     };
-    const signed = readSigned(how, delivery);
-    if (signed === undefined) return refused('its signature headers are missing or malformed');
+    // Deliveries wait in a queue: what counts is when this one came in, not when it is handled.
+    const receivedMs = Date.parse(request.receivedAt ?? '') || nowMs();
     const tolerance = 'toleranceMs' in how ? how.toleranceMs : LIMITS.webhookToleranceMsMax;
-    if (signed.atMs !== null && Math.abs(nowMs() - signed.atMs) > tolerance) {
-      return refused('it is too old, or from the future: check the clock of the host');
-    }
-    const match = signed.given.find((each) => isSignature(how, signed.data, each, secrets));
-    if (match === undefined) return refused('its signature is not that of the key');
-    const seen = createHash('sha256').update(signed.data).update(match).digest('hex');
-    const until = (signed.atMs ?? nowMs()) + tolerance;
-    const mark = { instance, id: seen, by: request.id };
+    const isLate = (atMs: number | null): boolean =>
+      atMs !== null && !(Math.abs(receivedMs - atMs) <= tolerance);
+    const answered =
+      how.kind === 'paypal' || how.kind === 'mollie'
+        ? await askVendor(how, delivery, { powers, scope })
+        : checkSignature(how, delivery, { secrets, isLate });
+    if ('why' in answered) return refused(answered.why);
+    const { mark: seen, atMs, ...told } = answered;
+    if (isLate(atMs)) return refused(LATE);
+    if (seen === null) return { value: { valid: true, replayed: false, ...told } };
+    const until = (atMs ?? receivedMs) + tolerance;
+    const id = createHash('sha256').update(seen).digest('hex');
+    const mark = { instance: scope.instance, id, by: request.id };
     const bounds = { nowMs: nowMs(), expiresMs: until, keep: LIMITS.webhooksSeen };
     const answer = await store.seeOnce(mark, bounds);
     if (answer === 'full') {
@@ -94,6 +107,40 @@ export function createWebhookCheck({ secrets, store, nowMs }: WebhookPowers): Ca
     }
     return { value: { valid: true, replayed: answer === 'seen' } };
   };
+}
+
+const LATE = 'it is too old, or from the future: check the clock of the host';
+
+function checkSignature(
+  how: Scheme,
+  delivery: Delivery,
+  {
+    secrets,
+    isLate,
+  }: { readonly secrets: SecretBook; readonly isLate: (atMs: number | null) => boolean },
+): Answered {
+  const signed = readSigned(how, delivery);
+  if (signed === undefined) return { why: 'its signature headers are missing or malformed' };
+  const { data, given, atMs } = signed;
+  if (isLate(atMs)) return { why: LATE };
+  const match = given.find((each) => isSignature(how, data, each, secrets));
+  if (match === undefined) return { why: 'its signature is not that of the key' };
+  return { mark: Buffer.concat([data, match]), atMs };
+}
+
+function askVendor(
+  how: z.infer<typeof paypalScheme> | z.infer<typeof mollieScheme>,
+  delivery: Delivery,
+  { powers: { fetch }, scope }: { readonly powers: WebhookPowers; readonly scope: CallScope },
+): Promise<Answered> {
+  if (fetch === undefined) {
+    throw new HostError('CALLER_GRANT_NEEDED', 'Capability "fetch" is not granted', {
+      remedy: 'Ask for capabilities.fetch in manifest.json: the vendor has to be asked',
+    });
+  }
+  return how.kind === 'paypal'
+    ? askPayPal(how, delivery, { fetch, scope })
+    : askMollie(how, delivery, { fetch, scope });
 }
 
 function refused(why: string): { value: { valid: false; replayed: false; why: string } } {
@@ -177,7 +224,9 @@ function keyOf(how: Exclude<Scheme, { kind: 'discord' }>, secrets: SecretBook): 
       'EXTENSION_OUTPUT_INVALID',
       'Webhook: the secret is not one of this instance',
       {
-        remedy: 'Use the value of config: stand-ins change with every start and must not be stored',
+        details: { rule: 'unknown-stand-in' },
+        remedy:
+          'Use the value of config, whose stand-in changes with every start, or earn what has ended again',
       },
     );
   }

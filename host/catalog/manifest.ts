@@ -71,7 +71,12 @@ function crossChecks(text: string, root: Node, manifest: Manifest, category: str
     const message = `"${host}" is not among capabilities.fetch.hosts: add it there or remove it here`;
     problems.push(at(['capabilities', 'fetch', 'idempotency', host], message));
   }
-  for (const [field, { hosts }] of Object.entries(manifest.secrets ?? {})) {
+  for (const [field, { hosts, earned }] of Object.entries(manifest.secrets ?? {})) {
+    const giver = earned?.from?.findIndex((host) => !allowed.includes(host)) ?? -1;
+    if (giver >= 0) {
+      const message = `"${earned?.from?.[giver]}" is not among capabilities.fetch.hosts: add it there or remove it here`;
+      problems.push(at(['secrets', field, 'earned', 'from', giver], message));
+    }
     const stray = hosts.findIndex((host) => !allowed.includes(host));
     if (stray < 0) continue;
     const message =

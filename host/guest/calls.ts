@@ -155,8 +155,8 @@ async function verifyWebhook(id: number, given: unknown, scheme: unknown): Promi
     const hooks = { reply: resolve, refuse: (error: WireError) => reject(toError(error)) };
     request(id, 'webhook', { request: given, scheme }, hooks);
   });
-  const { valid, why, replayed } = answer as { valid: boolean; why?: string; replayed: boolean };
-  if (valid) return { replayed };
+  const { valid, why, ...told } = answer as { valid: boolean; why?: string; replayed: boolean };
+  if (valid) return told;
   throw fail('unauthorized', `Cannot verify a webhook: ${why ?? 'it is not signed'}`, {
     remedy: 'Check that the key in the config is that of the webhook that sent this',
   });

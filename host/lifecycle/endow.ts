@@ -78,11 +78,15 @@ export function createEndow(
         : createStorage({ store, instance: id, quotaBytes: grants.storage.quotaBytes, nowMs });
     // Without a grant at all, too, an author learns what would be refused.
     const mayFetch = grants.fetch !== undefined || powers.egress.report === true;
+    const served = mayFetch ? noting(fetch.serve, onDenied) : undefined;
     const made = tableOf({
-      fetch: mayFetch ? noting(fetch.serve, onDenied) : undefined,
+      fetch: served,
       crypto: createSealedKeys(secrets),
       storage,
-      webhook: grants.webhook === true ? createWebhookCheck({ secrets, store, nowMs }) : undefined,
+      webhook:
+        grants.webhook === true
+          ? createWebhookCheck({ secrets, store, nowMs, fetch: served })
+          : undefined,
     });
     const idempotency = compiled.manifest.capabilities?.fetch?.idempotency ?? {};
     const keys = {

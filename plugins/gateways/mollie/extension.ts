@@ -23,7 +23,7 @@ export default defineGateway({
   },
 
   async webhook(request, ctx) {
-    const facts = await readFacts(createMollie(ctx), request, ctx);
+    const facts = await readFacts(request, ctx);
     ctx.log.debug('Mollie named a payment', { facts: facts.length });
     return { facts };
   },

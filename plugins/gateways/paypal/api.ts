@@ -90,6 +90,11 @@ export type PayPalRequest = Pick<RemoteRequest, 'query' | 'json' | 'body' | 'acc
 
 /** The API of one account, for the length of one call. */
 export type PayPal = {
+  /** Runs `use` with an access token, once more with a new one when `isStale` says so of its failure. */
+  authorised<T>(
+    use: (token: string) => Promise<T>,
+    isStale: (error: unknown) => boolean,
+  ): Promise<T>;
   /** Sends a request; the reply is one that PayPal meant as success, or a status of `accept`. */
   send(method: string, path: string, request?: PayPalRequest): Promise<RemoteReply>;
   /** Sends a request and reads the object that comes back. */
@@ -125,6 +130,20 @@ export function createPayPal(ctx: PayPalContext): PayPal {
     return access_token;
   };
 
+  const authorised: PayPal['authorised'] = async (use, isStale) => {
+    const cached = await ctx.storage.get<string>(tokenKey(ctx));
+    if (cached === null) return await use(await requestToken());
+    try {
+      return await use(cached);
+    } catch (error) {
+      // PayPal may end a token early, as when the secret is renewed: one new one is worth a try.
+      // The host forgets what it sealed when that ends, and when config or code asks for another kind of it.
+      if (!isStale(error) && !isForgottenSecret(error)) throw error;
+      await ctx.storage.delete(tokenKey(ctx));
+      return await use(await requestToken());
+    }
+  };
+
   const send: PayPal['send'] = async (method, path, { step, once, ...request } = {}) => {
     const key =
       step !== undefined
@@ -139,17 +158,7 @@ export function createPayPal(ctx: PayPalContext): PayPal {
       const headers = { authorization: `Bearer ${token}`, ...id, ...whole, ...type };
       return remote.request(method, path, { ...request, headers, signal });
     };
-    const cached = await ctx.storage.get<string>(tokenKey(ctx));
-    if (cached === null) return await withToken(await requestToken());
-    try {
-      return await withToken(cached);
-    } catch (error) {
-      // PayPal may end a token early, as when the secret is renewed: one new one is worth a try.
-      // The host forgets what it sealed when that ends, and when config or code asks for another kind of it.
-      if (!isFailure(error, 'unauthorized') && !isForgottenSecret(error)) throw error;
-      await ctx.storage.delete(tokenKey(ctx));
-      return await withToken(await requestToken());
-    }
+    return await authorised(withToken, (error) => isFailure(error, 'unauthorized'));
   };
 
   const ask: PayPal['ask'] = async (shape, [method, path], request) => {
@@ -157,6 +166,7 @@ export function createPayPal(ctx: PayPalContext): PayPal {
     return readShape(shape, json, `PayPal's answer to ${method} ${path}`);
   };
   return {
+    authorised,
     send,
     ask,
     async find(shape, path) {

@@ -26,6 +26,7 @@ export default defineGateway({
   async webhook(request, ctx) {
     const paypal = createPayPal(ctx);
     const event = await readEvent(paypal, request, ctx);
+    if (event === undefined) return { facts: [] };
     const facts = await readFacts(paypal, event, ctx);
     const { id, event_type: type } = event;
     ctx.log.debug('PayPal sent an event', { id, type, facts: facts.length });

@@ -1,7 +1,8 @@
-// What PayPal sends to the webhook: verified by PayPal itself over the bytes that came, then told as facts.
+// What PayPal sends to the webhook: verified by PayPal itself over the bytes that came, which the
+// host asks, then told as facts.
 // Fails closed: without a webhook id nothing is believed, and no address in a request is ever fetched.
 
-import { fail, forgetStarted, isFailure, readMark, readShape } from 'cofferdam/sdk';
+import { fail, forgetStarted, readMark, readShape } from 'cofferdam/sdk';
 import type { Fact, WebhookRequest } from 'cofferdam/sdk';
 
 import { onPaymentToken } from './agreements.ts';
@@ -15,49 +16,26 @@ import * as shapes from './shapes.ts';
 import type { Event } from './shapes.ts';
 import { invoiceOfPayment, readSubscription, subscriptionFacts } from './subscriptions.ts';
 
-// What each header may hold: PayPal's own description of verify-webhook-signature, read 2026-11.
-const HEADERS = {
-  auth_algo: ['paypal-auth-algo', /^[a-zA-Z0-9]{1,100}$/],
-  cert_url: ['paypal-cert-url', /^https:\/\/(?:[a-z0-9-]+\.)*paypal\.com\/[\w./-]{1,400}$/],
-  transmission_id: ['paypal-transmission-id', /^[\w-]{1,50}$/],
-  transmission_sig: ['paypal-transmission-sig', /^[A-Za-z0-9+/=]{1,500}$/],
-  transmission_time: [
-    'paypal-transmission-time',
-    /^\d{4}-\d\d-\d\dT[\d:.]{5,20}(?:Z|[+-]\d\d:\d\d)$/,
-  ],
-} as const;
-
-/** Verifies a delivery and reads the event in it. */
+/** Has the host verify a delivery and reads the event in it; undefined when it was read before. */
 export async function readEvent(
   paypal: PayPal,
   request: WebhookRequest,
   ctx: PayPalContext,
-): Promise<Event> {
+): Promise<Event | undefined> {
   const webhookId = await webhookIdOf(ctx);
   if (webhookId === undefined) {
     throw fail('unauthorized', 'Cannot verify a webhook: there is no webhook id', {
       remedy: 'Enter the id of the webhook, or enable the extension again with a public address',
     });
   }
-  const fields: Record<string, string> = { webhook_id: webhookId };
-  for (const [field, [header, pattern]] of Object.entries(HEADERS)) {
-    const value = request.headers[header] ?? '';
-    if (!pattern.test(value)) throw refuse(`the header ${header} is missing or malformed`);
-    fields[field] = value;
-  }
-  const event = parseObject(request);
-  // Spliced in as it came: printing a parsed event again changes bytes, and with them the signature.
-  const body = `${JSON.stringify(fields).slice(0, -1)},"webhook_event":${request.body}}`;
-  const path = '/v1/notifications/verify-webhook-signature';
-  try {
-    const outcome = await paypal.ask(shapes.verification, ['POST', path], { body });
-    if (outcome.verification_status !== 'SUCCESS') throw refuse('PayPal did not send it');
-  } catch (error) {
-    // PayPal refuses to look at a signature that makes no sense: that is a no, not a fault.
-    if (!isFailure(error, 'rejected')) throw error;
-    throw refuse('PayPal does not know its signature');
-  }
-  return readShape(shapes.event, event, "PayPal's event");
+  const { environment } = ctx.config;
+  const { replayed } = await paypal.authorised(
+    (accessToken) =>
+      ctx.webhooks.verify(request, { kind: 'paypal', environment, webhookId, accessToken }),
+    // What is "unauthorized" here is the delivery.
+    isTokenRefused,
+  );
+  return replayed ? undefined : readShape(shapes.event, parse(request), "PayPal's event");
 }
 
 /** What an event means for the ledger; an event that is not about this instance means nothing. */
@@ -182,20 +160,12 @@ async function onSubscription(
   return await subscriptionFacts(paypal, subscription, invoiceId);
 }
 
-function parseObject({ body, bodyEncoding }: WebhookRequest): unknown {
-  if (bodyEncoding !== 'utf8') throw refuse('its body is no text');
-  try {
-    const value: unknown = JSON.parse(body);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  throw refuse('its body is no JSON object');
+/** The host has seen that it is a JSON object, in text. */
+function parse({ body }: WebhookRequest): unknown {
+  return JSON.parse(body);
 }
 
-function refuse(why: string): unknown {
-  return fail('unauthorized', `Cannot verify a webhook: ${why}`, {
-    remedy:
-      'Check that the webhook id belongs to the webhook that sent this, in the same environment',
-  });
+function isTokenRefused(error: unknown): boolean {
+  const { details } = Object(error) as { details?: { status?: unknown } };
+  return details?.status === 401;
 }

@@ -1,7 +1,9 @@
 // The webhook endpoint at Stripe: made on enabling, kept in step, removed on disabling.
-// Its signing secret is shown by Stripe once, when it is made, and kept in this instance's storage.
+// Its signing secret is shown by Stripe once, when it is made: the host seals it, and its stand-in is kept
+// in this instance's storage.
 
-import type { Storage } from 'cofferdam/sdk';
+import { isFailure, isForgottenSecret } from 'cofferdam/sdk';
+import type { Storage, WebhookRequest } from 'cofferdam/sdk';
 import Stripe from 'stripe';
 
 import { ask, createStripe, isMissing } from './api.ts';
@@ -56,7 +58,7 @@ export async function ensureEndpoint(ctx: StripeContext): Promise<void> {
   if (url === undefined) return;
   const stripe = createStripe(ctx);
   const instance = await instanceName(ctx.storage);
-  const stored = await readEndpoint(ctx.storage);
+  const stored = await readUsable(ctx);
   const all = await ask(
     'Cannot list the webhook endpoints',
     stripe.webhookEndpoints.list({ limit: 100 }).autoPagingToArray({ limit: ENDPOINTS_MAX }),
@@ -90,6 +92,30 @@ export async function ensureEndpoint(ctx: StripeContext): Promise<void> {
     if (left) await removeEndpoint(stripe, id);
   }
 }
+
+/** The endpoint, when the host still knows what its deliveries are signed with. */
+async function readUsable(ctx: StripeContext): Promise<Endpoint | null> {
+  const stored = await readEndpoint(ctx.storage);
+  if (stored === null) return null;
+  try {
+    await ctx.webhooks.verify(NO_DELIVERY, { kind: 'stripe', secret: stored.secret });
+  } catch (error) {
+    if (isForgottenSecret(error)) return null;
+    if (!isFailure(error, 'unauthorized')) throw error;
+  }
+  return stored;
+}
+
+/** Signed by nobody: refused by every secret that is known. */
+const NO_DELIVERY: WebhookRequest = {
+  id: 'none',
+  method: 'POST',
+  url: 'https://localhost/',
+  headers: { 'stripe-signature': `t=1,v1=${'0'.repeat(64)}` },
+  body: '',
+  bodyEncoding: 'utf8',
+  receivedAt: new Date(1_000).toISOString(),
+};
 
 /** Removes the endpoint that this instance made, if it made one. */
 export async function dropEndpoint(ctx: StripeContext): Promise<void> {

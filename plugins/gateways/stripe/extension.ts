@@ -21,6 +21,7 @@ export default defineGateway({
 
   async webhook(request, ctx) {
     const event = await readEvent(request, ctx);
+    if (event === undefined) return { facts: [] };
     const facts = await readFacts(event, ctx);
     ctx.log.debug('Stripe sent an event', { id: event.id, type: event.type, facts: facts.length });
     return { facts };

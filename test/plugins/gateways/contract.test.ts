@@ -11,6 +11,7 @@ import { paymentOf, invoiceOf } from '../../contract/money.ts';
 import type { GatewaySubject, ScriptedReply } from '../../contract/payer.ts';
 import type { Vendor } from '../../contract/vendor.ts';
 import { createTestContext, createVendorFetch } from '../../helpers/context.ts';
+import { createTestWebhooks } from '../../helpers/webhooks.ts';
 import * as mollie from '../../vendors/mollie/setup.ts';
 import { API_KEY, webhookRequest as mollieRequest } from '../../vendors/mollie/fake.ts';
 import { CLIENT_SECRET } from '../../vendors/paypal/fake.ts';
@@ -171,16 +172,14 @@ claimGateway({
     const storage = new Map();
     const values = { secretKey: SEALED_KEY, webhookSecret: 'whsec_contract', saveCustomers: false };
     const config = stripe.extension.config.parse(values);
-    const contextOf = (key: string, call = {}) =>
-      createTestContext({
-        config,
-        storage,
-        call,
-        fetch: createVendorFetch({
-          origins: { 'https://api.stripe.com': fake.origin },
-          sealed: { [SEALED_KEY]: key },
-        }),
+    const contextOf = (key: string, call = {}) => {
+      const fetch = createVendorFetch({
+        origins: { 'https://api.stripe.com': fake.origin },
+        sealed: { [SEALED_KEY]: key },
       });
+      const webhooks = createTestWebhooks(fetch);
+      return createTestContext({ config, storage, call, fetch, webhooks });
+    };
     const event = (type: string, object: object) =>
       signEvent({ type, object: structuredClone(object) }, { secret: 'whsec_contract' });
     return {

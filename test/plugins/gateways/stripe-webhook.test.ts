@@ -88,7 +88,7 @@ describe('stripe webhook verification', () => {
       signedAt: Date.now() - 10 * MINUTE,
       receivedAt: Date.now(),
     };
-    assert.match(await refusalOf(bench, await signEvent(paid, how)), /outside the tolerance/);
+    assert.match(await refusalOf(bench, await signEvent(paid, how)), /too old/);
   });
 
   it('refuses everything while there is no signing secret', options, async () => {
@@ -114,14 +114,6 @@ describe('stripe webhook verification', () => {
     const request = await signEvent(paid, { secret: SIGNING_SECRET });
     await refusalOf(bench, { ...request, body: request.body.replace('1999', '9999') });
     await refusalOf(bench, { ...request, body: `${request.body}\n` });
-  });
-
-  it('verifies bytes that came as base64', options, async () => {
-    const bench = await startBench();
-    const request = await signEvent(paid, { secret: SIGNING_SECRET });
-    const body = Buffer.from(request.body).toString('base64');
-    const { facts } = await bench.webhook({ ...request, body, bodyEncoding: 'base64' });
-    assert.equal(facts.length, 1);
   });
 
   it('says that thin events are of no use to it', options, async () => {

@@ -21,12 +21,22 @@ import {
 const options = { timeout: 10_000 };
 
 describe('stripe manifest and config', () => {
-  it('asks for one host and keeps the signing secret from leaving at all', options, () => {
+  it('asks for one host and keeps signing secrets from leaving at all', options, () => {
     const { capabilities, secrets } = manifestSchema.parse(manifest);
     assert.deepEqual(capabilities?.fetch?.hosts, ['api.stripe.com']);
     assert.deepEqual(secrets, {
       secretKey: { hosts: ['api.stripe.com'], in: ['header'] },
       webhookSecret: { hosts: [], in: [] },
+      endpointSecret: {
+        hosts: [],
+        in: [],
+        earned: {
+          path: '/v1/webhook_endpoints',
+          method: 'POST',
+          json: 'secret',
+          from: ['api.stripe.com'],
+        },
+      },
     });
   });
 

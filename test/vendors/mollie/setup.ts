@@ -9,6 +9,7 @@ import definition from '../../../plugins/gateways/mollie/extension.ts';
 import { ADA, paymentOf } from '../../contract/money.ts';
 import { createTestContext, createVendorFetch, handlersOf } from '../../helpers/context.ts';
 import type { TestContext } from '../../helpers/context.ts';
+import { createTestWebhooks } from '../../helpers/webhooks.ts';
 import { API_KEY, startFakeMollie, webhookRequest } from './fake.ts';
 import type { FakeMollie } from './fake.ts';
 
@@ -52,8 +53,15 @@ export async function createBench(
     origins: { 'https://api.mollie.com': fake.origin },
     sealed: { [SEALED]: options.key ?? API_KEY },
   });
+  const webhooks = createTestWebhooks(fetch);
   const context: Bench['context'] = (call = {}) =>
-    createTestContext({ config, fetch, storage, call: { webhookUrl: WEBHOOK_URL, ...call } });
+    createTestContext({
+      config,
+      fetch,
+      storage,
+      webhooks,
+      call: { webhookUrl: WEBHOOK_URL, ...call },
+    });
   return {
     fake,
     storage,

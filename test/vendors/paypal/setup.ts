@@ -8,6 +8,7 @@ import type { Fact, Invoice, Json, JsonObject, Transaction } from 'cofferdam/sdk
 import definition from '../../../plugins/gateways/paypal/extension.ts';
 import { createTestContext, createVendorFetch, handlersOf } from '../../helpers/context.ts';
 import type { TestContext } from '../../helpers/context.ts';
+import { createTestWebhooks } from '../../helpers/webhooks.ts';
 import { paymentOf } from '../../contract/money.ts';
 import { CLIENT_ID, CLIENT_SECRET, startFakePayPal } from './fake.ts';
 import type { FakePayPal } from './fake.ts';
@@ -56,8 +57,9 @@ export async function createBench(
     origins: { 'https://api-m.sandbox.paypal.com': fake.origin },
     sealed: { [SEALED]: options.secret ?? CLIENT_SECRET },
   });
+  const webhooks = createTestWebhooks(fetch);
   const context: Bench['context'] = (call = {}) =>
-    createTestContext({ config, fetch, storage, call });
+    createTestContext({ config, fetch, storage, webhooks, call });
   return {
     fake,
     storage,

@@ -18,6 +18,7 @@ import definition from '../../../plugins/gateways/stripe/extension.ts';
 import { failedWith, paymentOf } from '../../contract/money.ts';
 import { createTestContext, createVendorFetch, handlersOf } from '../../helpers/context.ts';
 import type { TestContext } from '../../helpers/context.ts';
+import { createTestWebhooks } from '../../helpers/webhooks.ts';
 import { SECRET_KEY, signEvent, startFakeStripe } from './fake.ts';
 import type { FakeStripe } from './fake.ts';
 import { makePaymentMethod } from './objects.ts';
@@ -30,7 +31,7 @@ export type StripeConfig = Parameters<typeof extension.testConnection>[0]['confi
 
 const SEALED_KEY = 'sealed:9d2f6a01c4e8b735';
 // In plain Node there are no host-held keys: the placeholder itself is what signs.
-export const SIGNING_SECRET = 'sealed:1b7e44d09a6c2f58';
+export const SIGNING_SECRET = 'whsec_1b7e44d09a6c2f58';
 
 /** The running pair. `context()` makes a call; all calls share one storage. */
 export type Bench = {
@@ -59,8 +60,9 @@ export async function startBench(
   });
   const form = { secretKey: SEALED_KEY, webhookSecret: SIGNING_SECRET, ...values };
   const config = extension.config.parse(form);
+  const webhooks = createTestWebhooks(fetch);
   const context: Bench['context'] = (call = {}) =>
-    createTestContext({ config, fetch, storage, call });
+    createTestContext({ config, fetch, storage, webhooks, call });
   const webhook: Bench['webhook'] = (request) => extension.webhook(request, context());
   return {
     fake,

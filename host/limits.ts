@@ -383,6 +383,8 @@ export const LIMITS = {
   factsPerWrite: 100,
   /** Characters of an id in a fact, and amounts remembered per invoice and instance. */
   factIdChars: 255,
+  /** Refunds and disputes that refer to one payment: real ones have a few. */
+  factsPerPayment: 1_000,
   asksPerInvoice: 20,
 
   /** Finished calls kept for `GET /calls` when the store keeps no recording. */

@@ -2,7 +2,7 @@
 // arrival: any permutation of the same facts, repeats included, ends in the same rows.
 
 import type { Fact } from '../../sdk/domain.ts';
-import type { FactRow, LedgerRules, PaymentAsk } from '../store/facts.ts';
+import type { FactRow, LedgerRules, PaymentAsk, RelatedSum } from '../store/facts.ts';
 
 /** From weak to strong; what was said of a row never goes back. */
 const RANK: Readonly<Record<Fact['state'], number>> = {
@@ -143,7 +143,7 @@ function decideMatch(
 }
 
 /** A payment whose money went back in full is refunded; one that a bank took back is disputed. */
-function settle(row: FactRow, related: readonly FactRow[], nowMs: number): FactRow {
+function settle(row: FactRow, related: readonly RelatedSum[], nowMs: number): FactRow {
   const { refundedMinor, derived } =
     row.kind === 'payment' ? follow(row, related) : NOTHING_FOLLOWS;
   const isOver = refundedMinor > row.amountMinor;
@@ -158,7 +158,7 @@ const NOTHING_FOLLOWS = { refundedMinor: 0, derived: 'failed' } as const;
 /** What a payment's refunds and disputes say about it. */
 function follow(
   payment: FactRow,
-  related: readonly FactRow[],
+  related: readonly RelatedSum[],
 ): { readonly refundedMinor: number; readonly derived: Fact['state'] } {
   const refundedMinor = related
     .filter(

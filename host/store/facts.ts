@@ -3,6 +3,8 @@
 
 import type { Fact } from '../../sdk/domain.ts';
 import type { Scope } from '../scope.ts';
+import { HostError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import type { NewDelivery } from './deliveries.ts';
 
 /** One entry of the ledger. */
@@ -55,12 +57,39 @@ export type LedgerRules = {
     },
   ): FactRow;
   /** A payment's row after its refunds and disputes; the same object when nothing changes. */
-  settle(payment: FactRow, related: readonly FactRow[], nowMs: number): FactRow;
+  settle(payment: FactRow, related: readonly RelatedSum[], nowMs: number): FactRow;
 };
+
+/** Refunds or disputes of one payment, added up: those of one kind, state and currency. */
+export type RelatedSum = Pick<FactRow, 'kind' | 'saidState' | 'currency' | 'amountMinor'> & {
+  readonly count: number;
+};
+
+/**
+ * Holds what refers to one payment against its bound: all of it is added up whenever something of it changes.
+ *
+ * @throws {HostError} `EXTENSION_OUTPUT_INVALID`
+ */
+export function assertRelated(externalId: string, related: readonly RelatedSum[]): void {
+  const count = related.reduce((sum, each) => sum + each.count, 0);
+  if (count <= LIMITS.factsPerPayment) return;
+  throw new HostError(
+    'EXTENSION_OUTPUT_INVALID',
+    `Over ${LIMITS.factsPerPayment} facts refer to "${externalId}"`,
+    {
+      remedy: 'Report each refund and dispute once, under an id of its own that stays the same',
+      details: { externalId, limit: LIMITS.factsPerPayment },
+    },
+  );
+}
 
 /** The ledger of the store. */
 export type FactStore = {
-  /** Merges facts into the ledger, with the messages about what changed, in one transaction. */
+  /**
+   * Merges facts into the ledger, with the messages about what changed, in one transaction.
+   *
+   * @throws {HostError} `EXTENSION_OUTPUT_INVALID` when over `LIMITS.factsPerPayment` refer to one payment
+   */
   putFacts(batch: {
     readonly instance: string;
     readonly nowMs: number;

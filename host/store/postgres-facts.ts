@@ -1,14 +1,19 @@
 // The ledger in PostgreSQL. One batch of facts at a time over all hosts: places in the feed are then
 // given in the order in which they can be read, and no reader's cursor passes one by.
 
+import { assertRelated } from './facts.ts';
 import type { FactRow, FactStore } from './facts.ts';
 import { addAll } from './postgres-deliveries.ts';
 import type { PgRun, PgSql } from './postgres-sql.ts';
-import { askOf, factOf, factValues } from './rows.ts';
+import { askOf, factOf, factValues, relatedSumOf } from './rows.ts';
 import { withinPgScope } from './scoped.ts';
 
 const ONE = 'SELECT * FROM cofferdam.facts WHERE instance = $1 AND external_id = $2';
-const RELATED = 'SELECT * FROM cofferdam.facts WHERE instance = $1 AND related_external_id = $2';
+/** Over the largest exact number a sum is cut: what is over it says only "too much". */
+const RELATED = `SELECT kind, said_state, currency, count(*) AS count,
+    least(sum(amount_minor), ${Number.MAX_SAFE_INTEGER})::bigint AS amount_minor
+  FROM cofferdam.facts WHERE instance = $1 AND related_external_id = $2
+  GROUP BY kind, said_state, currency`;
 const ASKS = 'SELECT * FROM cofferdam.payment_asks WHERE invoice_id IN ($1, $2) ORDER BY at_ms';
 const PUT = `INSERT INTO cofferdam.facts
   (instance, external_id, seq, kind, said_state, state, amount_minor, currency, invoice_id, fee_minor,
@@ -84,19 +89,21 @@ async function putAll(
     await run(PUT, ...factValues(row));
     changed.set(row.externalId, row);
   };
+  const touched = new Set<string | null | undefined>();
   for (const fact of facts) {
     const known = await read(fact.externalId);
     const asks = await run(ASKS, fact.invoiceId ?? null, known?.invoiceId ?? null);
     const merged = rules.merge(known, fact, { instance, nowMs, asks: asks.map(askOf) });
     await put(known, merged);
     // A contradiction may have moved it from one payment to another: both are looked at.
-    const { externalId, relatedExternalId } = merged;
-    for (const id of new Set([externalId, relatedExternalId, known?.relatedExternalId])) {
-      const row = await read(id ?? '');
-      if (row === undefined) continue;
-      const related = await run(RELATED, instance, row.externalId);
-      await put(row, rules.settle(row, related.map(factOf), nowMs));
-    }
+    touched.add(merged.externalId).add(merged.relatedExternalId).add(known?.relatedExternalId);
+  }
+  // Once for each payment, whatever a batch says of it.
+  for (const id of touched) {
+    const row = await read(id ?? '');
+    const related = (await run(RELATED, instance, id ?? '')).map(relatedSumOf);
+    assertRelated(id ?? '', related);
+    if (row !== undefined) await put(row, rules.settle(row, related, nowMs));
   }
   return [...changed.values()];
 }

@@ -5,7 +5,7 @@ import type { SQLOutputValue } from 'node:sqlite';
 import type { AuditEntry } from './audit.ts';
 import type { DeliveryRow } from './deliveries.ts';
 import type { EarnedRow } from './earned.ts';
-import type { FactRow, PaymentAsk } from './facts.ts';
+import type { FactRow, PaymentAsk, RelatedSum } from './facts.ts';
 import type { SightingRow } from './sightings.ts';
 import type { CallRow, EffectRow } from './recordings.ts';
 import type {
@@ -237,6 +237,17 @@ export function factOf(row: Row): FactRow {
     problem: textOrNull(row['problem']),
     firstMs: Number(row['first_ms']),
     changedMs: Number(row['changed_ms']),
+  };
+}
+
+/** Facts that refer to one payment, added up. */
+export function relatedSumOf(row: Row): RelatedSum {
+  return {
+    kind: text(row['kind']) as RelatedSum['kind'],
+    saidState: text(row['said_state']) as RelatedSum['saidState'],
+    currency: text(row['currency']),
+    amountMinor: Number(row['amount_minor']),
+    count: Number(row['count']),
   };
 }
 

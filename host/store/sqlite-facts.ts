@@ -1,8 +1,9 @@
 // The ledger in SQLite. Rules are applied inside the transaction, so that two facts about one payment
 // never see each other half done.
 
+import { assertRelated } from './facts.ts';
 import type { FactRow, FactStore } from './facts.ts';
-import { askOf, factOf, factValues } from './rows.ts';
+import { askOf, factOf, factValues, relatedSumOf } from './rows.ts';
 import { scopeText, withinScope } from './scoped.ts';
 import type { Sql, Statements } from './sql.ts';
 import { add } from './sqlite-deliveries.ts';
@@ -15,7 +16,10 @@ const PUT = `INSERT OR REPLACE INTO facts
 const ONE = 'SELECT * FROM facts WHERE instance = ? AND external_id = ?';
 const NEXT = 'SELECT COALESCE(MAX(seq), 0) + 1 AS next FROM facts';
 const ASKS = 'SELECT * FROM payment_asks WHERE invoice_id IN (?, ?) ORDER BY at_ms';
-const RELATED = 'SELECT * FROM facts WHERE instance = ? AND related_external_id = ?';
+/** Over the largest exact number a sum is cut: what is over it says only "too much". */
+const RELATED = `SELECT kind, said_state, currency, count(*) AS count,
+    min(total(amount_minor), ${Number.MAX_SAFE_INTEGER}) AS amount_minor
+  FROM facts WHERE instance = ? AND related_external_id = ? GROUP BY kind, said_state, currency`;
 
 type Batch = Parameters<FactStore['putFacts']>[0];
 
@@ -76,18 +80,21 @@ function putAll(
     sql.run(PUT, ...factValues(row));
     changed.set(row.externalId, row);
   };
+  const touched = new Set<string | null | undefined>();
   for (const fact of facts) {
     const known = read(fact.externalId);
     const asks = sql.all(ASKS, fact.invoiceId ?? null, known?.invoiceId ?? null).map(askOf);
     const merged = rules.merge(known, fact, { instance, nowMs, asks });
     put(known, merged);
     // A contradiction may have moved it from one payment to another: both are looked at.
-    const { externalId, relatedExternalId } = merged;
-    for (const id of new Set([externalId, relatedExternalId, known?.relatedExternalId])) {
-      const row = read(id ?? '');
-      if (row === undefined) continue;
-      put(row, rules.settle(row, sql.all(RELATED, instance, row.externalId).map(factOf), nowMs));
-    }
+    touched.add(merged.externalId).add(merged.relatedExternalId).add(known?.relatedExternalId);
+  }
+  // Once for each payment, whatever a batch says of it.
+  for (const id of touched) {
+    const row = read(id ?? '');
+    const related = sql.all(RELATED, instance, id ?? '').map(relatedSumOf);
+    assertRelated(id ?? '', related);
+    if (row !== undefined) put(row, rules.settle(row, related, nowMs));
   }
   return [...changed.values()];
 }

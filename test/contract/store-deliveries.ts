@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 
 import { LEDGER_RULES } from '../../host/ledger/merge.ts';
+import { LIMITS } from '../../host/limits.ts';
 import type { DeliveryRow, NewDelivery } from '../../host/store/deliveries.ts';
 import type { Store } from '../../host/store/store.ts';
 import type { Fact } from '../../sdk/domain.ts';
@@ -270,6 +271,27 @@ function ledgerClaims({ open }: StoreSubject): void {
     assert.deepEqual(ids(await store.deliveries({ kind: 'panel', limit: 9 })), [
       'msg_pay_1_processing',
     ]);
+  });
+
+  it('adds up what refers to a payment, as much as a payment may have and no more', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const { factsPerPayment, factsPerWrite } = LIMITS;
+    const refund = (nth: number): Fact => ({
+      ...payment,
+      ...{ externalId: `re_${nth}`, kind: 'refund', state: 'succeeded', amountMinor: 2 },
+      relatedExternalId: 'pay_1',
+    });
+    const all = Array.from({ length: factsPerPayment }, (_, nth) => refund(nth));
+    await put(store, [{ ...payment, state: 'succeeded' }]);
+    for (let at = 0; at < all.length; at += factsPerWrite) {
+      await put(store, all.slice(at, at + factsPerWrite));
+    }
+    assert.equal((await store.fact(instance, 'pay_1'))?.refundedMinor, 2 * factsPerPayment);
+    await put(store, [refund(0)]);
+    const over = put(store, [refund(factsPerPayment)]);
+    await assert.rejects(over, { code: 'EXTENSION_OUTPUT_INVALID' });
+    assert.equal(await store.fact(instance, `re_${factsPerPayment}`), undefined);
   });
 
   it('moves a changed entry to the end of the feed', async () => {

@@ -40,6 +40,7 @@ const fact = fc.record(
 async function ledgerOf(
   facts: readonly Fact[],
   asks: readonly PaymentAsk[] = [],
+  perWrite = 1,
 ): Promise<object[]> {
   // Every ledger is another instance's: one file holds all of them.
   ledgers += 1;
@@ -49,13 +50,14 @@ async function ledgerOf(
     const whose = ask.instance === INSTANCE ? instance : ask.instance;
     await store.putPaymentAsk({ ...ask, instance: whose, invoiceId: rename(ask.invoiceId) }, 20);
   }
-  for (const each of facts) {
-    const { invoiceId } = each;
-    const named = invoiceId === undefined ? each : { ...each, invoiceId: rename(invoiceId) };
+  const named = facts.map(({ invoiceId, ...fact }) =>
+    invoiceId === undefined ? fact : { ...fact, invoiceId: rename(invoiceId) },
+  );
+  for (let at = 0; at < named.length; at += perWrite) {
     await store.putFacts({
       instance,
       nowMs: 1,
-      facts: [named],
+      facts: named.slice(at, at + perWrite),
       rules: LEDGER_RULES,
       message: () => undefined,
     });
@@ -131,6 +133,22 @@ describe('the ledger', { timeout: 120_000 }, () => {
         assert.deepEqual(await ledgerOf(again, [ASKED]), await ledgerOf(facts, [ASKED]));
       }),
       { numRuns: 200 },
+    );
+  });
+
+  it('ends the same however many facts are written at a time', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fact, { maxLength: 8 }),
+        fc.integer({ min: 2, max: 8 }),
+        async (facts, perWrite) => {
+          assert.deepEqual(
+            await ledgerOf(facts, [ASKED], perWrite),
+            await ledgerOf(facts, [ASKED]),
+          );
+        },
+      ),
+      { numRuns: 100 },
     );
   });
 

@@ -22,6 +22,8 @@ export type Bundle = {
   readonly parts: readonly BundlePart[];
   /** Files of the folder that went in, relative, sorted. */
   readonly inputs: readonly string[];
+  /** SHA-256, hex, over all that it could be made of: the folder's files, its packages, our compiler. */
+  readonly source: string;
 };
 
 /** One thing wrong with a manifest or a source file, at a place in the author's own folder. */
@@ -69,6 +71,8 @@ export type Builder = {
    * package.json names, and runs nothing. Ends within `LIMITS.buildMs`.
    */
   build(folder: string): Promise<BuildResult>;
+  /** The same; undefined, and nothing was compiled, when a bundle of this `source` would come out. */
+  buildUnless(folder: string, source: string): Promise<BuildResult | undefined>;
   /** Compiles the code that every isolate starts from: the platform, and zod for those that use it. */
   buildPlatform(): Promise<Platform>;
   /** Compiles the host's own pages. */

@@ -10,6 +10,7 @@ import { LIMITS } from '../limits.ts';
 import { FrameReader, FrameWriter } from '../protocol.ts';
 import type { BuildResult, Builder, PageAssets, Platform, Problem } from './build.ts';
 import { BUILDER_FRAME, unpackPages, unpackPlatform, unpackResult } from './messages.ts';
+import type { BuildRequest } from './messages.ts';
 
 /** What the host's side needs. */
 export type BuilderPowers = {
@@ -45,30 +46,38 @@ export function createBuilder(powers: BuilderPowers): Builder {
     return askWorker(worker, kind, body);
   };
 
-  const build = async (folder: string): Promise<BuildResult> => {
+  const build = async (folder: string, known?: string): Promise<BuildResult | undefined> => {
     try {
-      const modules = powers.modulesFor(folder);
-      return unpackResult(await ask(BUILDER_FRAME.build, JSON.stringify({ folder, modules })));
+      const request: BuildRequest = {
+        ...{ folder, modules: powers.modulesFor(folder) },
+        ...(known === undefined ? {} : { known }),
+      };
+      return unpackResult(await ask(BUILDER_FRAME.build, JSON.stringify(request)));
     } catch (error) {
       if (!(error instanceof BuilderGone)) throw error;
       return { ok: false, problems: [goneProblem(error)] };
     }
   };
 
+  /** One at a time per folder: a build reads what the last one left. */
+  const buildInTurn: typeof build = (folder, known) => {
+    const run = (): ReturnType<typeof build> => build(folder, known);
+    const turn = (queues.get(folder) ?? Promise.resolve()).then(run, run);
+    queues.set(folder, turn);
+    const clear = (): void => {
+      if (queues.get(folder) === turn) queues.delete(folder);
+    };
+    turn.then(clear, clear);
+    return turn;
+  };
+
   return {
-    build(folder) {
-      // One at a time per folder: a build reads what the last one left.
-      const turn = (queues.get(folder) ?? Promise.resolve()).then(
-        () => build(folder),
-        () => build(folder),
-      );
-      queues.set(folder, turn);
-      const clear = (): void => {
-        if (queues.get(folder) === turn) queues.delete(folder);
-      };
-      turn.then(clear, clear);
-      return turn;
+    async build(folder) {
+      const result = await buildInTurn(folder);
+      if (result === undefined) throw new Error('The builder left a build out that was asked for');
+      return result;
     },
+    buildUnless: buildInTurn,
     async buildPlatform(): Promise<Platform> {
       return unpackPlatform(await ask(BUILDER_FRAME.platform, ''));
     },

@@ -2,10 +2,11 @@
 // rebuilds only the author's part. Runs in the builder process, once per folder at a time.
 
 import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { build, context } from 'esbuild';
+import { build, context, version as ESBUILD } from 'esbuild';
 import type {
   BuildContext,
   BuildOptions,
@@ -49,6 +50,14 @@ const BUNDLE_OPTIONS = {
   footer: { js: 'cofferdamModule.exports = cofferdamExports; })' },
 } as const satisfies BuildOptions;
 
+/** Tells compilers apart that may make other bundles of the same files: esbuild, and the code of this room. */
+const COMPILER = sha256(
+  readdirSync(import.meta.dirname)
+    .toSorted()
+    .map((name) => readFileSync(join(import.meta.dirname, name), 'utf8'))
+    .join(ESBUILD),
+);
+
 /** A folder and what is kept of it between builds. */
 export class FolderBuild {
   readonly #folder: string;
@@ -70,11 +79,13 @@ export class FolderBuild {
     };
   }
 
-  /** Builds the folder as it is now. */
-  async build(): Promise<BuildResult> {
+  /** Builds the folder as it is now; undefined when `known` is the source that it has. */
+  async build(known?: string): Promise<BuildResult | undefined> {
     const startedMs = performance.now();
     try {
-      const bundle = await this.#bundle();
+      const source = await this.#read();
+      if (source === known) return undefined;
+      const bundle = { ...(await this.#bundle()), source };
       return { ok: true, bundle, wallMs: performance.now() - startedMs };
     } catch (error) {
       return { ok: false, problems: problemsOf(error, this.#confined.snapshot) };
@@ -85,11 +96,21 @@ export class FolderBuild {
     await this.#own?.dispose();
   }
 
-  async #bundle(): Promise<Bundle> {
+  /** Reads the files; resolves with what tells their content, and that of the packages, apart. */
+  async #read(): Promise<string> {
     const build = this.#confined;
     build.snapshot = await readSnapshot(this.#folder, build.snapshot);
     if (!build.snapshot.has(ENTRY)) throw new FolderError(ENTRY, 'The file does not exist');
     build.dependencies = readDependencies(build.snapshot);
+    const files = [...build.snapshot]
+      .map(([name, { bytes }]) => [name, sha256(bytes)])
+      .toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1));
+    const packages = build.dependencies.size === 0 ? '' : await this.#dependencyKey([]);
+    return sha256(JSON.stringify([COMPILER, files, packages]));
+  }
+
+  async #bundle(): Promise<Omit<Bundle, 'source'>> {
+    const build = this.#confined;
     const { part, inputs } = await this.#buildOwn();
     const specifiers = [...build.imported].toSorted();
     const parts =
@@ -218,6 +239,6 @@ function problemsOf(error: unknown, snapshot: Snapshot): Problem[] {
   });
 }
 
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+function sha256(content: string | Buffer): string {
+  return createHash('sha256').update(content).digest('hex');
 }

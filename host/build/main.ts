@@ -40,7 +40,7 @@ async function handle({ kind, id, payload }: Frame): Promise<void> {
     if (folders.size <= LIMITS.keptBuilds) break;
     drop(oldest);
   }
-  writer.send(BUILDER_FRAME.build, 0, id, packResult(await build.build()));
+  writer.send(BUILDER_FRAME.build, 0, id, packResult(await build.build(request.known)));
 }
 
 function drop(folder: string): void {

@@ -1,28 +1,36 @@
 // Messages between the host and a builder process, packed so that code travels as bytes, not as JSON.
 
 import { packBlocks, unpackBlocks } from '../protocol.ts';
-import type { BuildResult, BundlePart, PageAssets, Platform, Problem } from './build.ts';
+import type { BuildResult, Bundle, BundlePart, PageAssets, Platform, Problem } from './build.ts';
 
 /** Kinds of frame on a builder's pipe; a reply repeats the request's id. */
 export const BUILDER_FRAME = { platform: 1, build: 2, forget: 3, pages: 4, ping: 8 } as const;
 
 /** What a build needs to know; paths are absolute. */
-export type BuildRequest = { readonly folder: string; readonly modules: readonly string[] };
+export type BuildRequest = {
+  readonly folder: string;
+  readonly modules: readonly string[];
+  /** `source` of a bundle that need not be made again */
+  readonly known?: string;
+};
 
 type PartHead = Omit<BundlePart, 'code' | 'cachedData' | 'sourceMap'>;
 type Head =
-  | { ok: true; hash: string; inputs: readonly string[]; wallMs: number; parts: PartHead[] }
+  | ({ ok: true; wallMs: number; parts: PartHead[] } & Omit<Bundle, 'parts' | 'source'> & {
+        readonly source?: string;
+      })
   | { ok: false; problems: readonly Problem[] };
 
-/** Packs how a build ended. */
-export function packResult(result: BuildResult): Buffer {
+/** Packs how a build ended; undefined: there was nothing to do. */
+export function packResult(result: BuildResult | undefined): Buffer {
+  if (result === undefined) return Buffer.alloc(0);
   if (!result.ok) return packBlocks([JSON.stringify(result)]);
-  const { hash, inputs, parts } = result.bundle;
+  const { parts, ...bundle } = result.bundle;
   const heads = parts.map(({ role, hash, ranOn }) => ({
     ...{ role, hash },
     ...(ranOn === undefined ? {} : { ranOn }),
   }));
-  const head: Head = { ok: true, hash, inputs, wallMs: result.wallMs, parts: heads };
+  const head: Head = { ok: true, ...bundle, wallMs: result.wallMs, parts: heads };
   const blocks = parts.flatMap(({ code, cachedData, sourceMap }) => [
     code,
     cachedData ?? '',
@@ -32,7 +40,8 @@ export function packResult(result: BuildResult): Buffer {
 }
 
 /** Undoes `packResult`; nothing of it refers to the payload afterwards. */
-export function unpackResult(payload: Buffer): BuildResult {
+export function unpackResult(payload: Buffer): BuildResult | undefined {
+  if (payload.length === 0) return undefined;
   const [headBytes, ...blocks] = unpackBlocks(payload);
   const head = JSON.parse(String(headBytes)) as Head;
   if (!head.ok) return head;
@@ -45,8 +54,9 @@ export function unpackResult(payload: Buffer): BuildResult {
       ...(map === undefined || map.length === 0 ? {} : { sourceMap: String(map) }),
     };
   });
-  const { hash, inputs, wallMs } = head;
-  return { ok: true, wallMs, bundle: { hash, inputs, parts } };
+  // One that was stored by an earlier version names no source: it is made again.
+  const { hash, inputs, wallMs, source = '' } = head;
+  return { ok: true, wallMs, bundle: { hash, inputs, source, parts } };
 }
 
 /** Packs the platform; the same payload greets a cell. */

@@ -1,7 +1,7 @@
 // Extensions and their generations: folder → bundle → description, kept by content. Each extension is
 // compiled when it is first needed and again when its folder has changed.
 
-import type { Builder, Bundle, Problem } from '../build/build.ts';
+import type { Builder, BuildResult, Bundle, Problem } from '../build/build.ts';
 import { packResult, unpackResult } from '../build/messages.ts';
 import type { CatalogEntry } from '../catalog/catalog.ts';
 import { HostError } from '../errors.ts';
@@ -101,14 +101,15 @@ export class Extensions {
   async #compile(entry: CatalogEntry, kept: Kept): Promise<Compiled> {
     const { manifest } = entry;
     if (manifest === undefined) throw manifestError(entry);
-    const result = await this.#powers.builder.build(entry.folder);
+    const before = kept.compiled ?? (await this.#newest(entry));
+    const result = await this.#build(entry, before?.bundle);
     if (!result.ok) {
       kept.problems = result.problems;
       throw buildError(entry, result.problems);
     }
-    const before = kept.compiled;
     const same = before?.bundle.hash === result.bundle.hash;
     if (same && JSON.stringify(before.manifest) === JSON.stringify(manifest)) {
+      kept.compiled = before;
       kept.problems = [];
       return before;
     }
@@ -134,6 +135,21 @@ export class Extensions {
       if (error instanceof HostError) kept.problems = [loadProblem(error)];
       throw error;
     }
+  }
+
+  /** The folder is compiled only when something in it differs from what `known` was made of. */
+  async #build(entry: CatalogEntry, known: Bundle | undefined): Promise<BuildResult> {
+    const { builder } = this.#powers;
+    if (known === undefined || known.source === '') return builder.build(entry.folder);
+    const result = await builder.buildUnless(entry.folder, known.source);
+    return result ?? { ok: true, bundle: known, wallMs: 0 };
+  }
+
+  async #newest({ category, name }: CatalogEntry): Promise<Compiled | undefined> {
+    const { store } = this.#powers;
+    const [head] = await store.generations(category, name);
+    const row = head && (await store.generation(category, name, head.generation));
+    return row === undefined ? undefined : compiledOf(row);
   }
 
   #of({ category, name }: CatalogEntry): Kept {
@@ -167,7 +183,9 @@ function packBundle(bundle: Bundle): Buffer {
 /** What the store holds was checked when it was put there. */
 function compiledOf(row: GenerationRow): Compiled {
   const result = unpackResult(Buffer.from(row.bundle));
-  if (!result.ok) throw new HostError('HOST_STORE_FAILED', 'A stored generation is not readable');
+  if (result?.ok !== true) {
+    throw new HostError('HOST_STORE_FAILED', 'A stored generation is not readable');
+  }
   return {
     bundle: result.bundle,
     manifest: row.manifest as Manifest,

@@ -11,7 +11,7 @@ import { unpackResult } from '../../../host/build/messages.ts';
 import { Warming } from '../../../host/broker/warming.ts';
 import { LIMITS } from '../../../host/limits.ts';
 import { withCaches, withOwnCaches } from '../../../host/lifecycle/compiled.ts';
-import { startTestHost } from '../../helpers/host.ts';
+import { other, startTestHost } from '../../helpers/host.ts';
 import type { TestHost } from '../../helpers/host.ts';
 
 const ENGINE = `${process.versions.v8} ${process.arch}`;
@@ -32,7 +32,7 @@ async function storedBundle(host: TestHost, fits: (bundle: Bundle) => boolean): 
     using db = new DatabaseSync(file, { readOnly: true });
     const row = db.prepare('SELECT bundle FROM generations ORDER BY seq DESC LIMIT 1').get();
     const result = unpackResult(Buffer.from(row?.['bundle'] as Uint8Array));
-    if (result.ok && fits(result.bundle)) return result.bundle;
+    if (result?.ok === true && fits(result.bundle)) return result.bundle;
   }
   throw new Error('unreachable');
 }
@@ -63,6 +63,7 @@ describe('code caches of an extension', { timeout: 60_000 }, () => {
     const bundle: Bundle = {
       hash: 'b',
       inputs: [],
+      source: 's',
       parts: [
         { ...cached, role: 'dependencies', hash: 'd' },
         { ...cached, role: 'extension', hash: 'e' },
@@ -93,5 +94,30 @@ describe('code caches of an extension', { timeout: 60_000 }, () => {
     assert.equal(warming.take([cache]), true);
     assert.equal(warming.take([cache]), false);
     assert.deepEqual(taken, [[Uint8Array.from(cache)]]);
+  });
+});
+
+describe('a host that starts again', { timeout: 60_000 }, () => {
+  it('serves what was changed meanwhile, and what was not without compiling it', async () => {
+    await using first = await startTestHost({
+      'others/same': { 'extension.ts': other("return 'same';") },
+      'others/edited': { 'extension.ts': other("return 'before';") },
+    });
+    const settings = {
+      COFFERDAM_DATA_DIR: join(first.dir, 'data'),
+      COFFERDAM_EXTENSIONS: join(first.dir, 'extensions'),
+    };
+    for (const name of ['others/same', 'others/edited']) await first.enable(name);
+    const generations = async (host: TestHost, name: string): Promise<unknown[]> =>
+      (await host.request('GET', `/extensions/${name}`)).body.generations;
+    const [before] = await generations(first, 'others/same');
+    await first.running.stop();
+    await first.write('others/edited', 'extension.ts', other("return 'after';"));
+    await using second = await startTestHost({}, { settings });
+    assert.equal((await second.call('others/same', 'execute')).body.result, 'same');
+    assert.equal((await second.call('others/edited', 'execute')).body.result, 'after');
+    // One that is compiled is put down anew, with the time of that.
+    assert.deepEqual(await generations(second, 'others/same'), [before]);
+    assert.equal((await generations(second, 'others/edited')).length, 2);
   });
 });

@@ -1,13 +1,14 @@
 // `npm run soak -- [minutes]`: extensions are enabled, called, killed and disabled again and again; the
-// host's resident memory and open files must stay flat. Exit code 1 when they grow.
+// host's resident memory, open files and processes must stay flat. Exit code 1 when one of them grows.
+// `SOAK_LOG` names a file that every sample is added to.
 
 import { appendFileSync } from 'node:fs';
 
-import { readSlope, runSoak } from './soak.ts';
+import { readGrowth, runSoak } from './soak.ts';
+import type { Sample } from './soak.ts';
 
-/** Growth per hour that is still called flat: what a heap does between two full collections. */
-const MEMORY_MIB_PER_HOUR = 256;
-const FILES_PER_HOUR = 60;
+/** Minutes between two lines about a run that goes on. */
+const TELL_MINUTES = 5;
 
 const minutes = Number(process.argv[2] ?? 60);
 if (!(minutes > 0)) {
@@ -15,27 +16,23 @@ if (!(minutes > 0)) {
   process.exit(2);
 }
 const log = process.env['SOAK_LOG'];
+let tellAt = TELL_MINUTES;
 const { samples, cycles } = await runSoak(minutes * 60_000, (sample) => {
   if (log !== undefined) appendFileSync(log, `${JSON.stringify(sample)}\n`);
+  if (sample.atMs < tellAt * 60_000) return;
+  process.stdout.write(`${tellAt} min: ${describe(sample)}\n`);
+  tellAt += TELL_MINUTES;
 });
-// The first part is warm-up: compiled code and caches are still growing.
-const settled = samples.slice(Math.floor(samples.length / 3));
-const memory = readSlope(settled.map(({ atMs, residentMiB }) => [atMs, residentMiB]));
-const files = readSlope(settled.map(({ atMs, files }) => [atMs, files]));
-const first = settled[0];
-const last = settled.at(-1);
-process.stdout.write(
-  `${cycles} cycles in ${minutes} min; host ${first?.residentMiB.toFixed(0)} → ${last?.residentMiB.toFixed(0)} MiB, ${first?.files} → ${last?.files} open files\n`,
-);
-// A short run sees noise as a steep slope: there it is the total growth that counts.
-const hours = Math.max(minutes / 60, 1 / 4);
-const grew = {
-  memoryMiB: memory * ((minutes / 60) * (2 / 3)),
-  files: files * ((minutes / 60) * (2 / 3)),
-};
-const bad: string[] = [];
-if (grew.memoryMiB > MEMORY_MIB_PER_HOUR * hours)
-  bad.push(`memory grew by ${grew.memoryMiB.toFixed(0)} MiB`);
-if (grew.files > FILES_PER_HOUR * hours) bad.push(`open files grew by ${grew.files.toFixed(0)}`);
-for (const line of bad) process.stderr.write(`${line}\n`);
-process.exitCode = bad.length > 0 ? 1 : 0;
+process.stdout.write(`${cycles} cycles in ${minutes} min\n`);
+const growth = readGrowth(samples, minutes * 60_000);
+for (const { named, from, to, perHour, isFlat } of growth) {
+  const rate = `${perHour < 0 ? '−' : '+'}${Math.abs(perHour).toFixed(1)} an hour`;
+  process.stdout.write(
+    `${isFlat ? 'flat' : 'GREW'}  ${named}: ${from.toFixed(0)} → ${to.toFixed(0)}, ${rate}\n`,
+  );
+}
+process.exitCode = growth.every(({ isFlat }) => isFlat) ? 0 : 1;
+
+function describe({ residentMiB, files, processes }: Sample): string {
+  return `${residentMiB.toFixed(0)} MiB, ${files} files, ${processes} processes`;
+}

@@ -1,6 +1,6 @@
 // Create, call, kill: one cycle after another against a real host process, with a look at it after each.
 
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 
 import { residentMiB, startAttackHost } from '../attack/host.ts';
 import type { AttackHost } from '../attack/host.ts';
@@ -11,7 +11,46 @@ export type Sample = {
   readonly atMs: number;
   readonly residentMiB: number;
   readonly files: number;
+  /** Processes below the host: cells, spares and the builder. */
+  readonly processes: number;
 };
+
+/** What must stay flat: growth in an hour that is still called so, and what it is called. */
+export const FLAT = {
+  // What a heap does between two full collections.
+  residentMiB: { perHour: 256, named: 'MiB resident' },
+  files: { perHour: 60, named: 'open files' },
+  processes: { perHour: 6, named: 'processes' },
+} as const;
+
+/** Growth of one of them in an hour, and whether that is too much. */
+export type Growth = {
+  readonly named: string;
+  readonly from: number;
+  readonly to: number;
+  readonly perHour: number;
+  readonly isFlat: boolean;
+};
+
+/**
+ * Reads growth out of samples. The first third is warm-up: compiled code and caches still grow. A run under
+ * a quarter of an hour sees noise as a steep slope: there it is judged by what it grew in all.
+ */
+export function readGrowth(samples: readonly Sample[], durationMs: number): readonly Growth[] {
+  const settled = samples.slice(Math.floor(samples.length / 3));
+  const hours = durationMs / 3_600_000;
+  return (['residentMiB', 'files', 'processes'] as const).map((key) => {
+    const { perHour: allowed, named } = FLAT[key];
+    const perHour = readSlope(settled.map((sample) => [sample.atMs, sample[key]]));
+    const grew = perHour * hours * (2 / 3);
+    const isFlat = grew <= allowed * Math.max(hours, 1 / 4);
+    return {
+      ...{ named, perHour, isFlat },
+      from: settled[0]?.[key] ?? 0,
+      to: settled.at(-1)?.[key] ?? 0,
+    };
+  });
+}
 
 /** How a call of a cycle misbehaves; the last ones end the process of their extension. */
 const BODIES: readonly string[] = [
@@ -39,11 +78,11 @@ export async function runSoak(
     while (performance.now() - started < durationMs) {
       await runCycle(host);
       cycles += 1;
-      const files = (await readdir(`/proc/${host.pid}/fd`)).length;
       const sample = {
         atMs: performance.now() - started,
         residentMiB: await residentMiB(host.pid),
-        files,
+        files: (await readdir(`/proc/${host.pid}/fd`)).length,
+        processes: await countBelow(host.pid),
       };
       samples.push(sample);
       onSample(sample);
@@ -72,6 +111,24 @@ async function runCycle(host: AttackHost): Promise<void> {
   const peer = await host.request('POST', '/extensions/others/peer/calls/execute');
   if (peer.status !== 200) throw new Error(`The peer does not answer: ${peer.text}`);
   if (host.exited()) throw new Error('The host ended');
+}
+
+/** All processes that descend from one. */
+async function countBelow(root: number): Promise<number> {
+  const parentOf = new Map<number, number>();
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    // One that ended meanwhile is nobody's.
+    const stat = await readFile(`/proc/${name}/stat`, 'latin1').catch(() => '');
+    parentOf.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? 0));
+  }
+  const isBelow = (pid: number): boolean => {
+    for (let at = parentOf.get(pid) ?? 0; at > 0; at = parentOf.get(at) ?? 0) {
+      if (at === root) return true;
+    }
+    return false;
+  };
+  return [...parentOf.keys()].filter(isBelow).length;
 }
 
 function manifest(at: number): string {

@@ -12,6 +12,7 @@ export type StateChange = {
     | 'instance.config'
     | 'instance.reloaded'
     | 'instance.rolled-back'
+    | 'instance.recycled'
     | 'instance.struck'
     | 'instance.quarantined'
     | 'instance.released'

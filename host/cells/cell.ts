@@ -229,10 +229,11 @@ export class Cell {
     return sum;
   }
 
-  /** Whether its isolates should move to a fresh process when they have a quiet moment. */
-  get worn(): boolean {
+  /** Why its isolates should move to a fresh process when they have a quiet moment; undefined: they may stay. */
+  get worn(): 'calls' | 'memory' | undefined {
     const { callsPerCell, wornMemoryShare } = LIMITS;
-    return this.served >= callsPerCell || this.residentMiB > this.memoryMiB * wornMemoryShare;
+    if (this.served >= callsPerCell) return 'calls';
+    return this.residentMiB > this.memoryMiB * wornMemoryShare ? 'memory' : undefined;
   }
 
   /** Whether the process has ended or is being killed. */

@@ -80,7 +80,7 @@ export class Supervisor {
     if (known !== undefined) {
       const cell = await known.catch(() => undefined);
       const hasRoom = cell !== undefined && cell.slots < LIMITS.isolatesPerCell;
-      if (hasRoom && !cell.ended && !cell.worn) {
+      if (hasRoom && !cell.ended && cell.worn === undefined) {
         clearTimeout(this.#lingering.get(cell));
         this.#lingering.delete(cell);
         return cell;

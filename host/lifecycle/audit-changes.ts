@@ -1,5 +1,6 @@
 // What the host does by itself to an instance or a process goes into the audit, with its cause: kills,
-// strikes, rests and their ends. What people do is audited where they ask for it.
+// strikes, rests and their ends, moves
+// out of worn processes. What people do is audited where they ask for it.
 
 import type { Logger } from 'pino';
 
@@ -38,6 +39,7 @@ function lineOf({
     case 'instance.quarantined':
     case 'instance.released':
     case 'instance.rolled-back':
+    case 'instance.recycled':
       return { action: type, subject, outcome: outcomeOf(data['cause']), details: { ...data } };
     case 'cell.killed':
       // An orderly end is no event that anybody has to account for.

@@ -48,6 +48,7 @@ export type InstanceChange =
   | 'instance.state'
   | 'instance.reloaded'
   | 'instance.rolled-back'
+  | 'instance.recycled'
   | 'instance.struck'
   | 'instance.quarantined'
   | 'instance.released';
@@ -175,11 +176,15 @@ export class Instance {
   /** Moves a quiet isolate out of a worn process. A start that fails leaves it where it is. */
   async recycle(): Promise<void> {
     const old = this.#hot;
-    if (old === undefined || !old.runner.cell.worn || old.runner.callsRunning > 0) return;
+    const cause = old?.runner.cell.worn;
+    if (old === undefined || cause === undefined || old.runner.callsRunning > 0) return;
     const fresh = await this.#open(this.#compiled);
     await this.#handOver(old, fresh);
-    if (this.#hot === old) return this.#swap(fresh, old);
-    this.#close(fresh, new HostError('CALLER_NOT_RUNNING', 'It was replaced meanwhile'));
+    if (this.#hot !== old) {
+      return this.#close(fresh, new HostError('CALLER_NOT_RUNNING', 'It was replaced meanwhile'));
+    }
+    this.#swap(fresh, old);
+    this.#powers.onChange({ type: 'instance.recycled', data: { cause } });
   }
 
   /** Gives the isolate up until the next call. */

@@ -16,6 +16,7 @@ import type { CellEnd } from '../../../host/cells/cell.ts';
 import { HostError } from '../../../host/errors.ts';
 import { FRAME } from '../../../host/frames.ts';
 import { LIMITS } from '../../../host/limits.ts';
+import { frame } from '../../helpers/fake-cell.ts';
 
 type Fake = {
   readonly cell: Cell;
@@ -43,21 +44,6 @@ function startFake(): Fake {
     // Straight into the listener: what a socket would hand over.
     say: (bytes) => void pipe.emit('data', Buffer.from(bytes)),
   };
-}
-
-function frame(
-  kind: number,
-  slot: number,
-  id: number,
-  payload: Uint8Array = new Uint8Array(),
-): Buffer {
-  const bytes = Buffer.alloc(11 + payload.length);
-  bytes.writeUInt32LE(7 + payload.length, 0);
-  bytes.writeUInt8(kind, 4);
-  bytes.writeUInt16LE(slot, 5);
-  bytes.writeUInt32LE(id, 7);
-  bytes.set(payload, 11);
-  return bytes;
 }
 
 function startRunner(cell: Cell): { runner: Runner; served: string[] } {

@@ -43,6 +43,8 @@ export async function startTestHost(
     log?: HostOptions['log'];
     kernel?: HostOptions['kernel'];
     shipped?: boolean;
+    /** Told of every answer that the host gives to `request`. */
+    onAnswer?: (answer: Answer) => void;
   } = {},
 ): Promise<TestHost> {
   const dir = await mkdtemp(join(tmpdir(), 'cofferdam-test-'));
@@ -73,7 +75,7 @@ export async function startTestHost(
     ...(options.egress === undefined ? {} : { egress: options.egress }),
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
   });
-  return wrap(running, dir, write);
+  return wrap(running, dir, { write, onAnswer: options.onAnswer ?? (() => undefined) });
 }
 
 /** The smallest manifest; `more` adds to it. */
@@ -91,7 +93,11 @@ export function manifestFor(extension: string, more: object = {}): object {
   };
 }
 
-function wrap(running: RunningHost, dir: string, write: TestHost['write']): TestHost {
+function wrap(
+  running: RunningHost,
+  dir: string,
+  { write, onAnswer }: Pick<TestHost, 'write'> & { readonly onAnswer: (answer: Answer) => void },
+): TestHost {
   const { url } = running;
   const request: TestHost['request'] = async (method, path, body, headers = {}) => {
     const response = await fetch(`${url}/api/v1/admin${path}`, {
@@ -105,11 +111,10 @@ function wrap(running: RunningHost, dir: string, write: TestHost['write']): Test
     });
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.includes('json') === true;
-    return {
-      status: response.status,
-      body: isJson ? JSON.parse(text) : text,
-      headers: response.headers,
-    };
+    const { status, headers: given } = response;
+    const answer = { status, body: isJson ? JSON.parse(text) : text, headers: given };
+    onAnswer(answer);
+    return answer;
   };
   const must = ({ status, body }: Answer): any => {
     if (status >= 300) throw new Error(`${status}: ${JSON.stringify(body)}`);

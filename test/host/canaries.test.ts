@@ -2,7 +2,6 @@
 // over everything that the run produced. Only the host itself may hold one in the clear.
 
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -11,6 +10,12 @@ import { after, before, describe, it } from 'node:test';
 import { pino } from 'pino';
 
 import { egressTo } from '../helpers/egress.ts';
+import {
+  assertNone,
+  assertNoneInChildren,
+  assertNoneInFiles,
+  memoryOf,
+} from '../helpers/canaries.ts';
 import { manifestFor, startTestHost } from '../helpers/host.ts';
 import type { TestHost } from '../helpers/host.ts';
 
@@ -115,14 +120,6 @@ describe('secrets of a run', { timeout: 120_000 }, () => {
     server.closeAllConnections();
     server.close();
   });
-  const assertNone = (what: string, text: string | Buffer): void => {
-    for (const each of CANARIES) {
-      assert.ok(!text.includes(each), `${what} holds "${each}"`);
-      const wide = Buffer.from(each, 'utf16le');
-      if (typeof text !== 'string') assert.ok(!text.includes(wide), `${what} holds "${each}"`);
-    }
-  };
-
   it('reached the vendor, so that there was something to leak', () => {
     const all = sent.join('\n');
     for (const each of [HEADER, JSON_KEY, GIVEN]) assert.ok(all.includes(each), each);
@@ -130,109 +127,27 @@ describe('secrets of a run', { timeout: 120_000 }, () => {
 
   it('are in no reply, and replies show where they were', () => {
     assert.match(replies.join('\n'), /\[secret:a\]/);
-    assertNone('a reply', replies.join('\n'));
+    assertNone(CANARIES, 'a reply', replies.join('\n'));
   });
 
   it('are in no log line of the host at its loudest', () => {
     assert.match(lines.join(''), /\[secret:a\]/);
-    assertNone('a log line', lines.join(''));
+    assertNone(CANARIES, 'a log line', lines.join(''));
   });
 
   it('are in no file that the host keeps: database, write-ahead log, bundles', () => {
-    const folder = join(host.dir, 'data');
-    const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((file) =>
-      file.isFile(),
-    );
-    assert.ok(files.some(({ name }) => name.startsWith('cofferdam.db')));
-    for (const { parentPath, name } of files) {
-      if (name === 'master.key') continue;
-      assertNone(name, readFileSync(join(parentPath, name)));
-    }
+    const files = assertNoneInFiles(CANARIES, join(host.dir, 'data'));
+    assert.ok(files.some((name) => name.startsWith('cofferdam.db')));
   });
 
   it('are in no environment, command line or memory of a cell', (test) => {
-    const cells = childrenOf(process.pid);
-    if (cells.length === 0) {
+    const searched = assertNoneInChildren(CANARIES);
+    if (searched === undefined) {
       console.log('skip: there is no /proc on this machine');
       return test.skip();
-    }
-    let searched = 0;
-    for (const pid of cells) {
-      for (const file of ['environ', 'cmdline']) {
-        assertNone(`${file} of ${pid}`, readFileSync(`/proc/${pid}/${file}`));
-      }
-      for (const block of memoryOf(pid)) {
-        searched += block.length;
-        assertNone(`the memory of ${pid}`, block);
-      }
     }
     if (searched === 0) console.log('skip: memory of other processes is not readable here');
     // The search itself works: the host, which has to hold them, is found out.
     else assert.ok(memoryOf(process.pid).some((block) => block.includes(HEADER)));
   });
 });
-
-/** Process ids of the children, theirs included. */
-function childrenOf(parent: number): number[] {
-  const own = listProc().filter((pid) => {
-    const stat = readProc(`/proc/${pid}/stat`);
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent;
-  });
-  return [...own, ...own.flatMap(childrenOf)];
-}
-
-function listProc(): number[] {
-  try {
-    return readdirSync('/proc').map(Number).filter(Number.isInteger);
-  } catch (error) {
-    // macOS and Windows have none.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-}
-
-/** '' when the process has just ended. */
-function readProc(path: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return '';
-    throw error;
-  }
-}
-
-/** Writable memory of a process in blocks that overlap by the length of a canary; none where it may not be read. */
-function* memoryOf(pid: number): Generator<Buffer> {
-  const BLOCK = 8 * 1024 * 1024;
-  let fd: number;
-  try {
-    fd = openSync(`/proc/${pid}/mem`, 'r');
-  } catch (error) {
-    if (['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return;
-    throw error;
-  }
-  try {
-    for (const line of readProc(`/proc/${pid}/maps`).split('\n')) {
-      const [, from, to] = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line) ?? [];
-      if (from === undefined || to === undefined) continue;
-      const end = Number(`0x${to}`);
-      for (let at = Number(`0x${from}`); at < end; at += BLOCK - 64) {
-        const block = Buffer.allocUnsafe(Math.min(BLOCK, end - at));
-        const length = readAt(fd, block, at);
-        if (length > 0) yield block.subarray(0, length);
-      }
-    }
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function readAt(fd: number, block: Buffer, at: number): number {
-  try {
-    return readSync(fd, block, 0, block.length, at);
-  } catch (error) {
-    // A region that cannot be read, such as one that was unmapped meanwhile.
-    if (['EIO', 'EFAULT'].includes((error as NodeJS.ErrnoException).code ?? '')) return 0;
-    throw error;
-  }
-}

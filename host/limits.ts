@@ -267,7 +267,7 @@ export const LIMITS = {
   requestHeaderChars: 32 * KIB,
   responseHeaderBytes: 64 * KIB,
   /** Bytes of bodies, after decompression: streamed ones are bounded too, by what a panel ever sends. */
-  requestBodyBytes: 256 * MIB,
+  requestBodyBytes: 2_048 * MIB,
   responseBodyBytes: 2_048 * MIB,
   /** Bytes that a compressed body may become: a few KB can claim to be gigabytes. */
   decodedBodyBytes: 256 * MIB,

@@ -311,6 +311,7 @@ export const LIMITS = {
   authFailures: 20,
   /** Refusals and failed changes within the window that are audited of one token, and of all strangers. */
   auditedFailures: 100,
+  auditedStrangers: 30,
   /** Requests of one token within the window, in one host: near what a host answers in all, so that none takes it all. */
   requestsPerMinute: 1_200_000,
   /** Characters of what a line of the audit is about: names and ids are far shorter. */

@@ -16,8 +16,8 @@ export type AuditTrail = {
   done(request: FastifyRequest, subject: string, details?: AuditRow['details']): void;
   /**
    * A request that was refused (401, 403), or a change that was tried and failed. Within a window the
-   * first `LIMITS.auditedFailures` of a token, and of all strangers together: more are only counted, so
-   * that nobody fills the store.
+   * first `LIMITS.auditedFailures` of a token, and the first `LIMITS.auditedStrangers` of all who have
+   * none: more are only counted, so that nobody fills the store.
    */
   failed(request: FastifyRequest, error: ErrorData): void;
   /** A token or an address that sends too much: to be told once per window. */
@@ -71,6 +71,13 @@ export function createAuditTrail({
     const instance = rest['instance'] ?? (about === 'instance' ? 'default' : undefined);
     return host.subject({ category, name, ...(instance === undefined ? {} : { instance }) });
   };
+  const isKept = ({ actor }: FastifyRequest): boolean => {
+    const { count } = failures.add(actor?.id ?? 'strangers');
+    const isWithin =
+      count <= (actor === undefined ? LIMITS.auditedStrangers : LIMITS.auditedFailures);
+    if (!isWithin) metrics.unaudited();
+    return isWithin;
+  };
   return {
     done: (request, subject, details) =>
       add(request, {
@@ -82,9 +89,7 @@ export function createAuditTrail({
     failed(request, error) {
       const refusal = REFUSALS[error.code];
       if (refusal === null || (refusal === undefined && !isChange(request))) return;
-      if (failures.add(request.actor?.id ?? 'strangers').count > LIMITS.auditedFailures) {
-        return metrics.unaudited();
-      }
+      if (!isKept(request)) return;
       const { action = routeOf(request) } = request.routeOptions.config;
       const details = detailsOf(request, error);
       add(request, {
@@ -94,12 +99,14 @@ export function createAuditTrail({
         ...(details === undefined ? {} : { details }),
       });
     },
-    throttled: (request) =>
+    throttled(request) {
+      if (!isKept(request)) return;
       add(request, {
         action: routeOf(request),
         subject: subjectOf(request),
         outcome: 'rate-limited',
-      }),
+      });
+    },
   };
 }
 

@@ -96,7 +96,9 @@ async function* readAll(
   }
 }
 
-function wantsLines({ headers }: FastifyRequest): boolean {
+function wantsLines({ method, headers }: FastifyRequest): boolean {
+  // A HEAD would go over all of it for nobody.
+  if (method !== 'GET') return false;
   const types = (headers.accept ?? '').split(',').map((each) => each.split(';')[0]?.trim());
   return types.includes(LINES_TYPE);
 }

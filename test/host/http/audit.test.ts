@@ -232,6 +232,25 @@ describe('the trail of a server', () => {
     assert.equal(lines.length, LIMITS.auditedFailures + 1);
   });
 
+  it('keeps a bounded number of refusals of strangers, from however many addresses they come', () => {
+    const lines: AuditRow[] = [];
+    let unaudited = 0;
+    const trail = createAuditTrail({
+      store: { addAudit: async (line) => void lines.push(line), purgeAudit: async () => 0 },
+      host: { subject: () => '' },
+      metrics: { unaudited: () => void (unaudited += 1) },
+      log: {} as never,
+      nowMs: () => 0,
+    });
+    const refusal = { code: 'CALLER_UNAUTHENTICATED', message: 'no' } as const;
+    for (let at = 0; at < LIMITS.auditedStrangers; at += 1) {
+      const stranger = { ...request, actor: undefined, ip: `2001:db8::${at}` };
+      trail.failed(stranger, refusal);
+      trail.throttled(stranger);
+    }
+    assert.deepEqual([lines.length, unaudited], [LIMITS.auditedStrangers, LIMITS.auditedStrangers]);
+  });
+
   it('forgets what is over its time, at most once in a while', async () => {
     const purged: object[] = [];
     const now = Date.UTC(2026, 0, 31);

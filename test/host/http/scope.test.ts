@@ -116,6 +116,18 @@ describe('a narrowed token', { timeout: 120_000 }, () => {
     );
   });
 
+  it('is closed to what is about the whole host', async () => {
+    const whole = (await operations(host)).filter(({ scope }) => scope === 'host');
+    assert.deepEqual(whole.map(({ method, path }) => `${method} ${path}`).toSorted(), [
+      'DELETE /api/v1/admin/tokens/{id}',
+      'GET /api/v1/admin/tokens',
+      'GET /metrics',
+      'PATCH /api/v1/admin/extensions/{category}/{name}/instances/{instance}',
+      'POST /api/v1/admin/extensions',
+      'POST /api/v1/admin/tokens',
+    ]);
+  });
+
   it('goes on working within its scope, by any spelling of a name', async () => {
     const base = '/api/v1/admin/extensions/others';
     const statusOf = async (token: string, method: string, path: string, body?: unknown) =>

@@ -40,6 +40,8 @@ export type RequestPorts = {
 
 type Open = {
   readonly call: RequestingCall;
+  /** The guest did not say whose it is: charged to `call`, but any running call may wait for it. */
+  readonly isShared: boolean;
   readonly upload: Upload;
   readonly download: Download;
   readonly abort: AbortController;
@@ -63,6 +65,7 @@ export class Requests {
     if (refusal !== undefined || call === undefined) return this.#refuse(id, refusal);
     const open: Open = {
       call,
+      isShared: number === 0,
       upload: new Upload((chunks) => this.#ports.send(FRAME.credit, id, String(chunks))),
       download: new Download(),
       abort: new AbortController(),
@@ -97,9 +100,14 @@ export class Requests {
     open.download.abandon();
   }
 
-  /** The call has ended: what it asked for and has not got is aborted. */
-  endCall(call: RequestingCall): void {
-    for (const [id, open] of this.#open) if (open.call === call) this.abandon(id);
+  /**
+   * The call has ended: what it asked for and has not got is aborted. What may be another's, such as a
+   * signature with a host-held key, goes on as long as others run.
+   */
+  endCall(call: RequestingCall, { isLast }: { readonly isLast: boolean }): void {
+    for (const [id, open] of this.#open) {
+      if (open.isShared ? isLast : open.call === call) this.abandon(id);
+    }
   }
 
   /** The isolate is gone: everything in flight is aborted. */

@@ -237,7 +237,8 @@ export class Runner {
     this.#running.delete(number);
     cell.running -= 1;
     running.request.cancellation.listen(undefined);
-    if (running.requests > 0) this.#requests.endCall(running);
+    const isLast = this.#running.size === 0;
+    if (isLast || running.requests > 0) this.#requests.endCall(running, { isLast });
     this.lastUsedMs = nowMs();
     events.finished(this, running.request, error);
     if (error === undefined) {

@@ -169,7 +169,14 @@ export function createCompany(
         const { product } = service;
         const larger = { ...product, settings: panel.vendor.larger?.settings ?? {} };
         const change = { ...service, product: larger, previousProduct: product };
-        await operate(customer, 'changePackage', change);
+        try {
+          await operate(customer, 'changePackage', change);
+        } catch (error) {
+          // No room for more: the service stays as it is.
+          if (!(error instanceof SoldOut)) throw error;
+          soldOut += 1;
+          continue;
+        }
         customer.service = { ...customer.service, product: larger };
         customer.isUpgraded = true;
       }

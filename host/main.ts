@@ -51,6 +51,7 @@ import type { Store } from './store/store.ts';
 import { createTokens, ensureAdminToken } from './store/tokens.ts';
 import { sealDeliveries } from './store/sealed-deliveries.ts';
 import { createVault } from './store/vault.ts';
+import type { Vault } from './store/vault.ts';
 import { Tracing } from './tracing.ts';
 import type { EgressPowers } from './lifecycle/endow.ts';
 
@@ -225,7 +226,7 @@ function createParts(
   const { builder, supervisor } = given.children;
   const { roots, installed } = rootsOf(settings);
   const vault = createVault(given.masterKey);
-  const recorder = new Recorder({ store, vault, nowMs });
+  const recorder = createRecorder(store, vault, log);
   const tracing = new Tracing(VERSION);
   const catalog = new Catalog(roots);
   const logs = createLogs(given);
@@ -318,8 +319,15 @@ function trustedFolders({ isolation }: Settings): (entry: { readonly root: strin
 
 /** What is kept of calls; one that cannot be kept has run all the same. */
 function createRecords(store: Store, recorder: Recorder, log: Logger): CallRecords {
-  const onError = (error: unknown): void => log.error({ err: error }, 'recording not kept');
-  return new CallRecords({ store, recorder, nowMs, onError });
+  return new CallRecords({ store, recorder, nowMs, onError: reportTo(log, 'recording not kept') });
+}
+
+function createRecorder(store: Store, vault: Vault, log: Logger): Recorder {
+  return new Recorder({ store, vault, nowMs, onError: reportTo(log, 'effect not journalled') });
+}
+
+function reportTo(log: Logger, what: string): (error: unknown) => void {
+  return (error) => log.error({ err: error }, what);
 }
 
 function readVersion(): string {

@@ -94,7 +94,8 @@ export class DeliveryQueue {
     run: (claimed: DeliveryRow) => Promise<T>,
   ): Promise<T> {
     const { store, nowMs } = this.#powers;
-    const [claimed] = await store.addDeliveries([row], nowMs() + LIMITS.deliveryLeaseMs);
+    const claims = store.addDeliveries([row], nowMs() + LIMITS.deliveryLeaseMs);
+    const [claimed] = await claims.catch((error: unknown) => this.#giveUp(row, error));
     if (claimed === undefined) {
       throw new HostError('CALLER_CONFLICT', `Delivery "${row.dedupe}" is there already`);
     }
@@ -104,6 +105,29 @@ export class DeliveryQueue {
       running.then(({ attempt }) => attempt),
     );
     return running;
+  }
+
+  /** It may be there all the same, and claimed: then it is anybody's, at once. */
+  async #giveUp({ id }: NewDelivery, error: unknown): Promise<never> {
+    const { store, nowMs, onError } = this.#powers;
+    const now = nowMs();
+    await store
+      .delivery(id)
+      .then((stray) => {
+        if (stray === undefined) return false;
+        const { seq, attempt } = stray;
+        const end = {
+          seq,
+          attempt,
+          nowMs: now,
+          state: 'waiting',
+          dueMs: now,
+          error: null,
+        } as const;
+        return store.endDelivery(end);
+      })
+      .catch(onError);
+    throw error;
   }
 
   /** Attempts for one target that are under way in this host. */

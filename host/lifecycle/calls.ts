@@ -3,6 +3,8 @@
 
 import { randomUUID } from 'node:crypto';
 
+import type { Logger } from 'pino';
+
 import { Cancellation } from '../broker/cancellation.ts';
 import { timedOut } from '../broker/outcomes.ts';
 import type { Catalog } from '../catalog/catalog.ts';
@@ -20,7 +22,7 @@ import { createTrace, traceOf } from './trace.ts';
 import type { Vault } from '../store/vault.ts';
 import { decideLimits } from './compiled.ts';
 import { guardCall } from './cut-off.ts';
-import type { CutOff } from './cut-off.ts';
+import type { CutOff, GuardPowers } from './cut-off.ts';
 import { runOnce } from './idempotency.ts';
 import type { Actor, CallOutcome, ExtensionHost, InstanceRef } from './host.ts';
 import type { Instance } from './instance.ts';
@@ -43,6 +45,7 @@ export type CallPowers = {
   readonly tracing: Tracing;
   readonly meter: Pick<CallMeter, 'ended'>;
   readonly nowMs: () => number;
+  readonly log: Logger;
   readonly isDraining: () => boolean;
   /** Where the world reaches this host, without a slash at the end. */
   readonly publicUrl: string | undefined;
@@ -80,10 +83,14 @@ const DELIVERER: Actor = { id: 'delivery', role: 'system' };
 /** Runs calls. */
 export class Calls {
   readonly #powers: CallPowers;
+  readonly #guarding: GuardPowers;
   readonly #turns = new BoundedTurns();
 
   constructor(powers: CallPowers) {
     this.#powers = powers;
+    const { store, nowMs, log } = powers;
+    const onError = (error: unknown): void => log.error({ err: error }, 'end of call not kept');
+    this.#guarding = { store, nowMs, onError };
   }
 
   /** One call from HTTP. @throws {HostError} Whatever stops it */
@@ -128,7 +135,7 @@ export class Calls {
       key: key ?? null,
       subject: prepared.subject ?? null,
     };
-    return guardCall(this.#powers, id, cutOff, () => {
+    return guardCall(this.#guarding, id, cutOff, () => {
       const journalled = isChanging(id, handler);
       if (key === undefined) return this.#runInTurn({ ...prepared, journalled }, callId);
       const startedAt = new Date(nowMs()).toISOString();
@@ -267,7 +274,8 @@ export class Calls {
       const { wallMs, queueMs, cpuMs } = receipt;
       meter.ended(id, { handler, wallMs, queueMs, cpuMs });
       return { callId, resultText: text, receipt, facts: changed.length };
-    } catch (error) {
+    } catch (thrown) {
+      const error = causeOf(thrown, record.recording);
       const failure = toErrorData(error);
       await records.failed(record, failure);
       const wallMs = nowMs() - record.startedMs;
@@ -337,6 +345,12 @@ export function createCallId(): string {
 
 function tracedOf({ id: instance, handler, carrier }: Prepared, callId: string): TracedCall {
   return { callId, instance, handler, ...(carrier === undefined ? {} : { carrier }) };
+}
+
+/** A guest passes on what it was refused: that the store failed is not its own failure. */
+function causeOf(error: unknown, { storeFailure }: Recording): unknown {
+  const isGuests = error instanceof HostError && error.code === 'EXTENSION_THREW';
+  return isGuests && storeFailure !== undefined ? storeFailure : error;
 }
 
 function assertOnTrack({ script }: Prepared, { subject, strays }: Recording): void {

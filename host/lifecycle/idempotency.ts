@@ -7,6 +7,7 @@ import type { ErrorData } from '../errors.ts';
 import { operationPlace } from '../store/sealed.ts';
 import type { OperationRow, Store } from '../store/store.ts';
 import type { Vault } from '../store/vault.ts';
+import { isCutOff } from './cut-off.ts';
 import type { CallOutcome } from './host.ts';
 import { oneTimeOf, textWithoutOneTime, withOneTime } from './one-time.ts';
 
@@ -45,14 +46,18 @@ export async function runOnce(
     const stored = readStored(known, { handler, inputHash });
     return handOver({ store, vault }, { instance, key }, stored);
   }
+  let outcome: CallOutcome;
   try {
-    const outcome = await run();
-    await replaceOutcome(store, { instance, key, outcome });
-    return outcome;
+    outcome = await run();
   } catch (error) {
-    await replaceFailure(store, { instance, key, error: toErrorData(error) });
+    if (!(await isCutOff(store, { callId, key }, error))) {
+      await replaceFailure(store, { instance, key, error: toErrorData(error) });
+    }
     throw error;
   }
+  // Apart: that it could not be written down is not how the call ended.
+  await replaceOutcome(store, { instance, key, outcome });
+  return outcome;
 }
 
 /**

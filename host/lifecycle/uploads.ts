@@ -21,7 +21,7 @@ export async function placeUpload(powers: UploadPowers, upload: Upload): Promise
     await swapInstances(powers, entry, compiled);
   } catch (error) {
     // One that does not build is listed with its problems, as one on disk is.
-    if (!(error instanceof HostError)) throw error;
+    if (!(error instanceof HostError && error.code.startsWith('EXTENSION_'))) throw error;
   }
   return entry;
 }

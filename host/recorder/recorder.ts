@@ -1,7 +1,7 @@
 // The flight recorder: sits between a guest's requests and the capabilities that serve them. Keeps what
 // each call asked; writes effects down before they leave; gives recorded answers to calls that run again.
 
-import type { Capability, CapabilityTable } from '../capabilities/capability.ts';
+import type { Capability, CapabilityReply, CapabilityTable } from '../capabilities/capability.ts';
 import type { CallRow, EffectRow, RecordingStore } from '../store/recordings.ts';
 import type { Vault } from '../store/vault.ts';
 import { failureReply, isEffect, Recording, replyOf } from './recording.ts';
@@ -29,6 +29,7 @@ export type RecorderPowers = {
   readonly store: RecordingStore;
   readonly vault: Vault;
   readonly nowMs: () => number;
+  readonly onError: (error: unknown) => void;
 };
 
 /** What is known of a call that was cut off: enough to run it up to where it was. */
@@ -85,14 +86,16 @@ export class Recorder {
         recording.add(answered, reply);
         if (isJournalled) await this.#end(recording, answered, reply);
       };
+      let reply: CapabilityReply;
       try {
-        const reply = await serve(payload, scope, upload);
-        await end(nameStandIns(replyOf(reply), standIns));
-        return reply;
+        reply = await serve(payload, scope, upload);
       } catch (error) {
+        recording.noteFailure(error);
         await end(failureReply(error));
         throw error;
       }
+      await end(nameStandIns(replyOf(reply), standIns));
+      return reply;
     };
   }
 
@@ -127,7 +130,12 @@ export class Recorder {
     const entry = { ...request, before: recording.takeUnjournalled(), trace };
     const about = { callId, instance, sequence: request.sequence };
     const sealed = this.#sealText(subject, entry);
-    await this.#powers.store.putEffect({ ...about, request: sealed, reply: null });
+    try {
+      await this.#powers.store.putEffect({ ...about, request: sealed, reply: null });
+    } catch (error) {
+      recording.noteFailure(error);
+      throw error;
+    }
   }
 
   async #end(
@@ -136,7 +144,12 @@ export class Recorder {
     reply: RecordedReply,
   ): Promise<void> {
     const sealed = this.#sealText(subject, { ...reply, atMs });
-    await this.#powers.store.endEffect({ callId: subject.callId, sequence, reply: sealed });
+    try {
+      await this.#powers.store.endEffect({ callId: subject.callId, sequence, reply: sealed });
+    } catch (error) {
+      // The effect has happened, and its answer is here: only a crash from now on would miss it.
+      this.#powers.onError(error);
+    }
   }
 
   #sealText(place: Pick<CallRow, 'callId' | 'instance'>, value: unknown): string {

@@ -63,6 +63,8 @@ export class Recording {
   /** Requests that were not made as recorded; a replay reports them. */
   readonly strays: RecordedRequest[] = [];
   readonly #answeredMs = new Map<number, number>();
+  /** The store failed while it served this call. */
+  storeFailure: HostError | undefined;
   #chars = 0;
   #kept: RecordedRequest[] = [];
   #unjournalled: RecordedRequest[] = [];
@@ -93,6 +95,11 @@ export class Recording {
   /** Epoch milliseconds of the answer to the n-th request, once it is there. */
   answeredMs(sequence: number): number | undefined {
     return this.#answeredMs.get(sequence);
+  }
+
+  /** Remembers that it was the store, whatever the guest makes of it. */
+  noteFailure(error: unknown): void {
+    if (error instanceof HostError && error.code === 'HOST_STORE_FAILED') this.storeFailure = error;
   }
 
   /** What was answered since the last effect was journalled, and is to be journalled with the next one. */

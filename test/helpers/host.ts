@@ -40,6 +40,7 @@ export async function startTestHost(
   options: {
     settings?: Record<string, string>;
     egress?: HostOptions['egress'];
+    openStore?: HostOptions['openStore'];
     log?: HostOptions['log'];
     kernel?: HostOptions['kernel'];
     shipped?: boolean;
@@ -73,6 +74,7 @@ export async function startTestHost(
   const running = await runHost(settings, {
     log: options.log ?? createLog(settings.logLevel),
     ...(options.egress === undefined ? {} : { egress: options.egress }),
+    ...(options.openStore === undefined ? {} : { openStore: options.openStore }),
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
   });
   return wrap(running, dir, { write, onAnswer: options.onAnswer ?? (() => undefined) });

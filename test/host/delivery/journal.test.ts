@@ -59,7 +59,7 @@ describe('the journal of a call', () => {
         await opened.removeEffects(callId);
       },
     };
-    recorder = new Recorder({ store, vault, nowMs });
+    recorder = new Recorder({ store, vault, nowMs, onError: assert.ifError });
   });
   afterEach(async () => {
     await store[Symbol.asyncDispose]();
@@ -67,7 +67,7 @@ describe('the journal of a call', () => {
   });
 
   it('is there until nothing stands for the call any more', async () => {
-    await guardCall({ store, nowMs }, ID, CUT, async () => {
+    await guardCall({ store, nowMs, onError: assert.ifError }, ID, CUT, async () => {
       await runAndRecord();
       assert.equal((await effects()).length, 1, 'the record is on disk, not the end');
     });
@@ -128,7 +128,7 @@ describe('the journal of a call', () => {
   /** A call of a process that died behind its effect. */
   async function cutOff(reply?: CapabilityReply): Promise<DeliveryRow> {
     const dead = Promise.withResolvers<undefined>();
-    void guardCall({ store, nowMs }, ID, CUT, async () => {
+    void guardCall({ store, nowMs, onError: assert.ifError }, ID, CUT, async () => {
       await runAndRecord(reply);
       dead.resolve(undefined);
       return new Promise(() => undefined);

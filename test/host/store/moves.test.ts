@@ -69,7 +69,7 @@ async function fill(location: StoreLocation): Promise<void> {
   const times = { dueMs: 1, createdMs: 1 };
   const delivery = { kind: 'event', target: ID, subject: '', type: 't', dedupe: 'd' } as const;
   await store.addDeliveries([{ id: 'dlv', ...delivery, payload: '{}', ...times }]);
-  const recorder = new Recorder({ store, vault, nowMs: () => 0 });
+  const recorder = new Recorder({ store, vault, nowMs: () => 0, onError: assert.ifError });
   const ran = { callId: 'call_1', instance: ID, handler: 'h', actor: 'tok', startedMs: 1 };
   const row = { ...ran, state: 'done', replayOf: null, receipt: null, error: null } as const;
   await store.putCalls([recorder.seal(row, { inputText: '1', resultText: '2', requests: [] })]);
@@ -81,7 +81,7 @@ async function fill(location: StoreLocation): Promise<void> {
   const earned = { instance: ID, id: 'a', field: 'token', sealed: kept, madeMs: 1 };
   await store.putEarned({ ...earned, expiresMs: null }, { nowMs: 1, keep: 5 });
   const cut = { callId: 'call_2', handler: 'h', inputText: '1', key: null, subject: null };
-  const powers = { store, nowMs: () => 1 };
+  const powers = { store, nowMs: () => 1, onError: assert.ifError };
   // The process ends in the middle of it.
   void guardCall(powers, ID, cut, () => new Promise(() => undefined));
   await store.startOperation({ instance: ID, key: 'k', ...CALL, state: 'done', outcome: '{}' });
@@ -215,7 +215,12 @@ function moveClaims(driver: string, newLocation: () => Promise<StoreLocation>): 
         history.map(({ config }) => opened.open(config['key'] as never, place('key'))),
         ['secret 2', 'secret 1'],
       );
-      const recorder = new Recorder({ store, vault: opened, nowMs: () => 0 });
+      const recorder = new Recorder({
+        store,
+        vault: opened,
+        nowMs: () => 0,
+        onError: assert.ifError,
+      });
       const call = await store.call('call_1');
       assert.ok(call !== undefined);
       assert.equal(recorder.openBody(call)?.resultText, '2');

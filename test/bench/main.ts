@@ -72,12 +72,16 @@ function print(result: Result): void {
   const mark = isMet(result) === false ? ' (missed)' : '';
   const spread = `${short(Math.min(...values))}–${short(Math.max(...values))}`;
   const value = `${short(median(values))}${unit === '' ? '' : ` ${unit}`}`;
-  const bound =
-    target?.atLeast === undefined ? `≤ ${short(target?.atMost ?? 0)}` : `≥ ${target.atLeast}`;
+  const bound = boundOf(target);
   const more = note === '' ? '' : `; ${note}`;
   process.stdout.write(
     options.markdown
       ? `| ${what} | ${value} [${spread}]${more} | ${bound}${mark} |\n`
       : `${what}\n    ${value} [${spread}]  target ${bound}${mark}${more}\n`,
   );
+}
+
+function boundOf(target: Result['target']): string {
+  if (target?.atLeast !== undefined) return `≥ ${target.atLeast}`;
+  return target?.atMost === undefined ? '–' : `≤ ${short(target.atMost)}`;
 }

@@ -193,6 +193,18 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** Milliseconds of CPU, user and system, that a process has used. */
+export async function cpuMsOf(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/stat`, 'latin1');
+  const [user, system] = text
+    .slice(text.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+    .map(Number);
+  // A tick is 10 ms wherever Linux runs Node.
+  return ((user ?? 0) + (system ?? 0)) * 10;
+}
+
 /** Proportional and resident memory of a process, MB. */
 export async function memoryOf(pid: number): Promise<{ pss: number; rss: number }> {
   const text = await readFile(`/proc/${pid}/smaps_rollup`, 'latin1');

@@ -25,6 +25,23 @@ export default {
 };
 `;
 
+/** What the extension of the fetch rows does, as a worker. */
+export const FETCH_WORKER = `export default {
+  async fetch(request) {
+    const { url, large, requests = 0, inFlight = 0 } = await request.json();
+    if (large) {
+      let bytes = 0;
+      for await (const chunk of (await fetch(url)).body) bytes += chunk.length;
+      return Response.json(bytes);
+    }
+    let left = requests;
+    const loop = async () => { while (left-- > 0) await (await fetch(url)).json(); };
+    await Promise.all(Array.from({ length: inFlight }, loop));
+    return Response.json(null);
+  },
+};
+`;
+
 /** A worker with the vendor SDK in it, bundled and minified for workerd. */
 export async function bundleHeavyWorker(): Promise<string> {
   const { outputFiles } = await build({
@@ -38,11 +55,14 @@ export async function bundleHeavyWorker(): Promise<string> {
   return outputFiles[0]?.text ?? '';
 }
 
-/** Starts workerd with one worker; resolves with its URL and process id. */
+/** Starts workerd with one worker, which reaches public addresses or all of them; resolves with its URL and process id. */
 export async function startWorkerd(
   scope: Scope,
   modules: Readonly<Record<string, string>>,
-  { loader = false }: { readonly loader?: boolean } = {},
+  {
+    loader = false,
+    reachesAll = false,
+  }: { readonly loader?: boolean; readonly reachesAll?: boolean } = {},
 ): Promise<{ readonly url: string; readonly pid: number }> {
   const dir = await scope.folder();
   const port = await freePort();
@@ -55,12 +75,13 @@ export async function startWorkerd(
   );
   const config = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
-  services = [ (name = "main", worker = .main) ],
+  services = [ (name = "main", worker = .main)${reachesAll ? ', (name = "all", network = (allow = ["private", "public"]))' : ''} ],
   sockets = [ (name = "http", address = "127.0.0.1:${port}", http = (), service = "main") ]
 );
 const main :Workerd.Worker = (
   modules = [ ${list.join(', ')} ],
   ${loader ? 'bindings = [ (name = "LOADER", workerLoader = (id = "bench")) ],' : ''}
+  ${reachesAll ? 'globalOutbound = "all",' : ''}
   compatibilityDate = "2026-11-01"
 );
 `;

@@ -12,6 +12,7 @@ import { databaseFile, openTables } from '../store/open.ts';
 import type { StoreLocation } from '../store/open.ts';
 import { copyTables } from '../store/tables.ts';
 import type { CopyCount } from '../store/tables.ts';
+import { noteAudit } from './note-audit.ts';
 import { readArgs, UsageError } from './usage.ts';
 import type { Command } from './usage.ts';
 
@@ -45,7 +46,9 @@ Settings: COFFERDAM_DATA_DIR, COFFERDAM_DATABASE_URL`,
     const file = resolve(positionals[0] ?? '');
     await using tables = await openTables(parseSettings(process.env), 'alone');
     const replace = values['replace'] === true;
-    report(await restoreBackup(file, tables, { replace }), `restored from ${file}`);
+    const counts = await restoreBackup(file, tables, { replace });
+    await noteAudit(tables, 'store.restore', { file, replace });
+    report(counts, `restored from ${file}`);
     return 0;
   },
 };
@@ -67,7 +70,9 @@ Afterwards start with COFFERDAM_DATABASE_URL, and with the same COFFERDAM_MASTER
     assertKept(source);
     await using from = await openTables(source, 'alone');
     await using to = await openTables({ ...source, databaseUrl: url }, 'alone');
-    report(await copyTables(from, to, { replace: false }), 'copied to PostgreSQL');
+    const counts = await copyTables(from, to, { replace: false });
+    await noteAudit(to, 'store.migrate', { from: source.dataDir });
+    report(counts, 'copied to PostgreSQL');
     const key = masterKeyFile(source.dataDir);
     if (existsSync(key)) {
       process.stdout.write(`Set COFFERDAM_MASTER_KEY on every host to the text of ${key}\n`);

@@ -10,6 +10,7 @@ import { openTables } from '../store/open.ts';
 import { findKeyMark, rotateKey } from '../store/rotate.ts';
 import type { Rotation } from '../store/rotate.ts';
 import type { Tables } from '../store/tables.ts';
+import { noteAudit } from './note-audit.ts';
 import { readArgs } from './usage.ts';
 import type { Command } from './usage.ts';
 
@@ -34,7 +35,7 @@ The new key is COFFERDAM_MASTER_KEY. Without it one is made, and replaces the ke
       const isDone = await isSealedWith(tables, settings.masterKey);
       // The old key may be gone already when it ran to its end before.
       const from = isDone ? settings.masterKey : readKeyFile(oldFile);
-      report(await rotateKey(tables, { from, to: settings.masterKey }));
+      await report(tables, await rotateKey(tables, { from, to: settings.masterKey }));
     }
     return 0;
   },
@@ -55,7 +56,7 @@ async function rotateFile(tables: Tables, settings: Settings, oldFile: string): 
     process.stdout.write(`The old key is kept in ${kept}: backups of before need it\n`);
   }
   renameSync(next, file);
-  report({ ...rotation, changed: true });
+  await report(tables, { ...rotation, changed: true });
 }
 
 async function isSealedWith(tables: Tables, key: Uint8Array): Promise<boolean> {
@@ -63,7 +64,8 @@ async function isSealedWith(tables: Tables, key: Uint8Array): Promise<boolean> {
   return mark !== undefined && opensKeyMark(mark, key);
 }
 
-function report({ changed, secrets }: Rotation): void {
+async function report(tables: Tables, { changed, secrets }: Rotation): Promise<void> {
+  if (changed) await noteAudit(tables, 'store.rotate-key', { secrets });
   const done = changed
     ? `The new master key holds: ${secrets} secrets were sealed anew`
     : 'Nothing to do: the store is sealed with this key already';

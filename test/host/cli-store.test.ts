@@ -68,6 +68,16 @@ describe('the commands that move a store', { timeout: 120_000 }, () => {
     assert.deepEqual([twice.code, /not empty/.test(twice.err)], [1, true]);
     const over = await run(['restore', 'kept.db', '--replace'], { COFFERDAM_DATA_DIR: target });
     assert.equal(over.code, 0, over.err);
+    await using store = await openStore({ dataDir: target, databaseUrl: undefined });
+    const [line] = (await store.audit({ limit: 1 })).entries;
+    assert.deepEqual(
+      [line?.action, line?.role, line?.subject, line?.outcome, line?.details],
+      [
+        ...['store.restore', 'system', 'store', 'done'],
+        { file: join(dir, 'kept.db'), replace: true },
+      ],
+    );
+    assert.match(line?.actor ?? '', /^command line: ./);
   });
 
   it('say that a folder has no store instead of making one', async () => {

@@ -37,10 +37,13 @@ if (node === undefined) {
   process.exit(1);
 }
 
+// Compiled code of the host itself is kept between starts, beside the packages: nobody else may write there,
+// as many may in Node's own place for it. Where that folder cannot be made, Node does without.
+const compileCache = join(dirname(dirname(here)), 'node_modules', '.cache', 'cofferdam');
 const child = spawn(
   node,
   ['--disable-warning=ExperimentalWarning', join(here, 'main.ts'), ...process.argv.slice(2)],
-  { stdio: 'inherit' },
+  { stdio: 'inherit', env: { NODE_COMPILE_CACHE: compileCache, ...process.env } },
 );
 // Ctrl-C reaches the whole group; a signal to this process alone has to be passed on.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));

@@ -109,6 +109,8 @@ export async function startHost(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', main, 'start'],
     {
+      // As launch.js sets it for everybody.
+      NODE_COMPILE_CACHE: join(import.meta.dirname, '../../node_modules/.cache/cofferdam'),
       COFFERDAM_PORT: '0',
       COFFERDAM_DATA_DIR: join(dir, 'data'),
       COFFERDAM_EXTENSIONS: join(dir, 'extensions'),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile, readdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -47,6 +47,12 @@ describe('the command line', { timeout: 180_000 }, () => {
       });
       child.once('exit', () => reject(new Error(`ended before it was ready: ${out}${err}`)));
     });
+
+  it('keeps the host’s own compiled code where it is told to, for the next start', async () => {
+    const folder = join(dir, 'compiled');
+    assert.equal((await run(['help'], { NODE_COMPILE_CACHE: folder })).code, 0);
+    assert.equal((await readdir(folder)).length, 1);
+  });
 
   it('ends with 2 and one line for a setting that is unknown or wrong', async () => {
     for (const [name, value, words] of [

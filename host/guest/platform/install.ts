@@ -13,6 +13,7 @@ import { CustomEvent, Event, EventTarget } from './events.ts';
 import { createFetch } from './fetch.ts';
 import { FormData } from './form-data.ts';
 import { Headers } from './headers.ts';
+import { defineLazy, showLazy } from './lazy.ts';
 import type * as Messages from './message-channel.ts';
 import { createPerformance, Performance } from './performance.ts';
 import { installRandom } from './random.ts';
@@ -97,6 +98,7 @@ export function installPlatform(): void {
   for (const name of STREAM_NAMES) defineLazy(name, () => streams()[name]);
   for (const name of MESSAGES) defineLazy(name, () => messages()[name]);
   defineLazy('URLPattern', () => urlPattern().URLPattern);
+  showLazy();
 }
 
 const MESSAGES = ['MessageChannel', 'MessageEvent', 'MessagePort'] as const;
@@ -170,18 +172,4 @@ function defineFixed(name: string, value: object, replaceable = false): void {
     defineAll({ [name]: other });
   };
   defineAttribute(globalThis, name, replaceable ? { get, set } : { get });
-}
-
-function defineLazy(name: string, make: () => unknown): void {
-  Object.defineProperty(globalThis, name, {
-    configurable: true,
-    get() {
-      const value = make();
-      defineAll({ [name]: value });
-      return value;
-    },
-    set(value: unknown) {
-      defineAll({ [name]: value });
-    },
-  });
 }

@@ -259,6 +259,8 @@ export const LIMITS = {
   inlineBodyWaitMs: 25,
   /** Bytes of a streamed body held before the remote has to wait; one read of a socket is 64 KiB. */
   heldBodyBytes: 256 * KIB,
+  /** Addresses and ranges whose meaning is remembered: of all vendors together. */
+  addressesKnown: 1_000,
   /** Milliseconds that a body nobody wants may take to end before its connection is closed. */
   discardMs: 2_000,
   /** Characters of a URL; number and characters of request headers; bytes of response headers. */

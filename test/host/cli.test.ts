@@ -80,6 +80,7 @@ describe('the command line', { timeout: 180_000 }, () => {
       [{ COFFERDAM_HOST: '192.0.2.1' }, /^COFFERDAM_HOST "192.0.2.1" is no address of this/],
       [{ COFFERDAM_EXTENSIONS: '/none/here' }, /^COFFERDAM_EXTENSIONS names "\/none\/here"/],
       [{ COFFERDAM_DATA_DIR: join(dir, 'a-file/x') }, /^COFFERDAM_DATA_DIR must be a folder/],
+      [{ COFFERDAM_DATA_DIR: '/proc/none/here' }, /^COFFERDAM_DATA_DIR must be a folder/],
     ] as const) {
       const { code, err } = await run(['start'], { ...free, COFFERDAM_LOG_LEVEL: 'error', ...env });
       assert.equal(code, 2, err);

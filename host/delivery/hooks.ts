@@ -13,7 +13,7 @@ import { runWebhook } from './execute.ts';
 import type { ExecutePowers } from './execute.ts';
 import { createDeliveryId } from './ids.ts';
 import type { DeliveryQueue } from './queue.ts';
-import { failureOf } from './retry.ts';
+import { forgeryOf } from './retry.ts';
 import { checkReply } from './hook-reply.ts';
 
 /** A request as it came in. */
@@ -124,7 +124,7 @@ async function inTime(answer: Promise<WebhookReply>): Promise<WebhookReply> {
 function refusalOf(error: unknown): WebhookReply {
   if (!(error instanceof HostError)) throw error;
   if (error.code === 'HOST_STORE_FAILED') throw error;
-  const code = failureOf(error)?.code;
+  const code = forgeryOf(error);
   if (code === 'unauthorized') return { status: 401 };
   if (code === 'invalid_input') return { status: 400 };
   return ACCEPTED;

@@ -28,7 +28,7 @@ export function decideNext(
   nowMs: number,
 ): Next {
   const failure = failureOf(error);
-  if (kind === 'webhook' && FORGED.has(failure?.code ?? '')) return { act: 'forget' };
+  if (kind === 'webhook' && forgeryOf(error) !== undefined) return { act: 'forget' };
   const wait = LIMITS.deliveryBackoffMs[attempt - 1];
   if (wait === undefined || FINAL.has(error.code) || failure?.retriable === false) {
     return { act: 'bury' };
@@ -41,8 +41,19 @@ export function decideNext(
   return { act: 'retry', dueMs: nowMs + waitMs };
 }
 
+/**
+ * The code by which a handler says that a webhook is not the vendor's; undefined when it says no such thing.
+ *
+ * Where the host itself has found that it is, a vendor that takes the handler's own key for wrong is no
+ * forgery: forgetting the delivery would lose a payment.
+ */
+export function forgeryOf(error: HostError): string | undefined {
+  const code = failureOf(error)?.code ?? '';
+  return FORGED.has(code) && error.details?.['verified'] !== true ? code : undefined;
+}
+
 /** What an extension reported by `fail(…)`. */
-export function failureOf(
+function failureOf(
   error: HostError,
 ): { code?: string; retriable?: boolean; retryAfterMs?: number } | undefined {
   const failure = error.details?.['failure'];

@@ -282,7 +282,10 @@ export class Calls {
       meter.ended(id, { handler, code: failure.code, wallMs, queueMs: 0, cpuMs: 0 });
       // A handler may have caught the refusal and gone on.
       assertOnTrack(call, record.recording);
-      throw withCallId(error, callId);
+      throw withDetails(error, {
+        callId,
+        ...(record.recording.verifiedWebhook ? { verified: true } : {}),
+      });
     }
   }
 
@@ -371,11 +374,11 @@ function assertHandler(instance: Instance, id: string, handler: string): void {
   );
 }
 
-function withCallId(error: unknown, callId: string): unknown {
+function withDetails(error: unknown, details: Readonly<Record<string, unknown>>): unknown {
   if (!(error instanceof HostError)) return error;
   return new HostError(error.code, error.message, {
     ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
-    details: { ...error.details, callId },
+    details: { ...error.details, ...details },
     cause: error,
   });
 }

@@ -80,6 +80,16 @@ export class Recording {
     return this.#kept;
   }
 
+  /** The host has found a webhook to be the vendor's: what fails after that does not speak against it. */
+  get verifiedWebhook(): boolean {
+    return this.#kept.some(({ capability, reply }) => {
+      if (capability !== 'webhook' || reply === undefined || 'error' in reply) return false;
+      // Only what a vendor told is too long to keep.
+      if ('left' in reply) return true;
+      return (Object(reply.value) as { valid?: unknown }).valid === true;
+    });
+  }
+
   /** Changes the text of what is kept: values that must be kept nowhere. */
   rewrite(change: (text: string) => string): void {
     const text = JSON.stringify(this.#kept);

@@ -182,6 +182,16 @@ describe('deliveries', { timeout: 120_000 }, () => {
     assert.equal(after, before);
   });
 
+  it('keeps a webhook that it has verified, though the vendor then refuses our own key', async () => {
+    const body = JSON.stringify({ refused: true });
+    const right = createHmac('sha256', 'shared').update(body).digest('hex');
+    const reply = await hook({ refused: true }, { 'x-hub': right });
+    assert.equal(reply.status, 202);
+    await listed('kind=webhook&state=dead', ([first]) => first?.error?.code === 'EXTENSION_FAILED');
+    const forged = await hook({ refused: true }, { 'x-hub': '0'.repeat(64) });
+    assert.equal(forged.status, 401);
+  });
+
   it('accepts a webhook that cannot be worked on now, and works on it later', async () => {
     const reply = await hook({ outage: true, facts: [fact('pay_3', 'succeeded')] });
     assert.equal(reply.status, 202);

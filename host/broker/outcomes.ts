@@ -127,6 +127,9 @@ export function goneError(instance: string, end: CellEnd): HostError {
   );
 }
 
+/** In place of a log line that came cut, and so is no JSON any more. */
+export const LINE_LEFT_OUT = `A log line was left out: it is over ${LIMITS.logLineChars * 4} bytes`;
+
 /** Whether a text is one JSON value. */
 export function isJson(text: string): boolean {
   try {

@@ -15,6 +15,7 @@ import {
   goneError,
   guestError,
   isJson,
+  LINE_LEFT_OUT,
   loadError,
   outputError,
   parseObject,
@@ -358,7 +359,7 @@ export class Runner {
   }
 
   #log(number: number, text: string): void {
-    const { level, message, fields } = parseObject(text);
+    const { level = 'warn', message = LINE_LEFT_OUT, fields } = parseObject(text);
     const known = LEVELS.find((each) => each === level) ?? 'info';
     this.#options.events.log(this.#running.get(number)?.request.callId, {
       level: known,

@@ -13,6 +13,7 @@ import { runHost } from '../main.ts';
 import { parseSettings } from '../settings.ts';
 import { printProblems } from './check.ts';
 import { announce, assertRoots, untilSignal } from './start.ts';
+import { plain } from './problems.ts';
 import { readArgs, UsageError } from './usage.ts';
 import type { Command } from './usage.ts';
 
@@ -47,7 +48,7 @@ export const dev: Command = {
       egress: { report: values['report'] === true, ...fakes?.egress },
       onLine: ({ instance, level, message, fields }) => {
         const more = fields === undefined ? '' : ` ${JSON.stringify(fields)}`;
-        process.stdout.write(`${instance} ${level}: ${message}${more}\n`);
+        process.stdout.write(plain(`${instance} ${level}: ${message}${more}\n`));
       },
     });
     announce(running);

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 
 import { CLIENT_HELP, CLIENT_OPTIONS, createClient, instancePath, printAnswer } from './client.ts';
 import { packFolder } from './pack.ts';
+import { plain } from './problems.ts';
 import { readArgs, UsageError } from './usage.ts';
 import type { Command } from './usage.ts';
 
@@ -62,7 +63,7 @@ export const logs: Command = {
     const response = await createClient(values).request('GET', path);
     if (!response.ok || response.body === null) return printAnswer(response);
     for await (const line of createInterface({ input: Readable.fromWeb(response.body) })) {
-      if (line.startsWith('data: ')) process.stdout.write(`${readable(line.slice(6))}\n`);
+      if (line.startsWith('data: ')) process.stdout.write(`${plain(readable(line.slice(6)))}\n`);
     }
     return 0;
   },

@@ -13,6 +13,7 @@ import { LIMITS } from '../limits.ts';
 import { createStackMapper, decideLimits, loadScripts, withOwnCaches } from './compiled.ts';
 import type { Compiled } from './compiled.ts';
 import type { InstanceState } from './host.ts';
+import { scrubFields } from './log-fields.ts';
 import { configureRunner, handOver } from './own-calls.ts';
 import { Strikes } from './strikes.ts';
 
@@ -252,9 +253,7 @@ export class Instance {
             onLog(callId, {
               ...line,
               message: endowment.scrub(message),
-              ...(fields === undefined
-                ? {}
-                : { fields: JSON.parse(endowment.scrub(JSON.stringify(fields))) as typeof fields }),
+              ...(fields === undefined ? {} : { fields: scrubFields(fields, endowment.scrub) }),
             }),
           ended: (ended, error) => this.#onEnded(ended, error, cell),
           ...this.#warming(compiled),

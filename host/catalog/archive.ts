@@ -2,7 +2,6 @@
 // Pure but for the parser; the installer writes what comes out.
 
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { posix } from 'node:path';
 import { createGunzip } from 'node:zlib';
 
@@ -11,6 +10,12 @@ import type { ReadEntry } from 'tar';
 
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+
+/** Each file has a header before it, and padding or a long name beside it. */
+const TAR_BYTES_MAX = LIMITS.folderBytes + LIMITS.folderFiles * 2_048;
+/** Bytes of one name and of a path that every file system takes. */
+const NAME_BYTES_MAX = 255;
+const PATH_BYTES_MAX = 1_024;
 
 /** What an archive holds; paths are relative to the extension's folder, with forward slashes. */
 export type ArchiveContent = {
@@ -50,7 +55,7 @@ export async function readArchive(archive: Buffer): Promise<ArchiveContent> {
     });
   });
   try {
-    await pipeline(Readable.from(slices(archive)), createGunzip(), parser);
+    await parse(parser, bounded(Readable.from(slices(archive)).pipe(createGunzip())));
   } catch (error) {
     if (error instanceof HostError) throw error;
     const why = error instanceof Error ? error.message.slice(0, 200) : 'not readable';
@@ -59,7 +64,60 @@ export async function readArchive(archive: Buffer): Promise<ArchiveContent> {
       cause: error,
     });
   }
+  assertTree(files);
   return stripTop(files);
+}
+
+/** A file cannot be a folder as well, and needs a name. */
+function assertTree(files: ReadonlyMap<string, Buffer>): void {
+  for (const path of files.keys()) {
+    if (/(?:^|\/)\.?$/.test(path)) throw refusal(path, 'it has no name');
+    for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
+      const folder = path.slice(0, at);
+      if (files.has(folder)) throw refusal(folder, 'it is a file and a folder at once');
+    }
+  }
+}
+
+/**
+ * Hands the bytes to the parser, which keeps none of them back: entries are taken in as they come. As the
+ * end of a pipeline it would stop for ever at what lies behind the end of the archive.
+ */
+async function parse(parser: Parser, chunks: AsyncIterable<Buffer>): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  // Thrown below, whichever write it came from.
+  promise.catch(() => undefined);
+  let [isBroken, isOver] = [false, false];
+  parser
+    .on('end', resolve)
+    .on('eof', () => (isOver = true))
+    .on('error', (error: Error) => {
+      isBroken = true;
+      reject(error);
+    });
+  for await (const chunk of chunks) {
+    parser.write(chunk);
+    // What lies behind the end is for nobody.
+    if (isBroken || isOver) break;
+  }
+  if (!isBroken) parser.end();
+  await promise;
+}
+
+/** A few KB may claim to be gigabytes: what is between and behind the files counts as well. */
+async function* bounded(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    if (bytes > TAR_BYTES_MAX) {
+      throw new HostError(
+        'CALLER_INPUT_INVALID',
+        `The archive is over ${TAR_BYTES_MAX} bytes once it is decompressed`,
+        { remedy: 'Make it with "npx cofferdam pack"' },
+      );
+    }
+    yield chunk;
+  }
 }
 
 function* slices(archive: Buffer): Generator<Buffer> {
@@ -85,6 +143,10 @@ function decideEntry(entry: ReadEntry, count: number): string | undefined {
   }
   const parts = path.split('/');
   if (parts.includes('..')) return 'its path leaves the folder';
+  if (Buffer.byteLength(path) > PATH_BYTES_MAX) return `its path is over ${PATH_BYTES_MAX} bytes`;
+  if (parts.some((part) => Buffer.byteLength(part) > NAME_BYTES_MAX)) {
+    return `a name in its path is over ${NAME_BYTES_MAX} bytes`;
+  }
   if (parts.length > LIMITS.folderDepth) return `it lies over ${LIMITS.folderDepth} folders deep`;
   return undefined;
 }

@@ -127,8 +127,13 @@ export function goneError(instance: string, end: CellEnd): HostError {
   );
 }
 
-/** In place of a log line that came cut, and so is no JSON any more. */
-export const LINE_LEFT_OUT = `A log line was left out: it is over ${LIMITS.logLineChars * 4} bytes`;
+/** A log line's JSON; one that came cut is no JSON any more, and says so. */
+export function parseLine(text: string): Record<string, unknown> {
+  const line = parseObject(text);
+  if (typeof line['message'] === 'string') return line;
+  const message = `A log line was left out: it is over ${LIMITS.logLineChars * 4} bytes`;
+  return { level: 'warn', message };
+}
 
 /** Whether a text is one JSON value. */
 export function isJson(text: string): boolean {

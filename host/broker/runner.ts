@@ -15,10 +15,9 @@ import {
   goneError,
   guestError,
   isJson,
-  LINE_LEFT_OUT,
   loadError,
   outputError,
-  parseObject,
+  parseLine,
   timedOut,
 } from './outcomes.ts';
 import type { Cancellation } from './cancellation.ts';
@@ -359,7 +358,7 @@ export class Runner {
   }
 
   #log(number: number, text: string): void {
-    const { level = 'warn', message = LINE_LEFT_OUT, fields } = parseObject(text);
+    const { level, message, fields } = parseLine(text);
     const known = LEVELS.find((each) => each === level) ?? 'info';
     this.#options.events.log(this.#running.get(number)?.request.callId, {
       level: known,

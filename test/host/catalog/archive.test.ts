@@ -20,12 +20,13 @@ const END = Buffer.alloc(1_024);
 function tarOf(entries: readonly Entry[]): Buffer {
   const parts = entries.flatMap(({ path, body = Buffer.alloc(0), type = 'File' }) => {
     const header = Buffer.alloc(512);
+    const link = type === 'SymbolicLink' ? { linkpath: 'to' } : {};
     new Header({
       path,
       type,
       size: body.length,
       mode: 0o644,
-      linkpath: 'to',
+      ...link,
       mtime: new Date(0),
     }).encode(header);
     return [header, body, Buffer.alloc((512 - (body.length % 512)) % 512)];

@@ -84,6 +84,8 @@ export class Cell {
   #drained: Promise<void> | undefined;
   /** Epoch-free milliseconds when the unanswered ping left; 0 when none is out. */
   pingedAtMs = 0;
+  /** Whether it has started: from now on the process that does the work is there to be watched. */
+  greeted = false;
   /** Calls running in this cell, over all slots, and calls that it was ever given. */
   running = 0;
   served = 0;
@@ -131,6 +133,7 @@ export class Cell {
     );
     try {
       await promise;
+      this.greeted = true;
     } finally {
       clearTimeout(timer);
     }

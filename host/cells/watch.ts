@@ -54,7 +54,7 @@ export class Watchdog {
     const late = now - this.#tickAtMs > LIMITS.watchMs * 4;
     this.#tickAtMs = now;
     for (const cell of this.#cells()) {
-      if (cell.ended) continue;
+      if (cell.ended || !cell.greeted) continue;
       const seen = this.#look(cell, now);
       const busy = cell.running > 0;
       if (!busy && now - seen.lookedAtMs < IDLE_LOOK_MS) continue;
@@ -112,9 +112,10 @@ export class Watchdog {
   #look(cell: Cell, now: number): Seen {
     const known = this.#seen.get(cell);
     if (known !== undefined) return known;
+    const pid = findWorker(cell.pid);
     const seen = {
-      statFd: openProc(cell.pid, 'stat'),
-      memoryFd: openProc(cell.pid, 'statm'),
+      statFd: openProc(pid, 'stat'),
+      memoryFd: openProc(pid, 'statm'),
       cpuTicks: 0,
       cpuAtMs: 0,
       pingTicks: 0,
@@ -130,6 +131,15 @@ function isStuck({ turnsMs }: Cell, { statFd, pingTicks }: Seen, silentMs: numbe
   if (silentMs <= turnsMs + LIMITS.silenceGraceMs) return false;
   if (statFd < 0 || silentMs > turnsMs + LIMITS.starvedGraceMs) return true;
   return (readCpuTicks(statFd) - pingTicks) * MS_PER_TICK >= turnsMs;
+}
+
+/** The process that does the work: bubblewrap stays above it, twice, and a cell itself starts none. */
+function findWorker(pid: number): number {
+  const fd = openProc(pid, `task/${pid}/children`);
+  if (fd < 0) return pid;
+  const [child, ...others] = readProc(fd).trim().split(' ').filter(Boolean);
+  closeSync(fd);
+  return child === undefined || others.length > 0 ? pid : findWorker(Number(child));
 }
 
 /** −1 where there is no /proc (macOS, Windows) or the process has just ended. */

@@ -35,6 +35,8 @@ export function wrapInBubblewrap(
     ...paths.flatMap((path) => ['--ro-bind', path, path]),
     ...linkedFolders(),
     ...['--dev', '/dev'],
+    // What is written to memory through a file is in nobody's resident memory: no folder takes any.
+    ...['--remount-ro', '/dev'],
     ...['--remount-ro', '/'],
     '--',
     ...command,

@@ -55,6 +55,7 @@ async function watchSilent(script: string, stepMs: number): Promise<CellEnd> {
     { memoryMiB: 64, cpuMs: LIMITS.cpuMs, scripts: [] },
     nothing as Parameters<Cell['open']>[1],
   );
+  cell.greeted = true;
   cell.running = 1;
   let nowMs = 1;
   const watchdog = new Watchdog(

@@ -319,7 +319,15 @@ describe('the console', { timeout: 120_000, skip: NO_CHROMIUM }, () => {
     await button('Sign in').click();
     await open('extensions/others/greeter/default');
     await page.getByRole('heading', { name: 'Configuration' }).waitFor();
-    for (const name of ['Save', 'Disable', 'Restart', 'Delete', 'Enable with these grants']) {
+    const forOthers = [
+      'Save',
+      'Disable',
+      'Restart',
+      'Delete',
+      'Enable with these grants',
+      'Call it',
+    ];
+    for (const name of forOthers) {
       assert.equal(await button(name).count(), 0, name);
     }
     await host.request('DELETE', `/tokens/${body.id}`);

@@ -12,6 +12,7 @@ import { EnableForm } from '../parts/enable.tsx';
 import { GrantHistory } from '../parts/grant-history.tsx';
 import { GrantTable } from '../parts/grants.tsx';
 import { Logs } from '../parts/logs.tsx';
+import { RunHandler } from '../parts/run-handler.tsx';
 import { Act, Failed, Head, Show, State } from '../parts/ui.tsx';
 import { go } from '../route.ts';
 import { mayAdministerHost, mayOperate } from '../session.ts';
@@ -64,6 +65,9 @@ export function InstancePage({ category, name, instance }: Ref): VNode {
             </section>
             <GrantCard {...whole} path={path} id={id} reload={loaded.reload} />
           </div>
+          {mayOperate() && whole.instance.enabled ? (
+            <RunHandler path={path} id={id} handlers={whole.extension.handlers} />
+          ) : null}
           <section class="card" aria-labelledby="logs">
             <h2 id="logs">Log</h2>
             <Logs path={path} />

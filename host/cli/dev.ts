@@ -77,7 +77,7 @@ export const dev: Command = {
 type Fakes = AsyncDisposable & {
   readonly egress: EgressPowers;
   readonly configs: Readonly<Record<string, object>>;
-  fill(host: { url: string; token: string }, say: (line: string) => void): Promise<void>;
+  setUp(host: { url: string; token: string }, say: (line: string) => void): Promise<void>;
 };
 
 /** Sets the extensions up; without a token, which only a first start knows, says what to enter. */
@@ -90,7 +90,7 @@ async function fill(fakes: Fakes, { url, adminToken }: RunningHost, settings: Se
     }
     return;
   }
-  await fakes.fill({ url, token }, say);
+  await fakes.setUp({ url, token }, say);
   say(`Everything runs on fakes. Open ${url}/console and sign in with the admin token`);
 }
 

@@ -118,6 +118,20 @@ export function createCompany(
     await publish(kind === 'refund' ? 'payment.refunded' : 'payment.disputed', { fact });
     partners.takenBack(invoiceId, amountMinor);
   };
+  /** A dispute that is won: the partner is told of both, and keeps the reward. */
+  const win = async ({ id, gateway, priceMinor }: Customer): Promise<void> => {
+    if (gateway === 'bank-transfer') return;
+    const invoiceId = `first-${id}`;
+    await till.dispute(invoiceId, true);
+    const fact = {
+      externalId: `won-${invoiceId}`,
+      invoiceId,
+      amountMinor: priceMinor,
+      currency: 'EUR',
+    };
+    await publish('payment.disputed', { fact: { ...fact, state: 'disputed' } });
+    await publish('payment.disputed', { fact: { ...fact, state: 'failed' } });
+  };
   const of = (state: Customer['state'], ...stories: readonly Customer['story'][]): Customer[] =>
     customers.filter((each) => each.state === state && stories.includes(each.story));
 
@@ -224,7 +238,7 @@ export function createCompany(
           if (way === 'all') await takeBack(customer, 'refund', customer.priceMinor);
           if (way === 'a part') await takeBack(customer, 'refund', part);
           if (way === 'lost') await takeBack(customer, 'dispute', customer.priceMinor);
-          if (way === 'won') await till.dispute(`first-${customer.id}`, true);
+          if (way === 'won') await win(customer);
           if (way === 'two parts') {
             await takeBack(customer, 'refund', part);
             await takeBack(customer, 'refund', customer.priceMinor - part);

@@ -23,7 +23,7 @@ export type DevFakes = AsyncDisposable & {
    *
    * @param say Told one line for each extension
    */
-  fill(
+  setUp(
     host: { readonly url: string; readonly token: string },
     say: (line: string) => void,
   ): Promise<void>;
@@ -36,7 +36,7 @@ export async function startDevFakes(): Promise<DevFakes> {
   return {
     egress: fakes.egress,
     configs: fakes.configs,
-    async fill({ url, token }, say) {
+    async setUp({ url, token }, say) {
       const ask = async (method: string, path: string, body?: object): Promise<any> => {
         const reply = await fetch(`${url}/api/v1/admin/extensions/${path}`, {
           method,

@@ -57,39 +57,8 @@ export function RunHandler({
   return (
     <section class="card" aria-labelledby="run">
       <h2 id="run">Call by hand</h2>
-      <div class="field">
-        <label for="run-handler">Handler</label>
-        <select
-          id="run-handler"
-          value={handler}
-          onChange={({ currentTarget }) => setHandler(currentTarget.value)}
-        >
-          <option value="">Choose…</option>
-          {handlers
-            .filter((name) => !/^on[A-Z]|^testConnection$/.test(name))
-            .map((name) => (
-              <option key={name} value={name}>
-                {name}
-              </option>
-            ))}
-        </select>
-      </div>
-      <div class="field">
-        <label for="run-input">Input, as JSON</label>
-        <textarea
-          id="run-input"
-          class="code"
-          placeholder="{}"
-          rows={12}
-          spellcheck={false}
-          value={input}
-          aria-describedby="run-help"
-          onInput={({ currentTarget }) => setInput(currentTarget.value)}
-        />
-        <div id="run-help" class="help">
-          That of its last call is put in; /docs and the SDK say what it may be.
-        </div>
-      </div>
+      <Pick handlers={handlers} value={handler} onChange={setHandler} />
+      <Input value={input} onChange={setInput} />
       <Act label="Call it" tone="main" run={run} disabled={handler === ''} />
       {problem === undefined ? null : (
         <Failed code={problem.code} message={problem.message} remedy={problem.remedy} />
@@ -103,6 +72,55 @@ export function RunHandler({
         </>
       )}
     </section>
+  );
+}
+
+type Control = { readonly value: string; readonly onChange: (value: string) => void };
+
+function Pick({
+  handlers,
+  value,
+  onChange,
+}: Control & { readonly handlers: readonly string[] }): VNode {
+  return (
+    <div class="field">
+      <label for="run-handler">Handler</label>
+      <select
+        id="run-handler"
+        value={value}
+        onChange={({ currentTarget }) => onChange(currentTarget.value)}
+      >
+        <option value="">Choose…</option>
+        {handlers
+          .filter((name) => !/^on[A-Z]|^testConnection$/.test(name))
+          .map((name) => (
+            <option key={name} value={name}>
+              {name}
+            </option>
+          ))}
+      </select>
+    </div>
+  );
+}
+
+function Input({ value, onChange }: Control): VNode {
+  return (
+    <div class="field">
+      <label for="run-input">Input, as JSON</label>
+      <textarea
+        id="run-input"
+        class="code"
+        placeholder="{}"
+        rows={12}
+        spellcheck={false}
+        value={value}
+        aria-describedby="run-help"
+        onInput={({ currentTarget }) => onChange(currentTarget.value)}
+      />
+      <div id="run-help" class="help">
+        That of its last call is put in; /docs and the SDK say what it may be.
+      </div>
+    </div>
   );
 }
 

@@ -44,7 +44,11 @@ export type Invoice = {
 };
 
 /** Money that went back. */
-export type Refund = Money & { readonly at: string };
+export type Refund = Money & {
+  readonly at: string;
+  /** It came to nothing: a dispute that was won, a refund that came back. */
+  readonly ended?: true;
+};
 
 /** An order, for counting. */
 export type Order = { readonly userId: string; readonly at: string; readonly total: Money | null };
@@ -82,7 +86,9 @@ export function mergeCustomers(a: Customer, b: Customer): Customer {
 export function mergeInvoices(a: Invoice, b: Invoice): Invoice {
   const refunds: { [id: string]: Refund } = { ...a.refunds };
   for (const [id, refund] of Object.entries(b.refunds)) {
-    refunds[id] = first(refunds[id] ?? refund, refund);
+    const known = refunds[id] ?? refund;
+    const hasEnded = known.ended === true || refund.ended === true;
+    refunds[id] = { ...first(known, refund), ...(hasEnded ? { ended: true } : {}) };
   }
   const sorted = Object.entries(refunds).toSorted(([x], [y]) => byText(x, y));
   return {
@@ -104,7 +110,7 @@ export function referrerOf(customer: Customer): Referral | undefined {
 /** What is left of an invoice's base after its refunds; a refund is of base and taxes in proportion. */
 export function netOf(invoice: Invoice, paid: Paid): number {
   const back = Object.values(invoice.refunds)
-    .filter(({ currency }) => currency === paid.currency)
+    .filter(({ currency, ended }) => currency === paid.currency && ended !== true)
     .reduce((sum, { amountMinor }) => sum + BigInt(amountMinor), 0n);
   const total = BigInt(paid.totalMinor);
   if (total <= 0n || back >= total) return 0;

@@ -96,7 +96,11 @@ export function readRefund(event: EventMessage): {
   return {
     invoiceId: demandId(invoiceId, 'invoiceId', event),
     id: demandId(textOf(owner['externalId'] ?? owner['id']) ?? event.id, 'externalId', event),
-    refund: { amountMinor, currency, at: readTime(event) },
+    refund: {
+      ...{ amountMinor, currency, at: readTime(event) },
+      // As in the ledger: for what takes money back, failing is the end.
+      ...(owner['state'] === 'failed' ? { ended: true } : {}),
+    },
   };
 }
 

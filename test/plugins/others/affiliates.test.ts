@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
 
+import type { JsonObject } from 'cofferdam/sdk';
+
 import {
   ADMIN,
   event,
@@ -94,6 +96,27 @@ describe('affiliates', options, () => {
       await programme.deliver(refunded('i1', 're_2', 3, [5_950]));
       const [none] = (await programme.ledger('ann')).lines;
       assert.deepEqual([none.clawedBackMinor, none.rewardMinor, none.state], [1_000, 0, 'void']);
+    },
+  );
+
+  it(
+    'gives the share back when a dispute is won, in whatever order that is told',
+    options,
+    async () => {
+      const lost = refunded('i1', 'dp_1', 2, [10_000]);
+      const won = refunded('i1', 'dp_1', 3, [10_000]);
+      const fact = { ...(won.data['fact'] as JsonObject), state: 'failed' };
+      const ended = { ...won, data: { ...won.data, fact } };
+      for (const told of [
+        [lost, ended],
+        [ended, lost],
+      ]) {
+        const programme = await withCustomer({ defaultReward: 10 });
+        await programme.deliver(paid('i1', 'u1', 1, [10_000]));
+        for (const each of told) await programme.deliver(each);
+        const { lines } = await programme.ledger('ann');
+        assert.deepEqual([lines[0].rewardMinor, lines[0].clawedBackMinor], [1_000, 0]);
+      }
     },
   );
 

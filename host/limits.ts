@@ -337,8 +337,9 @@ export const LIMITS = {
   /** Deliveries that run at a time in this host, and of one target: a slow one must not take every place. */
   deliveriesRunning: 32,
   deliveriesPerTarget: 8,
-  /** Deliveries of one target that may wait; over it events go to the dead letters and vendors get 503. */
+  /** Deliveries of one target that may wait, and their bytes; over it nothing is taken for it. */
   deliveriesWaiting: 10_000,
+  deliveriesWaitingBytes: 512 * MIB,
   /** Milliseconds between two looks for what is due; what this host adds itself is looked at at once. */
   deliveryPollMs: 1_000,
   /** Milliseconds from a word of another host to the look: its own look comes first, many words lead to one. */
@@ -362,9 +363,11 @@ export const LIMITS = {
   /** Bytes of an event's data, and of a webhook's raw body: vendors send a few KiB. */
   eventBytes: 256 * KIB,
   hookBodyBytes: 512 * KIB,
-  /** Webhooks of one instance that may wait, and run in one host: more are stored, or refused with 503. */
+  /** Webhooks of one instance that wait, their bytes, that run in one host, and dead ones that are kept. */
   hooksWaiting: 1_000,
+  hooksWaitingBytes: 64 * MIB,
   hooksRunning: 64,
+  deadHooks: 200,
   /** Characters of all headers of a webhook that are kept; and of a handler's own reply to it. */
   hookHeaderChars: 32 * KIB,
   hookReplyChars: 64 * KIB,

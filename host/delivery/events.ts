@@ -67,8 +67,9 @@ export async function publishEvent(
   const rows: NewDelivery[] = [];
   const refused: string[] = [];
   for (const target of wanting.map(targetOf)) {
-    const most = LIMITS.deliveriesWaiting;
-    if ((await store.countOpenDeliveries(target, most)) >= most) refused.push(target);
+    const { number, bytes } = await store.sizeOpenDeliveries(target, LIMITS.deliveriesWaiting);
+    const isFull = bytes >= LIMITS.deliveriesWaitingBytes;
+    if (isFull || number >= LIMITS.deliveriesWaiting) refused.push(target);
     else {
       const about = { kind: 'event', target, subject, type, dedupe: id, payload } as const;
       rows.push({ id: createDeliveryId('dlv'), ...about, dueMs: now, createdMs: now });

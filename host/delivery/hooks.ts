@@ -29,7 +29,7 @@ export type HookRequest = {
 /** What receiving needs. */
 export type HookPowers = Pick<ExecutePowers, 'calls'> & {
   readonly catalog: Catalog;
-  readonly store: Pick<Store, 'instance' | 'countOpenDeliveries'>;
+  readonly store: Pick<Store, 'instance' | 'sizeOpenDeliveries'>;
   readonly queue: Pick<DeliveryQueue, 'runNow' | 'add' | 'runningOf'>;
   readonly nowMs: () => number;
 };
@@ -48,8 +48,8 @@ const ACCEPTED: WebhookReply = { status: 202 };
 export async function receiveHook(powers: HookPowers, hook: HookRequest): Promise<WebhookReply> {
   const target = await findTarget(powers, hook.ref);
   const { store, queue, nowMs } = powers;
-  const most = LIMITS.hooksWaiting;
-  if ((await store.countOpenDeliveries(target, most)) >= most) {
+  const waiting = await store.sizeOpenDeliveries(target, LIMITS.hooksWaiting);
+  if (waiting.number >= LIMITS.hooksWaiting || waiting.bytes >= LIMITS.hooksWaitingBytes) {
     throw new HostError('HOST_OVERLOADED', 'Too many webhooks wait', {
       remedy: 'Send it again later',
       details: { retryAfterMs: LIMITS.deliveryPollMs * 60 },

@@ -202,6 +202,11 @@ export class DeliveryQueue {
       }
       await end({ ...failed, state: 'dead', error: text });
       onDead(row, error);
+      const { target, kind } = row;
+      // Strangers send them: they must not fill the store with what nobody could use.
+      if (kind === 'webhook') {
+        await store.trimDeadDeliveries({ target, kind, keep: LIMITS.deadHooks });
+      }
     }
   }
 

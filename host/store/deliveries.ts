@@ -121,8 +121,17 @@ export type DeliveryStore = {
   delivery(id: string): Promise<DeliveryRow | undefined>;
   /** Makes an ended one wait again, with all its attempts before it. @returns false when it has not ended */
   replayDelivery(id: string, nowMs: number): Promise<boolean>;
-  /** How many of a target have not ended, counted up to `most`. */
-  countOpenDeliveries(target: string, most: number): Promise<number>;
+  /** How many of a target have not ended, counted up to `most`, and the bytes that those carry. */
+  sizeOpenDeliveries(
+    target: string,
+    most: number,
+  ): Promise<{ readonly number: number; readonly bytes: number }>;
+  /** Forgets the oldest dead ones of a target and kind that are over `keep`. @returns how many */
+  trimDeadDeliveries(options: {
+    readonly target: string;
+    readonly kind: DeliveryKind;
+    readonly keep: number;
+  }): Promise<number>;
   /** How many there are in each state. */
   countDeliveries(): Promise<Record<DeliveryState, number>>;
   /** Forgets ended ones of before these times, at most `limit`. @returns how many */

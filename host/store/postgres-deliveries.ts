@@ -74,6 +74,15 @@ export function createPgDeliveries(sql: PgSql, presence: HostPresence): Delivery
       );
       return rows.length > 0;
     },
+    async trimDeadDeliveries({ target, kind, keep }) {
+      const rows = await sql.write(
+        `DELETE FROM cofferdam.deliveries WHERE seq IN (SELECT seq FROM cofferdam.deliveries
+         WHERE target = $1 AND kind = $2 AND state = 'dead' ORDER BY seq DESC OFFSET $3)
+         RETURNING seq`,
+        ...[target, kind, keep],
+      );
+      return rows.length;
+    },
     async purgeDeliveries({ doneBeforeMs, deadBeforeMs, limit }) {
       const rows = await sql.write(
         `DELETE FROM cofferdam.deliveries WHERE seq IN (SELECT seq FROM cofferdam.deliveries
@@ -138,7 +147,7 @@ function endOne(run: PgRun, end: DeliveryEnd): ReturnType<PgRun> {
 
 type Reads = Pick<
   DeliveryStore,
-  'deliveries' | 'delivery' | 'countOpenDeliveries' | 'countDeliveries'
+  'deliveries' | 'delivery' | 'sizeOpenDeliveries' | 'countDeliveries'
 >;
 
 function createReads(sql: PgSql): Reads {
@@ -159,14 +168,15 @@ function createReads(sql: PgSql): Reads {
       const [row] = await sql.read('SELECT * FROM cofferdam.deliveries WHERE id = $1', id);
       return row === undefined ? undefined : deliveryOf(row);
     },
-    async countOpenDeliveries(target, most) {
+    async sizeOpenDeliveries(target, most) {
       const [row] = await sql.read(
-        `SELECT COUNT(*) AS open FROM
-         (SELECT 1 FROM cofferdam.deliveries WHERE target = $1 AND state IN ${OPEN} LIMIT $2) AS counted`,
+        `SELECT COUNT(*) AS number, SUM(bytes) AS bytes FROM
+         (SELECT octet_length(payload) AS bytes FROM cofferdam.deliveries
+          WHERE target = $1 AND state IN ${OPEN} LIMIT $2) AS counted`,
         target,
         most,
       );
-      return Number(row?.['open'] ?? 0);
+      return { number: Number(row?.['number'] ?? 0), bytes: Number(row?.['bytes'] ?? 0) };
     },
     async countDeliveries() {
       const rows = await sql.read(

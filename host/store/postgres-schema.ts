@@ -197,4 +197,7 @@ export const POSTGRES_STEPS: readonly string[] = [
     sealed text NOT NULL, made_ms bigint NOT NULL, expires_ms bigint, PRIMARY KEY (instance, id)
   );
   `,
+  `
+  CREATE INDEX deliveries_dead ON cofferdam.deliveries (target, kind, seq) WHERE state = 'dead';
+  `,
 ];

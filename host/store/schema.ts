@@ -123,4 +123,7 @@ export const STEPS: readonly string[] = [
     made_ms INTEGER NOT NULL, expires_ms INTEGER, PRIMARY KEY (instance, id)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE INDEX deliveries_dead ON deliveries (target, kind, seq) WHERE state = 'dead';
+  `,
 ];

@@ -75,6 +75,14 @@ export function createDeliveries(sql: Sql): DeliveryStore {
             id,
           ) > 0,
       ),
+    trimDeadDeliveries: ({ target, kind, keep }) =>
+      sql.write((run) =>
+        run(
+          `DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries
+           WHERE target = ? AND kind = ? AND state = 'dead' ORDER BY seq DESC LIMIT -1 OFFSET ?)`,
+          ...[target, kind, keep],
+        ),
+      ),
     purgeDeliveries: ({ doneBeforeMs, deadBeforeMs, limit }) =>
       sql.write((run) =>
         run(
@@ -89,7 +97,7 @@ export function createDeliveries(sql: Sql): DeliveryStore {
 
 type Reads = Pick<
   DeliveryStore,
-  'deliveries' | 'delivery' | 'countOpenDeliveries' | 'countDeliveries'
+  'deliveries' | 'delivery' | 'sizeOpenDeliveries' | 'countDeliveries'
 >;
 
 function createReads(sql: Sql): Reads {
@@ -112,14 +120,15 @@ function createReads(sql: Sql): Reads {
       const row = sql.get('SELECT * FROM deliveries WHERE id = ?', id);
       return row === undefined ? undefined : deliveryOf(row);
     },
-    async countOpenDeliveries(target, most) {
+    async sizeOpenDeliveries(target, most) {
       const row = sql.get(
-        `SELECT COUNT(*) AS open FROM
-         (SELECT 1 FROM deliveries WHERE target = ? AND state IN ${OPEN} LIMIT ?)`,
+        `SELECT COUNT(*) AS number, SUM(bytes) AS bytes FROM
+         (SELECT octet_length(payload) AS bytes FROM deliveries
+          WHERE target = ? AND state IN ${OPEN} LIMIT ?)`,
         target,
         most,
       );
-      return Number(row?.['open'] ?? 0);
+      return { number: Number(row?.['number'] ?? 0), bytes: Number(row?.['bytes'] ?? 0) };
     },
     async countDeliveries() {
       const rows = sql.all('SELECT state, COUNT(*) AS number FROM deliveries GROUP BY state');

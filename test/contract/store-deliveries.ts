@@ -186,6 +186,30 @@ function endClaims({ open }: StoreSubject): void {
     assert.equal(await store.replayDelivery('absent', 0), false);
   });
 
+  it('forgets the oldest dead ones of a target and kind over a number', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const hook = { kind: 'webhook' } as const;
+    const rows = await store.addDeliveries(
+      [
+        ...['a', 'b', 'c', 'open'].map((id) => delivery(id, hook)),
+        delivery('event'),
+        delivery('other', { ...hook, target: 'gateways/other/default' }),
+      ],
+      5_000,
+    );
+    for (const { seq, id, attempt } of rows) {
+      if (id === 'open') continue;
+      await store.endDelivery({ seq, attempt, state: 'dead', nowMs: 100, error: null });
+    }
+    const options = { target: TARGET, kind: 'webhook', keep: 2 } as const;
+    assert.equal(await store.trimDeadDeliveries(options), 1);
+    assert.equal(await store.trimDeadDeliveries(options), 0);
+    assert.deepEqual(ids(await store.deliveries({ limit: 9 })), [
+      ...['other', 'event', 'open', 'c', 'b'],
+    ]);
+  });
+
   it('counts, lists newest first, and forgets what is old', async () => {
     await using opened = await open();
     const { store } = opened;
@@ -198,7 +222,12 @@ function endClaims({ open }: StoreSubject): void {
     await end(0, 'done', 100);
     await end(1, 'dead', 100);
     assert.deepEqual(await store.countDeliveries(), { waiting: 0, running: 1, done: 1, dead: 1 });
-    assert.equal(await store.countOpenDeliveries(TARGET, 10), 1);
+    const bytes = Buffer.byteLength(delivery('c').payload);
+    assert.deepEqual(await store.sizeOpenDeliveries(TARGET, 10), { number: 1, bytes });
+    assert.deepEqual(await store.sizeOpenDeliveries('others/none/default', 10), {
+      number: 0,
+      bytes: 0,
+    });
     assert.deepEqual(ids(await store.deliveries({ limit: 2 })), ['c', 'b']);
     const before = rows[1]?.seq ?? 0;
     assert.deepEqual(ids(await store.deliveries({ before, limit: 2 })), ['a']);

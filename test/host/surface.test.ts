@@ -207,6 +207,20 @@ describe('the admin surface', { timeout: 60_000 }, () => {
     assert.equal(other.body.code, 'CALLER_CONFLICT');
   });
 
+  it('runs a dry run each time, and leaves its key to the real call', async () => {
+    const send = async (dryRun: boolean, input = 1): Promise<string> => {
+      const body = { input, dryRun };
+      const path = '/extensions/others/my-echo/calls/execute';
+      const answer = await host.request('POST', path, body, { 'idempotency-key': 'k-dry' });
+      assert.equal(answer.status, 200, JSON.stringify(answer.body));
+      return answer.body.callId;
+    };
+    const dry = [await send(true), await send(true, 2)];
+    const real = await send(false);
+    assert.equal(await send(false), real);
+    assert.equal(new Set([...dry, real, await send(true)]).size, 4);
+  });
+
   it('refuses calls after disable', async () => {
     await host.request('POST', '/extensions/others/my-echo/disable');
     const { status, body } = await host.call('others/my-echo', 'execute');

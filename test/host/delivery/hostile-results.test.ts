@@ -103,7 +103,7 @@ describe('a hostile result', () => {
     });
     const target = { category: 'gateways', name: 'flooded', instance: 'default' } as const;
     const grants = { webhook: true };
-    let waiting = 0;
+    let waiting = { number: 0, bytes: 0 };
     const powers = {
       queue: {
         runNow: queue.runNow.bind(queue),
@@ -121,7 +121,7 @@ describe('a hostile result', () => {
       store: {
         ...store,
         instance: async () => instanceRow('default', { ...target, enabled: true, grants }),
-        countOpenDeliveries: async () => waiting,
+        sizeOpenDeliveries: async () => waiting,
       },
     };
     const request = { method: 'POST', url: 'https://h.example.com', headers: {} };
@@ -135,8 +135,34 @@ describe('a hostile result', () => {
     assert.equal(started.length, LIMITS.hooksRunning);
     const [kept] = await store.deliveries({ target: 'gateways/flooded/default', limit: 1 });
     assert.equal(kept?.state, 'waiting');
-    waiting = LIMITS.hooksWaiting;
+    waiting = { number: LIMITS.hooksWaiting, bytes: 0 };
     await assert.rejects(send(), { code: 'HOST_OVERLOADED' });
+    waiting = { number: 1, bytes: LIMITS.hooksWaitingBytes };
+    await assert.rejects(send(), { code: 'HOST_OVERLOADED' });
+    waiting = { number: LIMITS.hooksWaiting - 1, bytes: LIMITS.hooksWaitingBytes - 1 };
+    assert.deepEqual(await send(), { status: 202 });
+  });
+
+  it('fills the store with no more dead webhooks than a person looks at', async () => {
+    const target = 'gateways/refusing/default';
+    const failure = { code: 'rejected', message: 'No', retriable: false };
+    const refuse = async (): Promise<never> => {
+      throw new HostError('EXTENSION_FAILED', 'No', { details: { failure } });
+    };
+    const queue = new DeliveryQueue({
+      store,
+      nowMs,
+      execute: refuse,
+      onDead: () => undefined,
+      onError: assert.ifError,
+    });
+    for (let at = 0; at < LIMITS.deadHooks + 3; at += 1) {
+      await assert.rejects(queue.runNow(delivery('webhook', target, at), refuse));
+    }
+    await queue.stop();
+    const dead = await store.deliveries({ target, state: 'dead', limit: 1_000 });
+    assert.equal(dead.length, LIMITS.deadHooks);
+    assert.equal(dead[0]?.id, `${target} ${LIMITS.deadHooks + 2}`);
   });
 
   it('cannot put into the ledger what PostgreSQL cannot hold', async () => {

@@ -93,22 +93,27 @@ export async function* decodeStream(
   encodings: readonly Encoding[],
   hostname: string,
 ): AsyncGenerator<Buffer> {
+  let chunks = source;
+  // Bounded one by one: what an outer layer becomes can be gigabytes that an inner one makes nothing of.
+  for (const encoding of encodings.toReversed()) chunks = decodeLayer(chunks, encoding, hostname);
+  yield* chunks;
+}
+
+async function* decodeLayer(
+  source: AsyncIterableIterator<Buffer>,
+  encoding: Encoding,
+  hostname: string,
+): AsyncGenerator<Buffer> {
   const first = await source.next();
   // No bytes at all decode to none, whatever the header says.
   if (first.done === true) return;
-  const [outermost, ...others] = encodings.toReversed();
-  if (outermost === undefined) return;
-  const decoders = [
-    createDecoder(outermost, first.value),
-    ...others.map((each) => createDecoder(each)),
-  ];
   const input = Readable.from(withFirst(first.value, source));
-  const last = decoders.at(-1) ?? input;
-  // The last stream gives the error to whoever reads it.
-  pipeline([input, ...decoders], ignoreSettled);
+  const decoder = createDecoder(encoding, first.value);
+  // The decoder gives the error to whoever reads it.
+  pipeline([input, decoder], ignoreSettled);
   let bytes = 0;
   try {
-    for await (const chunk of last as AsyncIterable<Buffer>) {
+    for await (const chunk of decoder as AsyncIterable<Buffer>) {
       bytes += chunk.length;
       if (bytes > LIMITS.decodedBodyBytes) {
         const limit = LIMITS.decodedBodyBytes;
@@ -143,11 +148,11 @@ function decodeSync(encoding: Encoding, bytes: Buffer): Buffer {
   return isZlib(bytes) ? inflateSync(bytes, bounds) : inflateRawSync(bytes, bounds);
 }
 
-function createDecoder(encoding: Encoding, first?: Buffer): NodeJS.ReadWriteStream {
+function createDecoder(encoding: Encoding, first: Buffer): NodeJS.ReadWriteStream {
   if (encoding === 'gzip') return createGunzip();
   if (encoding === 'br') return createBrotliDecompress();
   if (encoding === 'zstd') return createZstdDecompress();
-  return first === undefined || isZlib(first) ? createInflate() : createInflateRaw();
+  return isZlib(first) ? createInflate() : createInflateRaw();
 }
 
 /** "deflate" means zlib, but servers exist that leave its frame away. */

@@ -13,8 +13,11 @@ const ADD = `INSERT INTO cofferdam.sightings (instance, kind, key, count, first_
     first_ms = least(sightings.first_ms, excluded.first_ms),
     last_ms = greatest(sightings.last_ms, excluded.last_ms), details = excluded.details`;
 
-/** One at a time for an instance, over all hosts: what counts rows must not be overtaken. */
-const LOCK = 'SELECT pg_advisory_xact_lock(1129268295, hashtext($1))';
+/**
+ * One at a time for an instance, over all hosts: what counts rows must not be overtaken. A space of its own:
+ * calls hold keys of the session's space for minutes.
+ */
+const LOCK = 'SELECT pg_advisory_xact_lock(1129268298, hashtext($1))';
 
 /** The part of the store about requests. */
 export function createPgSightings(sql: PgSql): SightingStore {

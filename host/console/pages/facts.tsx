@@ -36,7 +36,7 @@ export function FactsPage(): VNode {
     <>
       <Head
         title="Payments"
-        about="What gateways say happened, kept once each. States only move forward."
+        about="What gateways say happened, kept once each, in whatever order it was told."
       />
       <section class="card">
         <Show of={facts}>

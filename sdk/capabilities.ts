@@ -13,14 +13,18 @@ export type Log = {
 /**
  * Keys and values of this instance alone; survives restarts.
  *
- * Keys: 1–512 characters. Values: JSON, at most 64 KiB each, `storage.quotaBytes` in all.
+ * Keys: 1–512 characters. Values: JSON, at most 64 KiB each, `storage.quotaBytes` and
+ * 100 000 keys in all.
  */
 export type Storage = {
   get<T extends Json = Json>(key: string): Promise<T | null>;
   /** Throws `capacity` over the quota. `ttlMs` forgets the key after that time. */
   set(key: string, value: Json, options?: { ttlMs?: number }): Promise<void>;
   delete(key: string): Promise<boolean>;
-  /** Keys in code-unit order, at most `limit` (1–1000, default 100) from `after` on. */
+  /**
+   * Keys in code-point order, at most `limit` (1–1000, default 100) from `after` on. Over 4 MiB in all it
+   * throws: ask for fewer at a time.
+   */
   list<T extends Json = Json>(
     prefix: string,
     options?: { after?: string; limit?: number },

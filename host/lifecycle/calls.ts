@@ -128,6 +128,8 @@ export class Calls {
     if (prepared.dryRun || (key === undefined && !isChanging(id, handler))) {
       return this.#runInTurn(prepared, callId, key);
     }
+    // Before anything is written under a name that may be any text.
+    assertHandler(instance, id, handler);
     const cutOff = {
       callId,
       handler,

@@ -190,6 +190,10 @@ describe('the admin surface', { timeout: 60_000 }, () => {
     assert.equal(body.code, 'CALLER_HANDLER_UNKNOWN');
     assert.deepEqual(body.details.handlers, ['execute']);
     assert.equal((await host.call('others/my-echo', 'constructor')).status, 404);
+    const unkept = await host.call('others/my-echo', 'actions.%00');
+    assert.deepEqual([unkept.status, unkept.body.code], [404, 'CALLER_HANDLER_UNKNOWN']);
+    const guards = await host.request('GET', '/deliveries?kind=resume');
+    assert.deepEqual(guards.body.deliveries, []);
   });
 
   it('gives a repeat with the same Idempotency-Key the stored outcome', async () => {

@@ -16,7 +16,12 @@ import { createFactRecorder } from '../../../host/ledger/facts.ts';
 import { LEDGER_RULES } from '../../../host/ledger/merge.ts';
 import type { Calls } from '../../../host/lifecycle/calls.ts';
 import type { CallOutcome } from '../../../host/lifecycle/host.ts';
-import { waitOf } from '../../../host/lifecycle/pending.ts';
+import {
+  pendingDelivery,
+  pendingShape,
+  remember,
+  waitOf,
+} from '../../../host/lifecycle/pending.ts';
 import { subjectOf } from '../../../host/lifecycle/subjects.ts';
 import { LIMITS } from '../../../host/limits.ts';
 import type { DeliveryKind, DeliveryRow, NewDelivery } from '../../../host/store/deliveries.ts';
@@ -46,6 +51,25 @@ describe('a hostile result', () => {
     const next = decideNext(error, { kind: 'event', attempt: 1 }, nowMs());
     assert.deepEqual(next, { act: 'retry', dueMs: 2_001 });
     assert.equal(waitOf({ status: 'pending', retryAfterMs: 1_000.5 }), 1_001);
+  });
+
+  it('is remembered of a pending operation without a service, and no longer than a bound', () => {
+    const pending = { status: 'pending', properties: { task: 'T1', old: null } } as const;
+    const call = { callId: 'c', instance: 'servers/x/default', handler: 'create', key: undefined };
+    const more = { inputText: 'null', subject: undefined, isUnseen: false };
+    const { payload } = pendingDelivery(pending, { ...call, ...more }, nowMs());
+    const known = pendingShape.parse(JSON.parse(payload));
+    assert.deepEqual(known.input, { properties: { task: 'T1' } });
+    const next = remember(known, { status: 'pending', properties: { task: null, step: 2 } });
+    assert.deepEqual(next.input, { properties: { step: 2 } });
+    const room = LIMITS.pendingChars - JSON.stringify(remember(known, grown(''))).length;
+    assert.ok(remember(known, grown('x'.repeat(room))));
+    assert.throws(() => remember(known, grown('x'.repeat(room + 1))), {
+      code: 'EXTENSION_QUOTA_EXCEEDED',
+    });
+    function grown(text: string): { status: 'pending'; properties: { text: string } } {
+      return { status: 'pending', properties: { text } };
+    }
   });
 
   it('cannot make the ledger unreadable by refunds that no number holds', async () => {

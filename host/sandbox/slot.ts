@@ -205,7 +205,11 @@ export class Slot {
     const outgoing = this.#outgoing;
     this.#outgoing = [];
     this.#sentChars = 0;
+    let lines = 0;
     for (const { kind, id, text } of outgoing) {
+      if (kind === FRAME.log) lines += 1;
+      // Of a flood the host would drop the rest: 16 MiB of it held up everybody else's calls.
+      if (this.#over && kind === FRAME.log && lines > LIMITS.logLinesPerSecond) continue;
       if (kind === FRAME.result || kind === FRAME.failure) this.#finish(kind, id, text, heapBytes);
       else if (kind === FRAME.request) this.#request(id, text);
       else this.#relay(kind, id, text);

@@ -1,4 +1,5 @@
 // Every bound of the host: number, unit, what it bounds, why that size, what it does not protect.
+// oxlint-disable eslint/max-lines -- one table: whoever looks for a bound looks in one place
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -218,6 +219,13 @@ export const LIMITS = {
   /** Milliseconds that recordings are kept, and how many at most. */
   recordingKeptMs: 7 * 86_400_000,
   recordingsKept: 100_000,
+  /**
+   * Bytes of recordings that one instance adds in a day on one host; of the calls after that only who, what and
+   * how it ended is kept. A week of them is half a GiB. Facts that it adds in a day: each stays for good.
+   */
+  recordedBytesPerDay: 64 * MIB,
+  factsPerDay: 100_000,
+  dayMs: 86_400_000,
   /** Characters of state handed from one generation to the next. */
   resumeStateChars: 256 * KIB,
 
@@ -333,6 +341,8 @@ export const LIMITS = {
   heartbeatMs: 15_000,
   /** Open server-sent-event streams, and lines buffered for a slow reader before it is cut off. */
   streams: 64,
+  /** How many of them one token may hold: nobody keeps the others from the live logs. */
+  streamsPerToken: 16,
   streamBufferLines: 1_000,
   /** Deliveries that run at a time in this host, and of one target: a slow one must not take every place. */
   deliveriesRunning: 32,

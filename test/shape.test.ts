@@ -92,6 +92,7 @@ const FLOORS = [
     'scope',
     'log',
     'settings',
+    'window-count',
     'frames',
     'limits',
     'errors',

@@ -8,7 +8,7 @@ import type { ExtensionHost } from '../lifecycle/host.ts';
 import { LIMITS } from '../limits.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { AuditRow, AuditStore } from '../store/audit.ts';
-import { WindowCount } from './window-count.ts';
+import { WindowCount } from '../window-count.ts';
 
 /** Writes the lines of one server. */
 export type AuditTrail = {

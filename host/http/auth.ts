@@ -9,8 +9,8 @@ import type { Actor } from '../lifecycle/host.ts';
 import type { Scope } from '../scope.ts';
 import type { Tokens, TokenView } from '../store/tokens.ts';
 import { admitScope } from './scope.ts';
-import { WindowCount } from './window-count.ts';
-import type { Window } from './window-count.ts';
+import { WindowCount } from '../window-count.ts';
+import type { Window } from '../window-count.ts';
 
 /** Roles, from most to least powerful. */
 export const ROLES = ['admin', 'operator', 'viewer', 'panel'] as const;

@@ -62,7 +62,8 @@ export type StreamPowers = {
 /** Streams open at this moment; closing ends them all. */
 export class EventStreams {
   readonly #powers: StreamPowers;
-  readonly #open = new Set<AbortController>();
+  /** By whose token they were opened */
+  readonly #open = new Map<AbortController, string | undefined>();
   #closed = false;
 
   constructor(powers: StreamPowers) {
@@ -79,7 +80,7 @@ export class EventStreams {
    *
    * A source that fails later ends its stream with `event: error`; the reply has begun by then.
    *
-   * @throws {HostError} `HOST_OVERLOADED` over `LIMITS.streams`, `HOST_DRAINING` after `close`
+   * @throws {HostError} `HOST_OVERLOADED` over `LIMITS.streams` or `streamsPerToken`, `HOST_DRAINING` after `close`
    */
   send<T>(
     request: FastifyRequest,
@@ -120,8 +121,15 @@ export class EventStreams {
         remedy: 'Close one that is not needed',
       });
     }
+    const reader = request.actor?.id;
+    const own = [...this.#open.values()].filter((id) => id === reader).length;
+    if (own >= LIMITS.streamsPerToken) {
+      throw new HostError('HOST_OVERLOADED', `This token holds ${own} streams already`, {
+        remedy: 'Close one that is not needed',
+      });
+    }
     const end = new AbortController();
-    this.#open.add(end);
+    this.#open.set(end, reader);
     reply.raw.once('close', () => end.abort('gone'));
     try {
       const items = open(end.signal);
@@ -136,7 +144,7 @@ export class EventStreams {
   /** Ends every stream, and takes no more. */
   close(): void {
     this.#closed = true;
-    for (const end of this.#open) end.abort('shutdown');
+    for (const end of this.#open.keys()) end.abort('shutdown');
   }
 
   async #pump<T>(

@@ -7,6 +7,7 @@ import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { NewDelivery } from '../store/deliveries.ts';
 import type { FactRow, FactStore } from '../store/facts.ts';
+import { WindowCount } from '../window-count.ts';
 import { LEDGER_RULES } from './merge.ts';
 
 /** Handlers that ask a gateway to take money for an invoice. */
@@ -53,7 +54,8 @@ export type FactRecorder = {
   /**
    * Records the facts in a handler's result, if there are any. Those written before a failure stay.
    *
-   * @throws {HostError} `EXTENSION_OUTPUT_INVALID` names the field of a fact that cannot be one
+   * @throws {HostError} `EXTENSION_OUTPUT_INVALID` names the field of a fact that cannot be one;
+   *   `EXTENSION_QUOTA_EXCEEDED` after `LIMITS.factsPerDay`
    */
   record(instance: string, resultText: string): Promise<readonly FactRow[]>;
 };
@@ -70,6 +72,7 @@ export function createFactRecorder({
   readonly message: (row: FactRow) => NewDelivery | undefined;
   readonly onRecorded: (rows: readonly FactRow[]) => void;
 }): FactRecorder {
+  const today = new WindowCount(nowMs, LIMITS.dayMs);
   return {
     async ask(instance, handler, inputText) {
       if (!ASKING.has(handler)) return;
@@ -87,6 +90,8 @@ export function createFactRecorder({
       if (!resultText.includes('"facts"')) return [];
       const facts = parseFacts(JSON.parse(resultText));
       if (facts.length === 0) return [];
+      const { count, endMs } = today.add(instance, facts.length);
+      if (count > LIMITS.factsPerDay) throw tooManyFacts(instance, endMs - nowMs());
       const changed: FactRow[] = [];
       for (let at = 0; at < facts.length; at += LIMITS.factsPerWrite) {
         const some = facts.slice(at, at + LIMITS.factsPerWrite);
@@ -98,6 +103,17 @@ export function createFactRecorder({
       return changed;
     },
   };
+}
+
+function tooManyFacts(instance: string, retryAfterMs: number): HostError {
+  return new HostError(
+    'EXTENSION_QUOTA_EXCEEDED',
+    `"${instance}" told of over ${LIMITS.factsPerDay} facts within a day: these are not recorded`,
+    {
+      remedy: 'Look at its deliveries for what floods it; those that failed can be replayed later',
+      details: { limit: LIMITS.factsPerDay, retryAfterMs },
+    },
+  );
 }
 
 /** An entry as the panel reads it. */

@@ -4,6 +4,7 @@
 import { HostError } from '../errors.ts';
 import type { ErrorData } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { WindowCount } from '../window-count.ts';
 import type { Recorder, RecordedBody } from '../recorder/recorder.ts';
 import type { Recording, RecordedRequest, Script, Trace } from '../recorder/recording.ts';
 import { isInScope } from '../scope.ts';
@@ -62,6 +63,8 @@ export type RecordPowers = {
 export class CallRecords {
   readonly #powers: RecordPowers;
   readonly #byId = new Map<string, Kept>();
+  /** Of what each instance has put into the store: one that floods it costs the others nothing. */
+  readonly #bytesToday: WindowCount;
   #waiting: Kept[] = [];
   #plain = 0;
   #purgedMs = 0;
@@ -70,6 +73,7 @@ export class CallRecords {
 
   constructor(powers: RecordPowers) {
     this.#powers = powers;
+    this.#bytesToday = new WindowCount(powers.nowMs, LIMITS.dayMs);
   }
 
   start(start: CallStart, script?: Script): Kept {
@@ -171,7 +175,10 @@ export class CallRecords {
     if (inputText === '') {
       throw new HostError(
         'CALLER_UNSUPPORTED',
-        `Call "${callId}" cannot be replayed: its input is over ${LIMITS.recordedChars} characters`,
+        `Call "${callId}" cannot be replayed: its input was not kept`,
+        {
+          remedy: `Kept are inputs of at most ${LIMITS.recordedChars} characters, and ${LIMITS.recordedBytesPerDay} bytes of an instance's recordings in a day`,
+        },
       );
     }
     const requests = 'recording' in known ? known.recording.requests : known.requests;
@@ -233,12 +240,14 @@ export class CallRecords {
       receipt: receipt === undefined ? null : JSON.stringify(receipt),
       error: error === undefined ? null : JSON.stringify(error),
     };
-    return this.#powers.recorder.seal(row, {
+    const sealed = this.#powers.recorder.seal(row, {
       operationId,
       inputText,
       resultText: resultText === undefined ? null : textWithoutOneTime(resultText),
       requests: recording.requests,
     });
+    const { count } = this.#bytesToday.add(instance, sealed.sealed?.length ?? 0);
+    return count > LIMITS.recordedBytesPerDay ? { ...row, sealed: null } : sealed;
   }
 
   async #place(callId: string): Promise<Pick<CallRow, 'startedMs' | 'callId'>> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
-import { WindowCount } from '../../../host/http/window-count.ts';
+import { WindowCount } from '../../../host/window-count.ts';
 import { LIMITS } from '../../../host/limits.ts';
 import { startTestHost } from '../../helpers/host.ts';
 import type { Answer, TestHost } from '../../helpers/host.ts';

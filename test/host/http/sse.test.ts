@@ -44,3 +44,27 @@ it(
     assert.match(rest, /"reason":"revoked"/);
   },
 );
+
+it('a token holds only some of the streams: another one still finds room', async () => {
+  const streams = new EventStreams({
+    isStillAdmitted: async () => true,
+    onError: (error) => assert.fail(String(error)),
+    nowMs: () => 0,
+  });
+  const open = async function* (signal: AbortSignal): AsyncGenerator<object> {
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    yield* [];
+  };
+  const send = (token: string): Promise<void> => {
+    const raw = Object.assign(new PassThrough(), { writeHead() {} });
+    const reply: any = { hijack() {}, raw };
+    const request: any = { id: 'req', actor: { id: token } };
+    return streams.send(request, reply, { open, typeOf: () => 'none' });
+  };
+  const held = Array.from({ length: LIMITS.streamsPerToken }, () => send('viewer'));
+  await assert.rejects(send('viewer'), { code: 'HOST_OVERLOADED' });
+  held.push(send('admin'));
+  assert.equal(streams.size, LIMITS.streamsPerToken + 1);
+  streams.close();
+  await Promise.all(held);
+});

@@ -48,6 +48,23 @@ describe('facts in a result', { timeout: 20_000 }, () => {
     );
   });
 
+  it('are refused when an instance told of too many within a day, those of others are not', async () => {
+    const { written, recorder } = start();
+    const whole = Math.floor(LIMITS.factsPerDay / LIMITS.factsPerResult);
+    const rest = LIMITS.factsPerDay - whole * LIMITS.factsPerResult;
+    for (let at = 0; at < whole; at += 1) {
+      await recorder.record(INSTANCE, resultOf(LIMITS.factsPerResult));
+    }
+    if (rest > 0) await recorder.record(INSTANCE, resultOf(rest));
+    const before = written.length;
+    await assert.rejects(recorder.record(INSTANCE, resultOf(1)), {
+      code: 'EXTENSION_QUOTA_EXCEEDED',
+    });
+    assert.equal(written.length, before);
+    await recorder.record('gateways/other/default', resultOf(1));
+    assert.equal(written.length, before + 1);
+  });
+
   it('are refused when there is one too many, and none is written', async () => {
     const { written, recorder } = start();
     await assert.rejects(recorder.record(INSTANCE, resultOf(LIMITS.factsPerResult + 1)), {

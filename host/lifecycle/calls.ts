@@ -232,15 +232,17 @@ export class Calls {
     if (isDraining()) throw new HostError('HOST_DRAINING', 'The host is shutting down');
     assertHandler(instance, id, handler);
     const isReplay = call.script?.mode === 'replay';
+    // Read once: a replay begins the clock of the guest where the record says.
+    const startedMs = nowMs();
     const trace =
-      call.script?.trace ?? (call.journalled ? createTrace(instance, nowMs()) : undefined);
+      call.script?.trace ?? (call.journalled ? createTrace(instance, startedMs) : undefined);
     const record = records.start(
       {
         callId,
         instance: id,
         handler,
         actor: actor.id,
-        startedMs: nowMs(),
+        startedMs,
         operationId,
         inputText,
         replayOf,

@@ -74,14 +74,18 @@ class IvmIsolate implements Isolate {
   }
 
   cacheOf({ name, code }: Omit<Script, 'cachedData'>): Buffer {
-    // V8 finds the script that it has compiled already; guest code has no say in what comes out.
-    const script: ivm.Script & ivm.CachedDataResult = this.#isolate.compileScriptSync(code, {
-      filename: name,
-      produceCachedData: true,
+    let bytes = new ArrayBuffer(0);
+    // One that fails, at the heap's limit, has made no cache; the next turn finds the isolate gone.
+    this.#turn(() => {
+      // V8 finds the script that it has compiled already; guest code has no say in what comes out.
+      const script: ivm.Script & ivm.CachedDataResult = this.#isolate.compileScriptSync(code, {
+        filename: name,
+        produceCachedData: true,
+      });
+      bytes = script.cachedData?.copy() ?? bytes;
+      script.release();
     });
-    const bytes = script.cachedData?.copy();
-    script.release();
-    return Buffer.from(bytes ?? new ArrayBuffer(0));
+    return Buffer.from(bytes);
   }
 
   cpuNs(): bigint {

@@ -17,10 +17,11 @@ export async function recoveryRows({ rounds }: Effort): Promise<Result[]> {
     const cell = await sandbox.keepFresh('null', `own:${key}`);
     await untilSpare();
     const started = performance.now();
-    for (const pid of supervisor.pids) {
-      if (pid === cell.pid || !withSpare) process.kill(pid, 'SIGKILL');
+    const killed = supervisor.pids.filter((pid) => pid === cell.pid || !withSpare);
+    for (const pid of killed) process.kill(pid, 'SIGKILL');
+    while (supervisor.pids.some((pid) => killed.includes(pid))) {
+      await new Promise((resolve) => setImmediate(resolve));
     }
-    while (!cell.ended) await new Promise((resolve) => setImmediate(resolve));
     await sandbox.keepFresh('null', `own:${key}`);
     return performance.now() - started;
   };

@@ -129,7 +129,8 @@ async function startVite(scope: Scope, text: Side['text']): Promise<Side> {
     file,
     text,
     async ask() {
-      await changed.promise;
+      // Vite may hear of the change a moment after us: then nothing else is coming to wait for.
+      await Promise.race([changed.promise, new Promise((resolve) => setTimeout(resolve, 10))]);
       const { answer } = await server.ssrLoadModule(file);
       listen();
       return answer();

@@ -1,5 +1,5 @@
 // Whatever is asked of a host, the store fails at its first operation, at its second, and so on, before it
-// has done what it was asked or behind that; or the cells die there. Afterwards there is the old state or the
+// has done what it was asked or behind that; or the cells die there, or the clock jumps. Afterwards there is the old state or the
 // new one, and what is sent again, as a panel or a vendor would, has its effect once.
 
 import assert from 'node:assert/strict';
@@ -66,12 +66,18 @@ const BACKGROUND: ReadonlySet<string> = new Set([
   ...['claimDeliveries', 'freeLostClaims', 'purgeDeliveries', 'purgeEffects', 'purgeCalls'],
   ...['putCalls', 'deliveries', 'countDeliveries', 'putSightings'],
 ]);
-const KINDS = ['before', 'after', 'cell'] as const;
+const KINDS = ['before', 'after', 'cell', 'later', 'earlier'] as const;
 const WORDS = {
   before: 'that has done nothing:',
   after: 'that has done it all the same:',
   cell: 'that lives, while cells die:',
+  later: 'that lives, while the clock jumps ahead:',
+  earlier: 'that lives, while the clock falls back:',
 } as const;
+/** How far the wall clock jumps: ahead over every deadline, lease and back-off of a call; back as time servers
+ * set it. What is due waits that long: a clock that falls back by an hour holds deliveries up for an hour. */
+const AHEAD_MS = 3_600_000;
+const BACK_MS = -500;
 /** More operations than anything here has. */
 const MOST = 60;
 
@@ -82,8 +88,10 @@ describe('a store that fails once', { timeout: 240_000 }, () => {
   let vendor: CountingVendor;
   let fault: Fault | undefined;
   let count = 0;
+  const clock = createClock();
 
   before(async () => {
+    clock.start();
     vendor = await startCountingVendor();
     host = await startTestHost(
       {
@@ -111,6 +119,7 @@ describe('a store that fails once', { timeout: 240_000 }, () => {
   after(async () => {
     await host[Symbol.asyncDispose]();
     await vendor[Symbol.asyncDispose]();
+    clock.stop();
   });
 
   /** One thing that is asked; each time under another id. */
@@ -124,7 +133,7 @@ describe('a store that fails once', { timeout: 240_000 }, () => {
   };
   const SUBJECTS: Readonly<Record<string, Subject>> = {
     'a config': {
-      kinds: ['before', 'after'],
+      kinds: ['before', 'after', 'later', 'earlier'],
       send: (word) => host.request('PUT', '/extensions/others/word/config', { word }),
       async isWhole(id, previous) {
         const { body } = await host.request('GET', '/extensions/others/word/instances/default');
@@ -138,7 +147,7 @@ describe('a store that fails once', { timeout: 240_000 }, () => {
       },
     },
     'an installation': {
-      kinds: ['before', 'after'],
+      kinds: ['before', 'after', 'later', 'earlier'],
       send: install,
       async isWhole(id, previous) {
         const { body } = await host.call('others/uploaded', 'execute');
@@ -166,8 +175,7 @@ describe('a store that fails once', { timeout: 240_000 }, () => {
       },
       isDone(id, { status, body }, kind) {
         const effects = vendor.made.filter((each) => each === `vm-${id}`).length;
-        assert.equal(effects, status === 200 ? 1 : 0, JSON.stringify(body));
-        if (kind !== 'cell') assert.equal(status, 200, JSON.stringify(body));
+        assertOnce(effects, { status, body, kind });
       },
     },
     'a charge and its fact': {
@@ -179,8 +187,7 @@ describe('a store that fails once', { timeout: 240_000 }, () => {
       },
       async isDone(id, { status, body }, kind) {
         const effects = vendor.made.filter((each) => each === `charge-${id}`).length;
-        assert.equal(effects, status === 200 ? 1 : 0, JSON.stringify(body));
-        if (kind !== 'cell') assert.equal(status, 200, JSON.stringify(body));
+        assertOnce(effects, { status, body, kind });
         if (status === 200) await isInLedger(`charge-${id}`);
       },
     },
@@ -231,6 +238,10 @@ describe('a store that fails once', { timeout: 240_000 }, () => {
     fault.done = true;
     if (fault.kind === 'cell') {
       await killCells();
+      return run();
+    }
+    if (fault.kind === 'later' || fault.kind === 'earlier') {
+      clock.jump(fault.kind === 'later' ? AHEAD_MS : BACK_MS);
       return run();
     }
     if (fault.kind === 'after') await run();
@@ -293,6 +304,31 @@ describe('a store that fails once', { timeout: 240_000 }, () => {
     }
   }
 });
+
+/**
+ * What was done has one effect, what failed has none. A call that reached its deadline is abandoned, not undone:
+ * it says so, and its effect happened once or not at all.
+ */
+function assertOnce(
+  effects: number,
+  { status, body, kind }: Pick<Answer, 'status' | 'body'> & Pick<Fault, 'kind'>,
+): void {
+  const said = JSON.stringify(body);
+  if (status === 504 && kind === 'later') return assert.ok(effects <= 1, said);
+  assert.equal(effects, status === 200 ? 1 : 0, said);
+  if (kind !== 'cell') assert.equal(status, 200, said);
+}
+
+/** The wall clock of this process, which the host reads; timers go by another one. */
+function createClock(): { start(): void; jump(ms: number): void; stop(): void } {
+  const real = Date.now;
+  let offsetMs = 0;
+  return {
+    start: () => void (Date.now = () => real() + offsetMs),
+    jump: (ms) => void (offsetMs += ms),
+    stop: () => void (Date.now = real),
+  };
+}
 
 /** SIGKILL to every cell of this process; a cell is given its program as a text. */
 async function killCells(): Promise<void> {

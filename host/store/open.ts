@@ -1,9 +1,10 @@
 // Which driver the settings mean, opened: as a store for a host, or as tables for a command.
 
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { HostError } from '../errors.ts';
 import { claimFile, lockFile } from './claim.ts';
+import { makeFolder } from './folder.ts';
 import { claimAlone } from './postgres-claim.ts';
 import { openPostgres } from './postgres-sql.ts';
 import { createPgTables } from './postgres-tables.ts';
@@ -25,10 +26,22 @@ export function databaseFile(dataDir: string): string {
   return join(dataDir, 'cofferdam.db');
 }
 
+function makeDataDir(dataDir: string): void {
+  try {
+    makeFolder(dataDir);
+  } catch (error) {
+    throw new HostError('HOST_STORE_FAILED', `Cannot make the folder "${dataDir}"`, {
+      remedy:
+        'Check its rights and those of the folders above it, or name another in COFFERDAM_DATA_DIR',
+      cause: error,
+    });
+  }
+}
+
 /** Opens the store that a location names. @throws {HostError} `HOST_STORE_FAILED` */
 export async function openStore({ dataDir, databaseUrl }: StoreLocation): Promise<Store> {
   if (databaseUrl !== undefined) return openPostgresStore(databaseUrl);
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  makeDataDir(dataDir);
   return openSqliteStore(databaseFile(dataDir));
 }
 
@@ -44,7 +57,7 @@ export async function openTables(
   use: 'alone' | 'beside',
 ): Promise<Tables> {
   if (databaseUrl !== undefined) return openPostgresTables(databaseUrl, use);
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  makeDataDir(dataDir);
   const path = databaseFile(dataDir);
   const claim = use === 'alone' ? claimFile(lockFile(path), 'alone') : undefined;
   try {

@@ -53,6 +53,14 @@ it('refuses a SQLite file that a newer version wrote', async () => {
   });
 });
 
+it('names the folder that it cannot make, where every mkdir says ENOENT', async () => {
+  await assert.rejects(openStore({ dataDir: '/proc/none/here', databaseUrl: undefined }), {
+    code: 'HOST_STORE_FAILED',
+    message: 'Cannot make the folder "/proc/none/here"',
+    remedy: /COFFERDAM_DATA_DIR/,
+  });
+});
+
 it('names the SQLite file that it cannot open, and what to check', () => {
   assert.throws(() => openSqliteStore('/dev/null/cofferdam.db'), {
     code: 'HOST_STORE_FAILED',

@@ -133,8 +133,10 @@ export const LIMITS = {
   evictLookMs: 5_000,
   /** Isolates kept hot at most; over it the longest unused one is given up first. */
   hotInstances: 200,
-  /** Isolates in one cell; the next goes to a fresh one. V8 reserves 525 MiB of addresses for each, and a
-   * cell that finds none left ends with all it holds: about 240 fit into the 128 GiB that it may reserve. */
+  /**
+   * Isolates in one cell; the next goes to a fresh one. V8 reserves 525 MiB of addresses for each, and a
+   * cell that finds none left ends with all it holds: about 240 fit into the 128 GiB that it may reserve.
+   */
   isolatesPerCell: 150,
   /** Enabled instances that are opened at the same time while the host starts; most wait for the builder. */
   openedAtOnce: 8,
@@ -146,6 +148,8 @@ export const LIMITS = {
   callsUntilWarm: 3,
   /** Bytes of one code cache for each character of its script, of which V8 needs about one. */
   codeCacheShare: 8,
+  /** Bytes of a code cache beside that: V8's own head, and what a very short script needs. */
+  codeCacheBytes: 4 * KIB,
   /** Milliseconds an old generation gets to finish its calls after a swap. */
   drainMs: 10_000,
   /** Milliseconds from SIGTERM to exit. */

@@ -38,7 +38,8 @@ export class Warming {
   take(blocks: readonly Buffer[]): boolean {
     const fits = blocks.every(
       ({ length }, at) =>
-        length <= (this.#scripts[at]?.code.length ?? 0) * LIMITS.codeCacheShare + 4_096,
+        length <=
+        (this.#scripts[at]?.code.length ?? 0) * LIMITS.codeCacheShare + LIMITS.codeCacheBytes,
     );
     if (!this.#isAsked || blocks.length !== this.#scripts.length || !fits) return false;
     this.#isAsked = false;

@@ -1,11 +1,15 @@
 // Work over many things, only some of them at the same time.
 
-/** Runs `work` on each item in order, `limit` at a time; resolves when all have ended, however they did. */
-export async function settleEach<Item>(
+/**
+ * Runs `work` on each item in order, `limit` at a time; ends when all have ended.
+ *
+ * @throws What the first that failed threw
+ */
+export async function eachAtOnce<Item>(
   items: readonly Item[],
   limit: number,
   work: (item: Item) => Promise<void>,
-): Promise<PromiseSettledResult<void>[]> {
+): Promise<void> {
   const ended: PromiseSettledResult<void>[] = [];
   const waiting = items.entries();
   const lane = async (): Promise<void> => {
@@ -15,5 +19,6 @@ export async function settleEach<Item>(
     }
   };
   await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
-  return ended;
+  const failed = ended.find((each) => each.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }

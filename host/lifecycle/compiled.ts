@@ -55,8 +55,10 @@ export type Compiled = {
   readonly at: string;
 };
 
+type Built = Pick<Compiled, 'bundle' | 'manifest'>;
+
 /** Whether two are one generation: how well it is cached makes no difference. */
-export function isSameGeneration(a: Compiled, b: Compiled): boolean {
+export function isSameGeneration(a: Built, b: Built): boolean {
   return (
     a.bundle.hash === b.bundle.hash && JSON.stringify(a.manifest) === JSON.stringify(b.manifest)
   );

@@ -8,7 +8,7 @@ import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { GenerationRow, Store } from '../store/store.ts';
 import type { Manifest } from '../../sdk/manifest.ts';
-import { withCaches } from './compiled.ts';
+import { isSameGeneration, withCaches } from './compiled.ts';
 import type { Compiled, Description } from './compiled.ts';
 
 /** What compiling needs from outside. */
@@ -84,9 +84,11 @@ export class Extensions {
 
   /** Keeps the code caches of a generation that has run some calls: its next start is quick. */
   warm({ category, name }: CatalogEntry, { bundle }: Compiled): void {
-    const { store, onError } = this.#powers;
+    const { store, engine, onError } = this.#powers;
     const kept = this.#kept.get(`${category}/${name}`);
     if (kept?.compiled?.bundle.hash !== bundle.hash) return;
+    // Another instance was quicker: one set is as good as the other.
+    if (kept.compiled.bundle.parts.every(({ ranOn }) => ranOn === engine)) return;
     kept.compiled = { ...kept.compiled, bundle };
     const key = { category, name, generation: bundle.hash };
     store.putBundle(key, packBundle(bundle)).catch(onError);
@@ -107,8 +109,7 @@ export class Extensions {
       kept.problems = result.problems;
       throw buildError(entry, result.problems);
     }
-    const same = before?.bundle.hash === result.bundle.hash;
-    if (same && JSON.stringify(before.manifest) === JSON.stringify(manifest)) {
+    if (before !== undefined && isSameGeneration(before, { bundle: result.bundle, manifest })) {
       kept.compiled = before;
       kept.problems = [];
       return before;
@@ -116,7 +117,8 @@ export class Extensions {
     const { store, nowMs, engine } = this.#powers;
     const { category, name } = entry;
     const { hash } = result.bundle;
-    const row = same ? undefined : await store.generation(category, name, hash);
+    const isSame = before?.bundle.hash === hash;
+    const row = isSame ? undefined : await store.generation(category, name, hash);
     const known = row === undefined ? before : compiledOf(row);
     // What did not change, such as the npm packages, starts as quickly as before.
     const bundle = withCaches(result.bundle, engine, known?.bundle.parts ?? []);

@@ -275,7 +275,7 @@ export class Instance {
     }
   }
 
-  /** Code caches are asked for once in the life of a generation, over all hosts and starts. */
+  /** Code caches are asked for where the generation came without those of this engine. */
   #warming(compiled: Compiled): Pick<RunnerEvents, 'warmed'> {
     const { engine, onWarmed } = this.#powers;
     const { bundle } = compiled;

@@ -6,7 +6,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { HostError, toErrorData } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Store } from '../store/store.ts';
-import { settleEach } from './at-once.ts';
+import { eachAtOnce } from './at-once.ts';
 import type { Compiled } from './compiled.ts';
 import type { Extensions } from './extensions.ts';
 import { missingGrants, requestedGrants } from './grants.ts';
@@ -25,7 +25,7 @@ export type OpenPowers = {
 /** Opens every enabled row; one that cannot be opened is reported and hides no other. */
 export async function openEnabled(powers: OpenPowers, log: Logger): Promise<void> {
   const rows = (await powers.store.instances()).filter(({ enabled }) => enabled);
-  const ended = await settleEach(rows, LIMITS.openedAtOnce, async (row) => {
+  await eachAtOnce(rows, LIMITS.openedAtOnce, async (row) => {
     const id = `${row.category}/${row.name}/${row.instance}`;
     try {
       const entry = await powers.catalog.find(row.category, row.name);
@@ -38,8 +38,6 @@ export async function openEnabled(powers: OpenPowers, log: Logger): Promise<void
       powers.onChange({ type: 'instance.state', subject: id, data });
     }
   });
-  const failed = ended.find((opened) => opened.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
 }
 
 /**

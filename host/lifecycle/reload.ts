@@ -5,7 +5,7 @@ import type { Catalog, CatalogEntry } from '../catalog/catalog.ts';
 import { HostError, toErrorData } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Store } from '../store/store.ts';
-import { settleEach } from './at-once.ts';
+import { eachAtOnce } from './at-once.ts';
 import { isSameGeneration } from './compiled.ts';
 import type { Compiled } from './compiled.ts';
 import type { Extensions } from './extensions.ts';
@@ -61,7 +61,7 @@ export async function swapInstances(
 ): Promise<void> {
   const { category, name } = entry;
   const rows = await store.instances({ category, name });
-  const ended = await settleEach(rows, LIMITS.swapsAtOnce, async (row) => {
+  await eachAtOnce(rows, LIMITS.swapsAtOnce, async (row) => {
     const id = Instances.id(entry, row.instance);
     const instance = instances.live(id);
     if (instance === undefined || row.pinned !== null) return;
@@ -74,6 +74,4 @@ export async function swapInstances(
     }
     await instances.inTurn(id, () => instance.reload(compiled));
   });
-  const failed = ended.find((swap) => swap.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
 }

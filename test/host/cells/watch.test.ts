@@ -16,31 +16,35 @@ import { other, startTestHost } from '../../helpers/host.ts';
 const BURN =
   'const burn = () => { let sum = 0; for (let at = 0; at < 3e6; at += 1) sum += at; setTimeout(burn, 1); };';
 
-it('ends a process that goes on working after its call was answered', async () => {
-  await using host = await startTestHost({
-    'others/burns': { 'extension.ts': other("if (input) burn(); return 'answered';", BURN) },
-  });
-  await host.enable('others/burns');
-  const killed = host.nextChange('cell.killed');
-  const started = host.nextChange('cell.started');
-  assert.equal((await host.call('others/burns', 'execute', true)).body.result, 'answered');
-  const { cause, detail, key } = (await killed).data;
-  assert.deepEqual([cause, key], ['idle-cpu', 'own:others/burns']);
-  const [, share] = /^used (\d+) % of a core with no call running$/.exec(detail) ?? [];
-  assert.ok(Number(share) > LIMITS.idleCpuShare * 100, detail);
-  // A process in its place is started behind the host: both wanting one core, the host is first.
-  const pid = Number((await started).subject);
-  assert.equal(getPriority(pid), Math.min(19, getPriority() + LIMITS.childNiceness));
-  assert.equal((await host.call('others/burns', 'execute', false)).body.result, 'answered');
-  const { body } = await host.request('GET', '/audit?limit=20');
-  const lines = body.entries
-    .filter(({ actor }: any) => actor === 'host')
-    .map(({ action, subject, outcome }: any) => `${action} ${subject} ${outcome}`);
-  assert.deepEqual(lines.toReversed(), [
-    'cell.killed own:others/burns idle-cpu',
-    'instance.struck others/burns/default EXTENSION_CPU_EXCEEDED',
-  ]);
-});
+it(
+  'ends a process that goes on working after its call was answered',
+  { timeout: 60_000 },
+  async () => {
+    await using host = await startTestHost({
+      'others/burns': { 'extension.ts': other("if (input) burn(); return 'answered';", BURN) },
+    });
+    await host.enable('others/burns');
+    const killed = host.nextChange('cell.killed');
+    const started = host.nextChange('cell.started');
+    assert.equal((await host.call('others/burns', 'execute', true)).body.result, 'answered');
+    const { cause, detail, key } = (await killed).data;
+    assert.deepEqual([cause, key], ['idle-cpu', 'own:others/burns']);
+    const [, share] = /^used (\d+) % of a core with no call running$/.exec(detail) ?? [];
+    assert.ok(Number(share) > LIMITS.idleCpuShare * 100, detail);
+    // A process in its place is started behind the host: both wanting one core, the host is first.
+    const pid = Number((await started).subject);
+    assert.equal(getPriority(pid), Math.min(19, getPriority() + LIMITS.childNiceness));
+    assert.equal((await host.call('others/burns', 'execute', false)).body.result, 'answered');
+    const { body } = await host.request('GET', '/audit?limit=20');
+    const lines = body.entries
+      .filter(({ actor }: any) => actor === 'host')
+      .map(({ action, subject, outcome }: any) => `${action} ${subject} ${outcome}`);
+    assert.deepEqual(lines.toReversed(), [
+      'cell.killed own:others/burns idle-cpu',
+      'instance.struck others/burns/default EXTENSION_CPU_EXCEEDED',
+    ]);
+  },
+);
 
 /** Faster than time, and still no step at which the watchdog takes itself for late. */
 const THREE_LOOKS_MS = LIMITS.watchMs * 3;

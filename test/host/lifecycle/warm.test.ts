@@ -85,7 +85,7 @@ describe('code caches of an extension', { timeout: 60_000 }, () => {
       ask: (payload) => asked.push(payload),
       warmed: (caches) => taken.push(caches),
     });
-    const cache = Buffer.alloc(4_096 + LIMITS.codeCacheShare);
+    const cache = Buffer.alloc(LIMITS.codeCacheBytes + LIMITS.codeCacheShare);
     assert.equal(warming.take([cache]), false);
     for (let at = 0; at < 2 * LIMITS.callsUntilWarm; at += 1) warming.called();
     assert.equal(asked.length, 1);

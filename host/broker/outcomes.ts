@@ -147,7 +147,7 @@ export function isJson(text: string): boolean {
 }
 
 /** A text's JSON object; empty for anything else. */
-export function parseObject(text: string): Record<string, unknown> {
+function parseObject(text: string): Record<string, unknown> {
   try {
     const value = JSON.parse(text) as unknown;
     return typeof value === 'object' && value !== null ? { ...value } : {};

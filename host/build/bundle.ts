@@ -188,7 +188,7 @@ export async function buildScript(options: BuildOptions & { plugins: Plugin[] })
 }
 
 /** A part with the code cache of our own compile. Compiles only: nothing of it runs here. */
-export function createPart(role: BundlePart['role'], code: string, sourceMap?: string): BundlePart {
+function createPart(role: BundlePart['role'], code: string, sourceMap?: string): BundlePart {
   return {
     role,
     hash: sha256(code),

@@ -199,7 +199,7 @@ export async function readFile(path: string, label: string): Promise<string> {
 }
 
 /** `@scope/name/sub/path` → name and `./sub/path` (or `.`). */
-export function splitSpecifier(specifier: string): { name: string; entry: string } {
+function splitSpecifier(specifier: string): { name: string; entry: string } {
   const parts = specifier.split('/');
   const length = specifier.startsWith('@') ? 2 : 1;
   const rest = parts.slice(length).join('/');

@@ -46,7 +46,7 @@ function ask(): KernelPowers {
 export type SystemCaller = (name: SystemCall, ...values: readonly (number | Buffer)[]) => number;
 
 /** @returns `undefined` when this Node has no foreign function interface */
-export function createSystemCall(machine: Machine): SystemCaller | undefined {
+function createSystemCall(machine: Machine): SystemCaller | undefined {
   const ffi = process.getBuiltinModule('node:ffi');
   // Absent in a build without it, under --no-experimental-ffi, and on Node before 26.
   if (ffi === undefined) return undefined;

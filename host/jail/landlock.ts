@@ -30,15 +30,6 @@ const TCP_RIGHTS = 0b11;
 const SCOPE_ABI = 6;
 const SCOPES = 0b11;
 
-/** What Landlock of an ABI can hold back. */
-export function landlockPowers(abi: number): {
-  readonly files: boolean;
-  readonly tcp: boolean;
-  readonly signals: boolean;
-} {
-  return { files: abi >= 1, tcp: abi >= TCP_ABI, signals: abi >= SCOPE_ABI };
-}
-
 /** The strictest ruleset of an ABI that still grants `grants`; `undefined` without Landlock. */
 export function createRuleset(abi: number, grants: readonly Grant[]): Ruleset | undefined {
   if (abi < 1) return undefined;

@@ -220,7 +220,7 @@ async function runScript(run: PgRun, script: string): Promise<void> {
 }
 
 /** At every `;` that ends a line outside of `$$ … $$`. */
-export function splitCommands(script: string): string[] {
+function splitCommands(script: string): string[] {
   const commands: string[] = [];
   let open = '';
   for (const [at, piece] of script.split('$$').entries()) {

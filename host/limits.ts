@@ -73,6 +73,10 @@ export const LIMITS = {
   /** Bytes of a streamed chunk and chunks in flight: 1 MiB per stream held at most. */
   streamChunkBytes: 64 * KIB,
   streamWindowChunks: 16,
+  /** Chunks read before credit for them is given: a frame for each would wake the other side each time. */
+  streamCreditChunks: 8,
+  /** Bytes that a cell reads from its pipe at once: what Linux keeps of one, about. */
+  cellReadBytes: 256 * KIB,
   /** A response body up to this many bytes travels inside the reply. */
   inlineBodyBytes: 64 * KIB,
 

@@ -8,6 +8,8 @@ export class Upload {
   #done = false;
   #error: Error | undefined;
   #wake: (() => void) | undefined;
+  /** Chunks that were read and not given credit for. */
+  #owed = 0;
   readonly #credit: (chunks: number) => void;
 
   /** @param credit Tells the guest that it may send that many chunks more */
@@ -35,7 +37,7 @@ export class Upload {
     for (;;) {
       const chunk = this.#chunks.shift();
       if (chunk !== undefined) {
-        this.#credit(1);
+        this.#taken();
         yield chunk;
       } else if (this.#error !== undefined) {
         throw this.#error;
@@ -45,6 +47,13 @@ export class Upload {
         await this.#next();
       }
     }
+  }
+
+  #taken(): void {
+    this.#owed += 1;
+    if (this.#owed < LIMITS.streamCreditChunks) return;
+    this.#credit(this.#owed);
+    this.#owed = 0;
   }
 
   #next(): Promise<void> {

@@ -98,7 +98,7 @@ function startWorker(child: ChildProcess, onGone: (worker: Worker) => void): Wor
   const pipe = child.stdio[3] as Socket;
   const reader = new FrameReader();
   const pending = new Map<number, Pending>();
-  const worker = { child, pending, writer: new FrameWriter((bytes) => pipe.write(bytes)) };
+  const worker = { child, pending, writer: new FrameWriter(pipe) };
   let tail = '';
   const end = (why: string): void => {
     onGone(worker);

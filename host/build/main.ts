@@ -13,7 +13,7 @@ import { buildPages } from './pages.ts';
 import { buildPlatform } from './platform.ts';
 
 const pipe = new Socket({ fd: 3, readable: true, writable: true });
-const writer = new FrameWriter((bytes) => pipe.write(bytes));
+const writer = new FrameWriter(pipe);
 const reader = new FrameReader();
 // In order of last use: what was built longest ago is dropped first.
 const folders = new Map<string, FolderBuild>();

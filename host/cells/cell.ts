@@ -79,8 +79,6 @@ export class Cell {
   #end: CellEnd | undefined;
   #hello: (() => void) | undefined;
   #tail = '';
-  /** Bytes that the writer holds until the tick ends. */
-  #heldBytes = 0;
   #drained: Promise<void> | undefined;
   /** Epoch-free milliseconds when the unanswered ping left; 0 when none is out. */
   pingedAtMs = 0;
@@ -98,10 +96,7 @@ export class Cell {
     this.pid = child.pid ?? 0;
     this.#onEnd = onEnd;
     this.#pipe = child.stdio[3] as Socket;
-    this.#writer = new FrameWriter((bytes) => {
-      this.#heldBytes = 0;
-      this.#pipe.write(bytes);
-    }, setImmediate);
+    this.#writer = new FrameWriter(this.#pipe, setImmediate);
     this.#pipe.on('data', (bytes: Buffer) => this.#take(bytes));
     this.#pipe.on('error', (error) => this.#tell(`pipe: ${error.message}`));
     for (const stream of [child.stdout, child.stderr]) {
@@ -167,7 +162,6 @@ export class Cell {
     if (backlog > pipeBacklogBytesMax) {
       return this.kill({ cause: 'protocol', detail: `${backlog} bytes sent to it are not read` });
     }
-    this.#heldBytes += payload.length;
     this.#writer.send(kind, slot, id, payload);
   }
 
@@ -186,7 +180,7 @@ export class Cell {
   }
 
   get #backlogBytes(): number {
-    return this.#heldBytes + this.#pipe.writableLength;
+    return this.#writer.heldBytes + this.#pipe.writableLength;
   }
 
   #whenDrained(): Promise<void> {

@@ -20,24 +20,34 @@ type LoadHeader = {
   readonly scripts: readonly { readonly name: string; readonly role: LoadRole }[];
 };
 
-const pipe = new Socket({ fd: 3, readable: true, writable: true });
-const writer = new FrameWriter((bytes) => pipe.write(bytes));
 const reader = new FrameReader();
+const pipe = new Socket({
+  fd: 3,
+  readable: true,
+  writable: true,
+  // One buffer for all reads: of bodies that pass through, each read would leave one behind.
+  onread: { buffer: Buffer.allocUnsafeSlow(LIMITS.cellReadBytes), callback: take },
+});
+const writer = new FrameWriter(pipe);
 const driver = createIvmDriver(() => process.abort());
 const slots = new Map<number, Slot>();
 let platform: Script | undefined;
 let schema: Script | undefined;
 let warm: Slot | undefined;
 
-pipe.on('data', (bytes: Buffer) => {
-  const touched = new Set<Slot>();
-  for (const frame of reader.push(bytes)) handle(frame, touched);
-  for (const slot of touched) slot.turn();
-  writer.flush();
-});
 // The host is gone: nothing here may outlive it.
 pipe.on('close', () => process.kill(process.pid, 'SIGKILL'));
 pipe.on('error', () => process.kill(process.pid, 'SIGKILL'));
+
+/** Takes what was read: every frame that is whole, in as few turns as can be. Goes on reading. */
+function take(bytes: number, buffer: Uint8Array): boolean {
+  const touched = new Set<Slot>();
+  const read = Buffer.from(buffer.buffer, buffer.byteOffset, bytes);
+  for (const frame of reader.push(read)) handle(frame, touched);
+  for (const slot of touched) slot.turn();
+  writer.flush();
+  return true;
+}
 
 function handle(frame: Frame, touched: Set<Slot>): void {
   const slot = slots.get(frame.slot);

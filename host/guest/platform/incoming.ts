@@ -1,5 +1,6 @@
 // A body on its way from the host: chunks that have arrived and the credit that lets more come.
 
+import { LIMITS } from '../../limits.ts';
 import { abandon, credit } from '../bridge.ts';
 import type { WireError } from '../bridge.ts';
 
@@ -13,6 +14,8 @@ export class Incoming {
   #done = false;
   #failure: { error: unknown } | undefined;
   #waiter: Waiter | undefined;
+  /** Chunks that were read and not given credit for. */
+  #owed = 0;
 
   constructor(request: number, toError: (error: WireError) => unknown) {
     this.#request = request;
@@ -23,7 +26,7 @@ export class Incoming {
   read(): Promise<Uint8Array | null> {
     const chunk = this.#chunks.shift();
     if (chunk !== undefined) {
-      credit(this.#request, 1);
+      this.#taken();
       return Promise.resolve(chunk);
     }
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error as Error);
@@ -46,8 +49,15 @@ export class Incoming {
       this.#chunks.push(bytes);
       return;
     }
-    credit(this.#request, 1);
+    this.#taken();
     waiter.resolve(bytes);
+  }
+
+  #taken(): void {
+    this.#owed += 1;
+    if (this.#owed < LIMITS.streamCreditChunks) return;
+    credit(this.#request, this.#owed);
+    this.#owed = 0;
   }
 
   end(): void {

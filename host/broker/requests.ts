@@ -1,6 +1,7 @@
 // The guest's requests to the host: admitted here, served by a capability, answered on the pipe.
 // One object per running isolate; everything is dropped when the isolate goes.
 
+import { CALL_OVER } from '../capabilities/capability.ts';
 import type { CallScope, CapabilityTable, Usage } from '../capabilities/capability.ts';
 import { HostError, toErrorData } from '../errors.ts';
 import type { ErrorData } from '../errors.ts';
@@ -93,11 +94,7 @@ export class Requests {
 
   /** The guest no longer wants the answer. */
   abandon(id: number): void {
-    const open = this.#open.get(id);
-    if (open === undefined) return;
-    this.#open.delete(id);
-    open.abort.abort();
-    open.download.abandon();
+    this.#drop(id);
   }
 
   /**
@@ -106,13 +103,21 @@ export class Requests {
    */
   endCall(call: RequestingCall, { isLast }: { readonly isLast: boolean }): void {
     for (const [id, open] of this.#open) {
-      if (open.isShared ? isLast : open.call === call) this.abandon(id);
+      if (open.isShared ? isLast : open.call === call) this.#drop(id, CALL_OVER);
     }
   }
 
   /** The isolate is gone: everything in flight is aborted. */
   dispose(): void {
-    for (const id of [...this.#open.keys()]) this.abandon(id);
+    for (const id of [...this.#open.keys()]) this.#drop(id, CALL_OVER);
+  }
+
+  #drop(id: number, why?: typeof CALL_OVER): void {
+    const open = this.#open.get(id);
+    if (open === undefined) return;
+    this.#open.delete(id);
+    open.abort.abort(why);
+    open.download.abandon();
   }
 
   #decide(

@@ -4,6 +4,9 @@
 /** Counters of one call, by capability name; they end up in the call's receipt. */
 export type Usage = { calls: number; bytesOut: number; bytesIn: number; denied: number };
 
+/** Why a request is aborted that nobody gave up: its call has ended, or its isolate is gone. */
+export const CALL_OVER = Symbol('the call is over');
+
 /** The call on whose behalf a guest asks; handed to a capability with every request. */
 export type CallScope = {
   /** `category/name/instance`: known from the pipe, never from the guest. */
@@ -17,7 +20,7 @@ export type CallScope = {
   /** Epoch milliseconds */
   readonly deadlineMs: number;
   readonly dryRun: boolean;
-  /** Aborts when the call ends in any way. */
+  /** Aborts when the call ends in any way, with `CALL_OVER`, and when the guest gives the request up. */
   readonly signal: AbortSignal;
   readonly usage: Usage;
 };

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 
+import { CALL_OVER } from '../../../host/capabilities/capability.ts';
 import type { CapabilityReply } from '../../../host/capabilities/capability.ts';
 import { createResumer } from '../../../host/delivery/resume.ts';
 import type { Resumer } from '../../../host/delivery/resume.ts';
@@ -97,6 +98,37 @@ describe('the journal of a call', () => {
     const again = resumer(() => assert.fail('it would be sent a second time'));
     await assert.rejects(again.run(row), { code: 'CALLER_NEEDS_RECONCILIATION' });
   });
+
+  it('knows no answer to an effect that was cut off with its call', async () => {
+    await giveUp(CALL_OVER);
+    const [effect] = await effects();
+    assert.deepEqual([effect?.payload, effect?.reply], [POST, undefined]);
+  });
+
+  it('knows that a guest has given an effect up', async () => {
+    await giveUp();
+    const [effect] = await effects();
+    const error = { code: 'CALLER_CANCELLED', message: 'Given up' };
+    assert.deepEqual([effect?.payload, effect?.reply], [POST, { error }]);
+  });
+
+  /** One POST that is aborted before the vendor has answered. */
+  async function giveUp(why?: typeof CALL_OVER): Promise<void> {
+    recorder.open({ callId: CALL_ID, instance: ID, journalled: true });
+    const abort = new AbortController();
+    const { fetch } = recorder.wrap(
+      {
+        async fetch() {
+          abort.abort(why);
+          throw new HostError('CALLER_CANCELLED', 'Given up');
+        },
+      },
+      {},
+    );
+    const scope = scopeOf({ callId: CALL_ID, signal: abort.signal });
+    const sent = fetch?.(POST, scope, () => assert.fail('nothing is sent'));
+    await assert.rejects(Promise.resolve(sent), { code: 'CALLER_CANCELLED' });
+  }
 
   async function effects(): Promise<readonly RecordedRequest[]> {
     return (await recorder.journal(CALL_ID)).requests;

@@ -14,7 +14,7 @@ export type ConfigOf<Schema extends ConfigSchema | undefined> = Schema extends C
   ? z.output<Schema>
   : Record<string, never>;
 
-/** The answer of `testConnection` and `health`. */
+/** The answer of `testConnection` and `health`. What `testConnection` throws is told as `ok: false`. */
 export type CheckResult = {
   readonly ok: boolean;
   readonly message?: string;

@@ -23,14 +23,17 @@ export type {
   PayResult,
   WebhookResult,
 } from './gateway.ts';
+export { isObject, parseJson } from './json.ts';
 export { instanceName, makeMark, readMark } from './marks.ts';
 export { currencyExponent, formatMinor, isMoney, money, parseMinor } from './money.ts';
 export type { Money } from './money.ts';
 export { defineOther } from './other.ts';
 export type { OtherHandlers, Page } from './other.ts';
 export { createPassword, randomText } from './passwords.ts';
-export { createRemote, readRetryAfter } from './remote.ts';
-export type { Remote, RemoteReply, RemoteRequest } from './remote.ts';
+export { createRemote } from './remote.ts';
+export type { Remote, RemoteRequest } from './remote.ts';
+export { networkFailure, readRetryAfter } from './remote-failures.ts';
+export type { Explanation, RemoteReply } from './remote-failures.ts';
 export { fingerprint, secret, z } from './schema.ts';
 export { defineServer } from './server.ts';
 export type { LoginUrl, RemoteService, ServerHandlers, ServerResult, Usage } from './server.ts';

@@ -1,9 +1,17 @@
 // One way to call a vendor's HTTP API: every outcome that is no usable reply becomes a typed failure.
 // Vendor clients (`api.ts`) are built on it, so that no extension parses an error page by hand.
 
-import type { Json, JsonObject } from './domain.ts';
-import { fail, isFailure } from './errors.ts';
-import type { FailureCode } from './errors.ts';
+import { parseJson } from './json.ts';
+import {
+  addressFailure,
+  bodyFailure,
+  isBareNotFound,
+  isPage,
+  loginFailure,
+  networkFailure,
+  refusalFailure,
+} from './remote-failures.ts';
+import type { Explanation, RemoteReply } from './remote-failures.ts';
 
 /** One request to the vendor. At most one of `json`, `form` and `body` is given. */
 export type RemoteRequest = {
@@ -23,40 +31,9 @@ export type RemoteRequest = {
   readonly plain?: boolean;
 };
 
-/** A reply that arrived whole. `json` is undefined when the body is empty. */
-export type RemoteReply = {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly text: string;
-  readonly json: Json | undefined;
-};
-
 /** A vendor's API at one base address. */
 export type Remote = {
   request(method: string, path: string, request?: RemoteRequest): Promise<RemoteReply>;
-};
-
-const BY_STATUS: { readonly [status: number]: FailureCode } = {
-  400: 'rejected',
-  401: 'unauthorized',
-  402: 'declined',
-  403: 'forbidden',
-  404: 'not_found',
-  405: 'unsupported',
-  408: 'timeout',
-  409: 'conflict',
-  410: 'not_found',
-  422: 'rejected',
-  423: 'locked',
-  429: 'rate_limited',
-  504: 'timeout',
-};
-
-const REMEDIES: { readonly [code in FailureCode]?: string } = {
-  unauthorized: 'Check the credentials in the configuration of this extension',
-  forbidden: 'Give the API user the permissions that the README of this extension lists',
-  rate_limited: 'Wait and try again; the vendor limits how often it may be called',
-  unavailable: 'Check that the vendor is reachable and try again',
 };
 
 /**
@@ -77,9 +54,7 @@ export function createRemote(options: {
   readonly fetch: typeof fetch;
   readonly baseUrl: string;
   readonly headers?: { readonly [name: string]: string };
-  readonly explain?: (
-    reply: RemoteReply,
-  ) => { code?: FailureCode; message?: string; remedy?: string } | undefined;
+  readonly explain?: (reply: RemoteReply) => Explanation | undefined;
   readonly isLoginPage?: (reply: RemoteReply) => boolean;
 }): Remote {
   const base = options.baseUrl.replace(/\/+$/, '');
@@ -87,41 +62,29 @@ export function createRemote(options: {
     async request(method, path, request = {}) {
       const what = `${options.name}: ${request.label ?? `${method} ${path}`}`;
       const url = base + path + encodeQuery(request.query);
-      const response = await send(options, { url, method, what }, request);
-      const text = await readText(response, what);
-      const type = response.headers.get('content-type') ?? '';
-      const reply = {
-        status: response.status,
-        headers: response.headers,
-        text,
-        json: parseJson(text),
-      };
-      if (response.status < 400 && options.isLoginPage?.(reply) === true)
-        throw refused(reply, what);
+      const reply = await exchange(options, { url, method, what }, request);
+      const { status, text, json } = reply;
+      if (status < 400 && options.isLoginPage?.(reply) === true) throw loginFailure(reply, what);
       const isBare = isBareNotFound(reply) && request.bareNotFound !== true;
-      const isTakenStatus = (request.accept ?? []).includes(response.status);
-      if (isBare || (!response.ok && !isTakenStatus)) {
-        throw wrongAddress(reply, what, isBare) ?? explainFailure(reply, what, options.explain);
+      const isGood = status >= 200 && status <= 299;
+      if (isBare || (!isGood && request.accept?.includes(status) !== true)) {
+        const isElsewhere = isBare || (status >= 300 && status <= 399);
+        if (isElsewhere) throw addressFailure(reply, what);
+        throw refusalFailure(reply, what, json === undefined ? {} : options.explain?.(reply));
       }
-      const isPage = /^\s*</.test(text);
-      const isTaken = request.plain === true && !isPage;
-      if (response.ok && text !== '' && reply.json === undefined && !isTaken) {
-        const found = isPage || /html/i.test(type) ? 'an HTML page' : 'text that is not JSON';
-        throw fail('invalid_response', `${what} answered ${response.status} with ${found}`, {
-          remedy:
-            'Check the address and port in the configuration: this looks like a web page, not the API',
-        });
-      }
+      const isTaken = request.plain === true && !isPage(reply);
+      if (isGood && text !== '' && json === undefined && !isTaken) throw bodyFailure(reply, what);
       return reply;
     },
   };
 }
 
-async function send(
+/** Sends, and reads the whole reply. */
+async function exchange(
   options: { readonly fetch: typeof fetch; readonly headers?: { readonly [name: string]: string } },
   { url, method, what }: { readonly url: string; readonly method: string; readonly what: string },
   request: RemoteRequest,
-): Promise<Response> {
+): Promise<RemoteReply> {
   const headers = new Headers({
     accept: 'application/json',
     ...options.headers,
@@ -129,98 +92,18 @@ async function send(
   });
   const body = encodeBody(request, headers);
   try {
-    return await options.fetch(url, {
+    const response = await options.fetch(url, {
       method,
       headers,
       redirect: 'manual',
       ...(body === undefined ? {} : { body }),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, text, json: parseJson(text) };
   } catch (error) {
     throw networkFailure(error, what);
   }
-}
-
-async function readText(response: Response, what: string): Promise<string> {
-  try {
-    return await response.text();
-  } catch (error) {
-    throw networkFailure(error, what);
-  }
-}
-
-function networkFailure(error: unknown, what: string): unknown {
-  if (isFailure(error)) return error;
-  const { name, code, message } = error as { name?: string; code?: string; message?: string };
-  if (name === 'AbortError' || name === 'TimeoutError') {
-    return fail('timeout', `${what} did not answer in time`, { cause: error });
-  }
-  // A refusal by the host's own egress policy says exactly what to change: pass it on untouched.
-  if (typeof code === 'string' && code.startsWith('EGRESS_')) return error;
-  if (typeof code === 'string' && code.startsWith('REMOTE_CERTIFICATE')) {
-    return fail('certificate', `${what} failed: ${message}`, { cause: error });
-  }
-  return fail('unavailable', `${what} failed: ${message ?? 'no connection'}`, {
-    remedy: REMEDIES.unavailable ?? '',
-    cause: error,
-  });
-}
-
-function refused({ status }: RemoteReply, what: string): unknown {
-  return fail('unauthorized', `${what} answered ${status} with a login page, or with nothing`, {
-    ...(REMEDIES.unauthorized === undefined ? {} : { remedy: REMEDIES.unauthorized }),
-  });
-}
-
-function isBareNotFound({ status, json }: RemoteReply): boolean {
-  return (status === 404 || status === 410) && json === undefined;
-}
-
-/** A redirect, or a 404 in no form of an API: nothing is known of what was asked about. */
-function wrongAddress(
-  { status, headers, text }: RemoteReply,
-  what: string,
-  isBare: boolean,
-): unknown {
-  if (!isBare && (status < 300 || status > 399)) return undefined;
-  // Its host alone: the rest of a Location may repeat what was sent.
-  const to = URL.parse(headers.get('location') ?? '')?.host ?? 'another path';
-  const bare = text === '' ? 'nothing' : /^\s*</.test(text) ? 'an HTML page' : 'text, not JSON';
-  const found = isBare ? bare : `a redirect to ${to}`;
-  return fail('invalid_response', `${what} answered ${status} with ${found}`, {
-    remedy: 'Check the address and port in the configuration: the API is not there',
-  });
-}
-
-function explainFailure(
-  reply: RemoteReply,
-  what: string,
-  explain:
-    | ((
-        reply: RemoteReply,
-      ) => { code?: FailureCode; message?: string; remedy?: string } | undefined)
-    | undefined,
-): unknown {
-  const said = reply.json === undefined ? undefined : explain?.(reply);
-  const code =
-    said?.code ?? BY_STATUS[reply.status] ?? (reply.status >= 500 ? 'unavailable' : 'rejected');
-  const remedy = said?.remedy ?? REMEDIES[code];
-  const retryAfterMs = readRetryAfter(reply.headers.get('retry-after'));
-  const words =
-    said?.message ?? (reply.json === undefined ? 'no JSON body' : reply.text.slice(0, 300));
-  return fail(code, `${what} answered ${reply.status}: ${words}`, {
-    ...(remedy === undefined ? {} : { remedy }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  });
-}
-
-/** Retry-After as milliseconds: seconds (fractions too, as Discord sends) or an HTTP date. */
-export function readRetryAfter(header: string | null): number | undefined {
-  if (header === null) return undefined;
-  const seconds = Number(header);
-  if (Number.isFinite(seconds) && seconds >= 0) return Math.ceil(seconds * 1000);
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
 }
 
 function encodeQuery(query: RemoteRequest['query']): string {
@@ -247,15 +130,4 @@ function encodeBody(request: RemoteRequest, headers: Headers): string | undefine
     return encodeForm(request.form);
   }
   return request.body;
-}
-
-function parseJson(text: string): Json | undefined {
-  if (text.trim() === '') return undefined;
-  try {
-    return JSON.parse(text) as Json | JsonObject;
-  } catch (error) {
-    // Not JSON is an answer here, not a fault: the caller decides by status and content type.
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -9,11 +9,13 @@ export {
   isForgottenSecret,
 } from '../../sdk/errors.ts';
 export { defineGateway } from '../../sdk/gateway.ts';
+export { isObject, parseJson } from '../../sdk/json.ts';
 export { instanceName, makeMark, readMark } from '../../sdk/marks.ts';
 export { currencyExponent, formatMinor, isMoney, money, parseMinor } from '../../sdk/money.ts';
 export { defineOther } from '../../sdk/other.ts';
 export { createPassword, randomText } from '../../sdk/passwords.ts';
-export { createRemote, readRetryAfter } from '../../sdk/remote.ts';
+export { createRemote } from '../../sdk/remote.ts';
+export { networkFailure, readRetryAfter } from '../../sdk/remote-failures.ts';
 export { defineServer } from '../../sdk/server.ts';
 export {
   forgetStarted,

@@ -55,18 +55,17 @@ export function claimGateway(vendor: GatewayVendor): void {
     });
 
     it('says of wrong credentials what to do', { skip: vendor.secrets.length === 0 }, async () => {
-      const answer = await handlers.testConnection(subject.context({ isWrong: true }));
-      assert.equal(answer.ok, false);
-      assert.ok((answer.remedy ?? '').length > 20);
+      const wrong = subject.context({ isWrong: true });
+      const { remedy } = await failedWith(handlers.testConnection(wrong), 'unauthorized');
+      assert.ok((remedy ?? '').length > 20);
     });
 
-    it('tells an error page as a failed test and as unavailable, never as a parse error', async () => {
-      subject.answerNext(DOWN);
-      const answer = await handlers.testConnection(subject.context());
-      assert.deepEqual([answer.ok, typeof answer.message], [false, 'string']);
-      subject.answerNext(DOWN);
-      const failure = await failedWith(subject.touch(subject.context()), 'unavailable');
-      assert.equal(failure.retriable, true);
+    it('tells an error page as unavailable, never as a parse error', async () => {
+      for (const run of [handlers.testConnection, subject.touch]) {
+        subject.answerNext(DOWN);
+        const failure = await failedWith(run(subject.context()), 'unavailable');
+        assert.equal(failure.retriable, true);
+      }
     });
 
     it('passes on how long a rate limit asks to wait', async () => {
@@ -210,7 +209,10 @@ export function claimGateway(vendor: GatewayVendor): void {
       for (const request of await subject.payOnPage(page)) {
         results.push(await handlers.webhook(request, context));
       }
-      results.push(await handlers.testConnection(subject.context({ isWrong: true })));
+      const wrong = handlers.testConnection(subject.context({ isWrong: true }));
+      results.push(
+        await wrong.catch((error: unknown) => (isFailure(error) ? error.failure : error)),
+      );
       subject.answerNext(DOWN);
       const failing = subject.context();
       results.push(await failedWith(subject.touch(failing), 'unavailable'));

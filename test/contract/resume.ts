@@ -121,6 +121,8 @@ async function drive(
         : await handlers[run.operation](service, context());
     } catch (error) {
       assert.ok(isFailure(error) && error.failure.retriable, String(error));
+      const { code, retryAfterMs } = error.failure;
+      if (code === 'rate_limited') assert.equal(retryAfterMs, 1_000);
       continue;
     }
     assert.notEqual(result.status, 'failed');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { createRemote, isFailure } from 'cofferdam/sdk';
+import { createRemote, isFailure, isObject, networkFailure, parseJson } from 'cofferdam/sdk';
 
 /** A vendor that always gives this answer. */
 const remoteOf = (body: string, type: string) =>
@@ -57,4 +57,49 @@ describe('createRemote', () => {
       );
     }
   });
+});
+
+describe('a request that gets no reply', () => {
+  const refusalOf = (code: string, remedy?: string) =>
+    Object.assign(new Error('No'), { code, details: remedy === undefined ? {} : { remedy } });
+
+  it('is told by what broke, with what the host says is to be done', () => {
+    const shown = refusalOf('REMOTE_CERTIFICATE', 'Pin AA:BB');
+    const port = refusalOf('REMOTE_PROTOCOL', 'Check the port');
+    for (const [error, code, remedy] of [
+      [shown, 'certificate', 'Pin AA:BB'],
+      [port, 'unavailable', 'Check the port'],
+      [refusalOf('REMOTE_UNREACHABLE'), 'unavailable', /reachable/],
+      [new TypeError('fetch failed'), 'unavailable', /reachable/],
+      ['a text', 'unavailable', /reachable/],
+    ] as const) {
+      const failure = networkFailure(error, 'V: GET /');
+      assert.ok(isFailure(failure, code), String(error));
+      assert.match(failure.failure.remedy ?? '', new RegExp(remedy));
+      assert.match(failure.message, /^V: GET \/ failed: /);
+    }
+    for (const error of [
+      refusalOf('REMOTE_TIMED_OUT'),
+      refusalOf('CALLER_CANCELLED'),
+      new DOMException('Over', 'AbortError'),
+      new DOMException('Over', 'TimeoutError'),
+    ]) {
+      assert.ok(isFailure(networkFailure(error, 'V'), 'timeout'));
+    }
+  });
+
+  it('leaves what the egress policy says, and failures, as they are', () => {
+    const refusal = refusalOf('EGRESS_DENIED');
+    assert.equal(networkFailure(refusal, 'V'), refusal);
+    const failure = networkFailure(new TypeError('x'), 'V');
+    assert.equal(networkFailure(failure, 'W'), failure);
+  });
+});
+
+it('reads JSON where there is some, and tells objects from the rest', () => {
+  for (const text of ['', ' ', '<html>', '{', 'undefined']) {
+    assert.equal(parseJson(text), undefined, text);
+  }
+  assert.deepEqual([parseJson('null'), parseJson(' {"a":1} ')], [null, { a: 1 }]);
+  assert.deepEqual([{}, [], null, 1, undefined].map(isObject), [true, false, false, false, false]);
 });

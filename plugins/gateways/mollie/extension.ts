@@ -1,6 +1,6 @@
 // Mollie: payments on its hosted checkout, mandates charged later, refunds and chargebacks.
 
-import { defineGateway, isFailure } from 'cofferdam/sdk';
+import { defineGateway } from 'cofferdam/sdk';
 
 import { createMollie, findObstacle, toMollie } from './api.ts';
 import { cancel, capture, charge, refund } from './charges.ts';
@@ -71,18 +71,12 @@ export default defineGateway({
   },
 
   async testConnection(ctx) {
-    try {
-      const methods = await listMethods(ctx, {});
-      if (methods.length > 0) {
-        return { ok: true, message: `Connected to Mollie with ${methods.length} payment methods` };
-      }
-      const message = 'The Mollie profile has no payment method';
-      return { ok: false, message, remedy: 'Turn on a method for the profile in the dashboard' };
-    } catch (error) {
-      if (!isFailure(error)) throw error;
-      const { message, remedy } = error.failure;
-      return { ok: false, message, ...(remedy === undefined ? {} : { remedy }) };
+    const methods = await listMethods(ctx, {});
+    if (methods.length > 0) {
+      return { ok: true, message: `Connected to Mollie with ${methods.length} payment methods` };
     }
+    const message = 'The Mollie profile has no payment method';
+    return { ok: false, message, remedy: 'Turn on a method for the profile in the dashboard' };
   },
 
   actions: {

@@ -1,6 +1,6 @@
 // PayPal: payments that customers approve at PayPal, subscriptions, stored methods, refunds and disputes.
 
-import { defineGateway, isFailure } from 'cofferdam/sdk';
+import { defineGateway } from 'cofferdam/sdk';
 
 import { dropAgreement, startAgreement } from './agreements.ts';
 import { createPayPal, forgetToken } from './api.ts';
@@ -78,19 +78,13 @@ export default defineGateway({
     // A token that is still good would hide that the secret no longer is.
     await forgetToken(ctx);
     const { environment, webhookId } = ctx.config;
-    try {
-      const at = ['GET', '/v1/notifications/webhooks'] as const;
-      const { webhooks } = await createPayPal(ctx).ask(shapes.webhooks, at);
-      if (webhookId !== '' && !webhooks.some(({ id }) => id === webhookId)) {
-        const message = `The app has no webhook with the id "${webhookId}"`;
-        return { ok: false, message, remedy: 'Enter the id that the app shows, or leave it empty' };
-      }
-      return { ok: true, message: `Connected to PayPal (${environment})` };
-    } catch (error) {
-      if (!isFailure(error)) throw error;
-      const { message, remedy } = error.failure;
-      return { ok: false, message, ...(remedy === undefined ? {} : { remedy }) };
+    const at = ['GET', '/v1/notifications/webhooks'] as const;
+    const { webhooks } = await createPayPal(ctx).ask(shapes.webhooks, at);
+    if (webhookId !== '' && !webhooks.some(({ id }) => id === webhookId)) {
+      const message = `The app has no webhook with the id "${webhookId}"`;
+      return { ok: false, message, remedy: 'Enter the id that the app shows, or leave it empty' };
     }
+    return { ok: true, message: `Connected to PayPal (${environment})` };
   },
 
   async onEnable(ctx) {

@@ -113,19 +113,13 @@ export default defineGateway({
   },
 
   async testConnection(ctx) {
-    try {
-      const { livemode } = await ask('Cannot reach Stripe', createStripe(ctx).balance.retrieve());
-      const { publishableKey } = ctx.config;
-      if (publishableKey !== '' && publishableKey.startsWith('pk_live_') !== livemode) {
-        const message = 'The secret key and the publishable key are of different modes';
-        return { ok: false, message, remedy: 'Enter both keys of test mode or both of live mode' };
-      }
-      return { ok: true, message: `Connected to Stripe in ${livemode ? 'live' : 'test'} mode` };
-    } catch (error) {
-      if (!isFailure(error)) throw error;
-      const { message, remedy } = error.failure;
-      return { ok: false, message, ...(remedy === undefined ? {} : { remedy }) };
+    const { livemode } = await ask('Cannot reach Stripe', createStripe(ctx).balance.retrieve());
+    const { publishableKey } = ctx.config;
+    if (publishableKey !== '' && publishableKey.startsWith('pk_live_') !== livemode) {
+      const message = 'The secret key and the publishable key are of different modes';
+      return { ok: false, message, remedy: 'Enter both keys of test mode or both of live mode' };
     }
+    return { ok: true, message: `Connected to Stripe in ${livemode ? 'live' : 'test'} mode` };
   },
 
   async onEnable(ctx) {

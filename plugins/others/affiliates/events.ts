@@ -1,7 +1,7 @@
 // Reads the panel's events: which user, invoice, order or refund they are about. Pure.
 // A field that money depends on is demanded; its absence is an error that names it.
 
-import { fail, isMoney } from 'cofferdam/sdk';
+import { fail, isMoney, isObject } from 'cofferdam/sdk';
 import type { EventMessage, Json, JsonObject, Money } from 'cofferdam/sdk';
 
 import type { Order, Paid, Refund } from './documents.ts';
@@ -132,10 +132,6 @@ export function isId(text: string): boolean {
 export function objectAt(data: JsonObject, name: string): JsonObject | undefined {
   const value = Object.hasOwn(data, name) ? data[name] : undefined;
   return isObject(value) ? value : undefined;
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function pick(data: JsonObject, names: readonly string[]): JsonObject {

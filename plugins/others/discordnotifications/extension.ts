@@ -1,6 +1,6 @@
 // Discord Notifications: turns events of the panel into messages in one Discord channel.
 
-import { defineOther, fail, isFailure, secret, z } from 'cofferdam/sdk';
+import { defineOther, fail, isObject, secret, z } from 'cofferdam/sdk';
 import type { Context, EventMessage, Json, JsonObject } from 'cofferdam/sdk';
 
 import { readWebhook, sendMessage } from './api.ts';
@@ -140,18 +140,12 @@ export default defineOther({
   on: Object.fromEntries(EVENT_NAMES.map((name) => [name, onEvent(name)])),
 
   async testConnection(ctx) {
-    try {
-      const said: string[] = [];
-      for (const webhookUrl of allChannels(channelsOf(ctx.config))) {
-        const { name, channelId } = await readWebhook({ ...ctx, config: { webhookUrl } });
-        said.push(`Webhook "${name}" posts to channel ${channelId}`);
-      }
-      return { ok: true, message: said.join('; ') };
-    } catch (error) {
-      if (!isFailure(error)) throw error;
-      const { message, remedy } = error.failure;
-      return { ok: false, message, ...(remedy === undefined ? {} : { remedy }) };
+    const said: string[] = [];
+    for (const webhookUrl of allChannels(channelsOf(ctx.config))) {
+      const { name, channelId } = await readWebhook({ ...ctx, config: { webhookUrl } });
+      said.push(`Webhook "${name}" posts to channel ${channelId}`);
     }
+    return { ok: true, message: said.join('; ') };
   },
 
   actions: {
@@ -241,8 +235,4 @@ function readInput(input: Json): { name: EventName; data: JsonObject } {
     });
   }
   return { name, data: isObject(given['data']) ? given['data'] : {} };
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

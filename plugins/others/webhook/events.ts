@@ -88,16 +88,6 @@ export function fillTemplate(template: Json, event: EventMessage): Json {
   );
 }
 
-/** A template's text as JSON; undefined when it is none. */
-export function parseTemplate(text: string): Json | undefined {
-  try {
-    return JSON.parse(text) as Json;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
 function textOf(value: Json | undefined): string {
   if (value === undefined || value === null) return '';
   return typeof value === 'object' ? JSON.stringify(value) : String(value);

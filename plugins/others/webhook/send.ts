@@ -1,7 +1,7 @@
 // One signed message to the receiver, as Standard Webhooks defines it, and what its answer means.
 // @see https://www.standardwebhooks.com (specification 1.0.0)
 
-import { fail, readRetryAfter } from 'cofferdam/sdk';
+import { fail, networkFailure, readRetryAfter } from 'cofferdam/sdk';
 import type { Context } from 'cofferdam/sdk';
 
 /** A receiver gets this long; the specification asks for 15 to 30 seconds. */
@@ -53,7 +53,7 @@ export async function sendMessage(
       },
     });
   } catch (error) {
-    throw networkFailure(error);
+    throw networkFailure(error, 'The receiver');
   }
   // Nothing in an answer's body matters; an endless one must not be read.
   await response.body?.cancel();
@@ -91,18 +91,4 @@ function refusal({ status, headers }: Response): Error {
   if (status === 429) return fail('rate_limited', what, more);
   if (status >= 300 && status <= 399) return fail('unavailable', `${what}: a redirect`, more);
   return fail('unavailable', what, more);
-}
-
-function networkFailure(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  // The host's own refusal says exactly what to change, and a bad certificate is not cured by waiting.
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  if (code.startsWith('EGRESS_') || code.startsWith('CALLER_')) return error;
-  if (error.name === 'AbortError' || error.name === 'TimeoutError') {
-    return fail('timeout', 'The receiver did not answer in time', { cause: error });
-  }
-  return fail('unavailable', `The receiver cannot be reached: ${code || 'no connection'}`, {
-    remedy: 'Check that the receiver runs and that its certificate is valid',
-    cause: error,
-  });
 }

@@ -277,9 +277,9 @@ describe('paypal connection', () => {
       { clientId: 'another' },
       { fake: bench.fake, storage: bench.storage },
     );
-    const answer = await extension.testConnection(other.context());
-    assert.equal(answer.ok, false);
-    assert.match(answer.remedy ?? '', /client id and secret/);
+    const test = extension.testConnection(other.context());
+    const { remedy } = await failedWith(test, 'unauthorized');
+    assert.match(remedy ?? '', /client id and secret/);
   });
 
   it('puts the secret in Basic of the token request, and nowhere else', options, async () => {

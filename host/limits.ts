@@ -301,6 +301,8 @@ export const LIMITS = {
   keptBuilds: 32,
   /** Bytes of a finished bundle, dependencies included. */
   bundleBytes: 16 * MIB,
+  /** Bytes of a kept build of the product's own files; the platform has about 1.4 MB. */
+  ownBuildBytes: 32 * MIB,
   /** Bytes of manifest.json. */
   manifestBytes: 64 * KIB,
   /** Problems reported of one build or manifest. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 
 import type { Logger } from 'pino';
 
-import type { Builder, PageAssets } from './build/build.ts';
+import type { Builder } from './build/build.ts';
 import { Catalog } from './catalog/catalog.ts';
 import type { CatalogEntry } from './catalog/catalog.ts';
 import { listen } from './http/listen.ts';
@@ -149,8 +149,8 @@ async function startHost(
   const host = createExtensionHost(parts, calls);
   auditChanges({ store, changes, log });
   const deliveries = wireDeliveries(settings, { parts, calls });
-  const pages = (): Promise<PageAssets> => children.builder.buildPages();
   const { publicUrl } = settings;
+  const { pages } = children;
   const powers = { pages, host, deliveries, metrics, publicUrl, tokens, store, log };
   const http = await createHttpServer({ ...powers, version: VERSION, nowMs });
   const reloads = { ...parts, onChange: publish };

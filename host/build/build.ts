@@ -47,12 +47,15 @@ export type BuildResult =
 /** A script of ours with the code cache of the builder's compile. */
 export type PlatformScript = { readonly code: string; readonly cachedData: Uint8Array };
 
-/** What every cell is started from and greeted with. */
+/**
+ * What children are started from. Each program is one CommonJS text: loading its files one by one costs a
+ * cell 50 ms, and a builder 250.
+ */
 export type Platform = {
-  readonly platform: PlatformScript;
-  readonly schema: PlatformScript;
-  /** The cell's own program as one CommonJS text: loading its files one by one costs 50 ms a start. */
+  /** The platform and the schema script with their code caches, as a cell is greeted with them */
+  readonly greeting: Buffer;
   readonly cell: string;
+  readonly builder: string;
 };
 
 /** What the host's own pages are made of: a script for each, one sheet for both. */
@@ -60,6 +63,17 @@ export type PageAssets = {
   readonly console: string;
   readonly docs: string;
   readonly style: string;
+};
+
+/** What is made of the product's own files. */
+export type OwnName = 'platform' | 'pages';
+
+/** One of them as it left its builder. */
+export type OwnBuild = {
+  /** `unpackPlatform` or `unpackPages` reads it. */
+  readonly payload: Buffer;
+  /** Every file that decides over it, relative to the product's folder, sorted. */
+  readonly inputs: readonly string[];
 };
 
 /** Compiles extension folders in a process of its own; one build per folder at a time. */
@@ -73,10 +87,8 @@ export type Builder = {
   build(folder: string): Promise<BuildResult>;
   /** The same; undefined, and nothing was compiled, when a bundle of this `source` would come out. */
   buildUnless(folder: string, source: string): Promise<BuildResult | undefined>;
-  /** Compiles the code that every isolate starts from: the platform, and zod for those that use it. */
-  buildPlatform(): Promise<Platform>;
-  /** Compiles the host's own pages. */
-  buildPages(): Promise<PageAssets>;
+  /** Compiles what every isolate and cell starts from, or the host's own pages. */
+  buildOwn(name: OwnName): Promise<OwnBuild>;
   /** Drops what is kept of a folder for quick rebuilds. */
   forget(folder: string): void;
   [Symbol.asyncDispose](): Promise<void>;

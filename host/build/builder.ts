@@ -8,14 +8,14 @@ import { join } from 'node:path';
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { FrameReader, FrameWriter } from '../protocol.ts';
-import type { BuildResult, Builder, PageAssets, Platform, Problem } from './build.ts';
-import { BUILDER_FRAME, unpackPages, unpackPlatform, unpackResult } from './messages.ts';
+import type { BuildResult, Builder, Problem } from './build.ts';
+import { BUILDER_FRAME, unpackOwn, unpackResult } from './messages.ts';
 import type { BuildRequest } from './messages.ts';
 
 /** What the host's side needs. */
 export type BuilderPowers = {
   /** Starts a jailed child whose fd 3 is a stream. */
-  readonly spawnBuilder: () => ChildProcess;
+  readonly spawnBuilder: () => Promise<ChildProcess>;
   /** node_modules folders that extensions under one of `roots` may use besides their own. */
   readonly modulesFor: (folder: string) => readonly string[];
 };
@@ -34,17 +34,10 @@ class BuilderGone extends Error {}
 
 /** Makes the builder of a host. */
 export function createBuilder(powers: BuilderPowers): Builder {
-  let worker: Worker | undefined;
-  let stopped = false;
+  const workers = createWorkers(powers.spawnBuilder);
   const queues = new Map<string, Promise<unknown>>();
-
-  const ask = async (kind: number, body: string): Promise<Buffer> => {
-    if (stopped) throw new HostError('HOST_DRAINING', 'The host is shutting down');
-    worker ??= startWorker(powers.spawnBuilder(), (gone) => {
-      if (worker === gone) worker = undefined;
-    });
-    return askWorker(worker, kind, body);
-  };
+  const ask = async (kind: number, body: string): Promise<Buffer> =>
+    askWorker(await workers.current(), kind, body);
 
   const build = async (folder: string, known?: string): Promise<BuildResult | undefined> => {
     try {
@@ -78,30 +71,66 @@ export function createBuilder(powers: BuilderPowers): Builder {
       return result;
     },
     buildUnless: buildInTurn,
-    async buildPlatform(): Promise<Platform> {
-      return unpackPlatform(await ask(BUILDER_FRAME.platform, ''));
-    },
-    async buildPages(): Promise<PageAssets> {
-      return unpackPages(await ask(BUILDER_FRAME.pages, ''));
+    async buildOwn(name) {
+      return unpackOwn(await ask(BUILDER_FRAME.own, name));
     },
     forget(folder) {
-      worker?.writer.send(BUILDER_FRAME.forget, 0, 0, JSON.stringify({ folder, modules: [] }));
+      const request: BuildRequest = { folder, modules: [] };
+      workers.tell(BUILDER_FRAME.forget, JSON.stringify(request));
     },
-    async [Symbol.asyncDispose]() {
+    [Symbol.asyncDispose]: () => workers.stop(),
+  };
+}
+
+type Workers = {
+  /** The one that lives; started when there is none. @throws {HostError} `HOST_DRAINING` */
+  current(): Promise<Worker>;
+  /** Sends what needs no answer to the one that lives. */
+  tell(kind: number, body: string): void;
+  stop(): Promise<void>;
+};
+
+function createWorkers(spawnBuilder: BuilderPowers['spawnBuilder']): Workers {
+  let worker: Promise<Worker> | undefined;
+  let stopped = false;
+  const start = (): Promise<Worker> => {
+    const forget = (): void => {
+      if (worker === starting) worker = undefined;
+    };
+    const starting = spawnBuilder().then((child) => {
+      if (stopped) child.kill('SIGKILL');
+      return startWorker(child, forget);
+    });
+    // Whoever asked is told; the next one starts another.
+    starting.catch(forget);
+    return starting;
+  };
+  return {
+    current() {
+      if (stopped) throw new HostError('HOST_DRAINING', 'The host is shutting down');
+      return (worker ??= start());
+    },
+    tell(kind, body) {
+      // One that did not start has nothing to be told.
+      const quiet = (): void => undefined;
+      worker?.then(({ writer }) => writer.send(kind, 0, 0, body)).catch(quiet);
+    },
+    async stop() {
       stopped = true;
-      worker?.child.kill('SIGKILL');
+      const last = await worker?.catch(() => undefined);
+      last?.child.kill('SIGKILL');
     },
   };
 }
 
-function startWorker(child: ChildProcess, onGone: (worker: Worker) => void): Worker {
+function startWorker(child: ChildProcess, onGone: () => void): Worker {
   const pipe = child.stdio[3] as Socket;
   const reader = new FrameReader();
   const pending = new Map<number, Pending>();
   const worker = { child, pending, writer: new FrameWriter(pipe) };
   let tail = '';
   const end = (why: string): void => {
-    onGone(worker);
+    onGone();
     for (const { reject } of pending.values()) reject(new BuilderGone(why));
     pending.clear();
   };

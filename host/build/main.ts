@@ -6,11 +6,11 @@ import { Socket } from 'node:net';
 import { LIMITS } from '../limits.ts';
 import { FrameReader, FrameWriter } from '../protocol.ts';
 import type { Frame } from '../protocol.ts';
+import type { OwnName } from './build.ts';
 import { FolderBuild } from './bundle.ts';
-import { BUILDER_FRAME, packPages, packPlatform, packResult } from './messages.ts';
+import { BUILDER_FRAME, packOwn, packResult } from './messages.ts';
 import type { BuildRequest } from './messages.ts';
-import { buildPages } from './pages.ts';
-import { buildPlatform } from './platform.ts';
+import { buildOwn } from './own.ts';
 
 const pipe = new Socket({ fd: 3, readable: true, writable: true });
 const writer = new FrameWriter(pipe);
@@ -25,11 +25,9 @@ pipe.on('data', (bytes: Buffer) => {
 pipe.on('close', () => process.kill(process.pid, 'SIGKILL'));
 
 async function handle({ kind, id, payload }: Frame): Promise<void> {
-  if (kind === BUILDER_FRAME.platform) {
-    return writer.send(BUILDER_FRAME.platform, 0, id, packPlatform(await buildPlatform()));
-  }
-  if (kind === BUILDER_FRAME.pages) {
-    return writer.send(BUILDER_FRAME.pages, 0, id, packPages(await buildPages()));
+  if (kind === BUILDER_FRAME.own) {
+    const built = await buildOwn(payload.toString('utf8') as OwnName);
+    return writer.send(BUILDER_FRAME.own, 0, id, packOwn(built));
   }
   const request = JSON.parse(payload.toString('utf8')) as BuildRequest;
   if (kind === BUILDER_FRAME.forget) return drop(request.folder);

@@ -1,10 +1,19 @@
 // Messages between the host and a builder process, packed so that code travels as bytes, not as JSON.
 
 import { packBlocks, unpackBlocks } from '../protocol.ts';
-import type { BuildResult, Bundle, BundlePart, PageAssets, Platform, Problem } from './build.ts';
+import type {
+  BuildResult,
+  Bundle,
+  BundlePart,
+  OwnBuild,
+  PageAssets,
+  Platform,
+  PlatformScript,
+  Problem,
+} from './build.ts';
 
 /** Kinds of frame on a builder's pipe; a reply repeats the request's id. */
-export const BUILDER_FRAME = { platform: 1, build: 2, forget: 3, pages: 4, ping: 8 } as const;
+export const BUILDER_FRAME = { own: 1, build: 2, forget: 3, ping: 8 } as const;
 
 /** What a build needs to know; paths are absolute. */
 export type BuildRequest = {
@@ -59,23 +68,34 @@ export function unpackResult(payload: Buffer): BuildResult | undefined {
   return { ok: true, wallMs, bundle: { hash, inputs, source, parts } };
 }
 
-/** Packs the platform; the same payload greets a cell. */
-export function packPlatform({ platform, schema, cell }: Platform): Buffer {
-  return packBlocks([platform.code, platform.cachedData, schema.code, schema.cachedData, cell]);
+/** Packs what was made of the product's own files. */
+export function packOwn({ payload, inputs }: OwnBuild): Buffer {
+  return packBlocks([JSON.stringify(inputs), payload]);
+}
+
+/** Undoes `packOwn`. */
+export function unpackOwn(bytes: Buffer): OwnBuild {
+  const [inputs, payload] = unpackBlocks(bytes);
+  return {
+    payload: Buffer.from(payload ?? []),
+    inputs: JSON.parse(String(inputs)) as readonly string[],
+  };
+}
+
+/** Packs what a cell is greeted with. */
+export function packGreeting(platform: PlatformScript, schema: PlatformScript): Buffer {
+  return packBlocks([platform.code, platform.cachedData, schema.code, schema.cachedData]);
+}
+
+/** Packs the platform. */
+export function packPlatform({ greeting, cell, builder }: Platform): Buffer {
+  return packBlocks([greeting, cell, builder]);
 }
 
 /** Undoes `packPlatform`. */
 export function unpackPlatform(payload: Buffer): Platform {
-  const [code, cache, schemaCode, schemaCache, cell] = unpackBlocks(payload);
-  const script = (text: Buffer | undefined, data: Buffer | undefined): Platform['platform'] => ({
-    code: String(text),
-    cachedData: Buffer.from(data ?? []),
-  });
-  return {
-    platform: script(code, cache),
-    schema: script(schemaCode, schemaCache),
-    cell: String(cell ?? ''),
-  };
+  const [greeting = Buffer.alloc(0), cell, builder] = unpackBlocks(payload);
+  return { greeting, cell: String(cell), builder: String(builder) };
 }
 
 /** Packs the scripts and the sheet of the pages. */

@@ -1,18 +1,13 @@
 // Compiles the code that every isolate starts from. All of it is ours or zod's: read from disk as usual.
-// Runs in the builder process.
+// Runs in a builder process.
 
-import { dirname, join } from 'node:path';
-
-import { build } from 'esbuild';
 import type { Plugin } from 'esbuild';
 
 import type { Platform, PlatformScript } from './build.ts';
 import { SCRIPT_OPTIONS } from './bundle.ts';
 import { runCache } from './code-cache.ts';
-
-const CELL_MAIN = join(dirname(import.meta.dirname), 'sandbox', 'main.ts');
-const GUEST = join(dirname(import.meta.dirname), 'guest');
-const MODULES = join(dirname(dirname(import.meta.dirname)), 'node_modules');
+import { packGreeting } from './messages.ts';
+import type { BundleOwn } from './own-script.ts';
 
 /** zod carries error texts in fifty languages; only English is ever used here: 380 KB less. */
 const englishOnly: Plugin = {
@@ -25,48 +20,44 @@ const englishOnly: Plugin = {
   },
 };
 
-/** Builds the platform script, the schema script and the program of a cell. */
-export async function buildPlatform(): Promise<Platform> {
-  const [platform, schema, cell] = await Promise.all([
-    compile('main.ts', 'cofferdam:platform'),
-    compile('schema.ts', 'cofferdam:schema'),
-    bundleCell(),
+/** Builds the platform script, the schema script and the programs of children. */
+export async function buildPlatform(bundle: BundleOwn): Promise<Platform> {
+  const [platform, schema, cell, builder] = await Promise.all([
+    compile(bundle, 'main.ts', 'cofferdam:platform'),
+    compile(bundle, 'schema.ts', 'cofferdam:schema'),
+    bundleProgram(bundle, 'host/sandbox/main.ts'),
+    bundleProgram(bundle, 'host/build/main.ts'),
   ]);
-  return { platform, schema, cell };
+  return { greeting: packGreeting(platform, schema), cell, builder };
 }
 
-async function bundleCell(): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [CELL_MAIN],
-    outfile: 'cell.cjs',
-    bundle: true,
-    write: false,
+function bundleProgram(bundle: BundleOwn, entry: string): Promise<string> {
+  return bundle(entry, {
     platform: 'node',
     format: 'cjs',
-    // isolated-vm is a native addon: the cell loads it from node_modules.
+    // esbuild, and isolated-vm as a native addon, are loaded from node_modules.
     packages: 'external',
+    // A text has no folder: that of the builder's files, the only ones that ask.
+    define: { 'import.meta.dirname': JSON.stringify(import.meta.dirname) },
     minifyWhitespace: true,
     minifySyntax: true,
-    logLevel: 'silent',
   });
-  return outputFiles[0]?.text.trimEnd() ?? '';
 }
 
-async function compile(entry: string, filename: string): Promise<PlatformScript> {
-  const { outputFiles } = await build({
+async function compile(
+  bundle: BundleOwn,
+  entry: string,
+  filename: string,
+): Promise<PlatformScript> {
+  const code = await bundle(`host/guest/${entry}`, {
     ...SCRIPT_OPTIONS,
     format: 'cjs',
     banner: { js: '(function (module, exports, require) {"use strict";' },
     footer: { js: '})' },
-    entryPoints: [join(GUEST, entry)],
-    outfile: 'script.js',
     minifyWhitespace: true,
     minifySyntax: true,
     mainFields: ['module', 'main'],
-    // The jail lets nobody list the folders above, where esbuild would look for node_modules.
-    nodePaths: [MODULES],
     plugins: [englishOnly],
   });
-  const code = outputFiles[0]?.text.trimEnd() ?? '';
   return { code, cachedData: runCache(code, { filename, boot: entry === 'main.ts' }) };
 }

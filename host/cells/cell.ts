@@ -113,9 +113,9 @@ export class Cell {
     });
   }
 
-  /** Sends the platform script; resolves when the cell has an isolate ready. */
-  async greet(platform: Buffer): Promise<void> {
-    this.#writer.send(FRAME.platform, 0, 0, platform);
+  /** Sends the platform's scripts; resolves when the cell has an isolate ready. */
+  async greet(greeting: Buffer): Promise<void> {
+    this.#writer.send(FRAME.platform, 0, 0, greeting);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const timer = setTimeout(() => {
       reject(new HostError('HOST_INTERNAL', `Cell ${this.pid} did not start: no hello in time`));

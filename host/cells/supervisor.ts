@@ -3,6 +3,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 
+import type { Platform } from '../build/build.ts';
 import { HostError } from '../errors.ts';
 import type { ChildGroup } from '../jail/cgroup.ts';
 import { LIMITS } from '../limits.ts';
@@ -20,12 +21,12 @@ export type CellEvent = {
 
 /** What the supervisor needs from outside. */
 export type SupervisorPowers = {
-  /** Starts a jailed child whose fd 3 is a stream. */
-  readonly spawnCell: () => ChildProcess;
+  /** Starts a jailed child that runs `program` and whose fd 3 is a stream. */
+  readonly spawnCell: (program: string) => ChildProcess;
   /** Puts a child into a group of the kernel's; absent or undefined where there are none. */
   readonly enclose?: (child: ChildProcess, memoryMiB: number) => ChildGroup | undefined;
-  /** The platform payload for `Cell.greet`. */
-  readonly platform: () => Promise<Buffer>;
+  /** The program of a cell and what it is greeted with. */
+  readonly platform: () => Promise<Pick<Platform, 'cell' | 'greeting'>>;
   readonly nowMs: () => number;
   /** Throws when code of that key may not run on this machine. */
   readonly admit?: (key: string) => Promise<void>;
@@ -140,11 +141,11 @@ export class Supervisor {
 
   async #start(): Promise<Cell> {
     const platform = await this.#powers.platform();
-    const child = this.#powers.spawnCell();
+    const child = this.#powers.spawnCell(platform.cell);
     const group = this.#powers.enclose?.(child, LIMITS.cellBaseMiB);
     const cell = new Cell(child, (ended, end) => this.#forget(ended, end), group);
     this.#cells.add(cell);
-    await Promise.all([cell.greet(platform), group?.entered]);
+    await Promise.all([cell.greet(platform.greeting), group?.entered]);
     this.#powers.onCell({ type: 'started', pid: cell.pid });
     return cell;
   }

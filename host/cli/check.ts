@@ -37,7 +37,8 @@ export async function checkFolder(folder: string): Promise<readonly Problem[]> {
   if (!manifest.ok) return manifest.problems;
   const shipped = folder.startsWith(SHIPPED_ROOT) ? [join(APP_FOLDER, 'node_modules')] : [];
   await using builder = createBuilder({
-    spawnBuilder: () => spawnChild({ main: BUILDER_MAIN, read: [folder], mayStartProcesses: true }),
+    spawnBuilder: async () =>
+      spawnChild({ main: BUILDER_MAIN, read: [folder], mayStartProcesses: true }),
     modulesFor: () => shipped,
   });
   const result = await builder.build(folder);

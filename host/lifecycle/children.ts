@@ -6,9 +6,9 @@ import { join } from 'node:path';
 
 import type { Logger } from 'pino';
 
-import type { Builder } from '../build/build.ts';
+import type { Builder, PageAssets } from '../build/build.ts';
 import { BUILDER_MAIN, createBuilder } from '../build/builder.ts';
-import { packPlatform } from '../build/messages.ts';
+import { createOwnBuilds } from '../build/own-builds.ts';
 import { CELL_MAIN } from '../cells/cell.ts';
 import { Supervisor, UNTRUSTED_CELL } from '../cells/supervisor.ts';
 import type { SupervisorPowers } from '../cells/supervisor.ts';
@@ -37,6 +37,8 @@ export type ChildrenPowers = Pick<SupervisorPowers, 'nowMs' | 'onCell'> & {
 /** The processes of a host. */
 export type Children = {
   readonly builder: Builder;
+  /** Compiles the host's own pages. */
+  readonly pages: () => Promise<PageAssets>;
   readonly supervisor: Supervisor;
   readonly walls: WallCheck;
   /** `held`, or why the kernel bounds no child by a cgroup. */
@@ -45,51 +47,51 @@ export type Children = {
   stop(): Promise<void>;
 };
 
+/** Where own builds are kept: the launcher has Node keep the host's compiled code there too. */
+const KEPT_FOLDER = join(APP_FOLDER, 'node_modules', '.cache', 'cofferdam');
+
 /** Starts the builder when it is first needed, and a warm cell at once. */
 export async function startChildren(powers: ChildrenPowers): Promise<Children> {
   const { pid, kernel, roots, shippedRoot, allowUnjailed, nowMs, onCell, log } = powers;
   const onError = (error: unknown): void => log.error({ err: error }, 'cgroup of a child');
   const groups = await openChildGroups(createGroupFiles(), { pid, onError });
+  const spawnBuilder = (read: readonly string[], program = ''): ChildProcess => {
+    const spec = { main: BUILDER_MAIN, program, read, mayStartProcesses: true };
+    const child = spawnChild(spec, kernel);
+    const group = groups.enclose(child, LIMITS.builderMiB);
+    child.once('exit', () => void group?.remove());
+    return child;
+  };
+  const own = createOwnBuilds({
+    ...{ root: APP_FOLDER, folder: KEPT_FOLDER, nowMs },
+    onError: (error) => log.debug({ err: error }, 'own build not kept'),
+    spawnBuilder: () => spawnBuilder([]),
+  });
   const builder = createBuilder({
-    spawnBuilder: () => {
-      const child = spawnChild(
-        { main: BUILDER_MAIN, read: roots, mayStartProcesses: true },
-        kernel,
-      );
-      const group = groups.enclose(child, LIMITS.builderMiB);
-      child.once('exit', () => void group?.remove());
-      return child;
-    },
+    spawnBuilder: async () => spawnBuilder(roots, (await own.platform()).builder),
     modulesFor: (folder) =>
       folder.startsWith(shippedRoot) ? [join(APP_FOLDER, 'node_modules')] : [],
   });
   const walls = createWallCheck(() => probeWalls(kernel));
-  let platform: Promise<Buffer> | undefined;
-  let program = '';
   let startCell: (() => ChildProcess) | undefined;
-  const buildPlatform = async (): Promise<Buffer> => {
-    const built = await builder.buildPlatform();
-    program = built.cell;
-    return packPlatform(built);
-  };
   const supervisor = new Supervisor({
     admit: async (key) => {
       if (key.startsWith(UNTRUSTED_CELL) && !allowUnjailed) await walls.assertHeld();
     },
-    spawnCell: () => {
-      // A cell starts after its platform has been built, so the program is there.
+    spawnCell: (program) => {
       const spec = { main: CELL_MAIN, program, read: [], mayStartProcesses: false };
       startCell ??= prepareChild(spec, kernel);
       return startCell();
     },
     enclose: (child, memoryMiB) => groups.enclose(child, memoryMiB),
-    platform: () => (platform ??= buildPlatform()),
+    platform: own.platform,
     nowMs,
     onCell,
   });
   supervisor.warm();
   return {
     ...{ builder, supervisor, walls, cgroup: groups.state },
+    pages: own.pages,
     async stop() {
       await supervisor[Symbol.asyncDispose]();
       await builder[Symbol.asyncDispose]();

@@ -6,7 +6,7 @@ import { Cancellation } from '../../host/broker/cancellation.ts';
 import { Runner } from '../../host/broker/runner.ts';
 import type { RunnerEvents } from '../../host/broker/runner.ts';
 import { BUILDER_MAIN, createBuilder } from '../../host/build/builder.ts';
-import { packPlatform } from '../../host/build/messages.ts';
+import { unpackPlatform } from '../../host/build/messages.ts';
 import type { Cell } from '../../host/cells/cell.ts';
 import type { CapabilityTable } from '../../host/capabilities/capability.ts';
 import { CELL_MAIN } from '../../host/cells/cell.ts';
@@ -32,19 +32,15 @@ export type Sandbox = {
 export async function startSandbox(folder: string, table: CapabilityTable = {}): Promise<Sandbox> {
   const modules = join(APP_FOLDER, 'node_modules');
   const builder = createBuilder({
-    spawnBuilder: () => spawnChild({ main: BUILDER_MAIN, read: [folder], mayStartProcesses: true }),
+    spawnBuilder: async () =>
+      spawnChild({ main: BUILDER_MAIN, read: [folder], mayStartProcesses: true }),
     modulesFor: () => [modules],
   });
-  let program = '';
-  let platform: Promise<Buffer> | undefined;
-  const buildPlatform = async (): Promise<Buffer> => {
-    const built = await builder.buildPlatform();
-    program = built.cell;
-    return packPlatform(built);
-  };
+  const platform = unpackPlatform((await builder.buildOwn('platform')).payload);
   const supervisor = new Supervisor({
-    spawnCell: () => spawnChild({ main: CELL_MAIN, program, read: [], mayStartProcesses: false }),
-    platform: () => (platform ??= buildPlatform()),
+    spawnCell: (program) =>
+      spawnChild({ main: CELL_MAIN, program, read: [], mayStartProcesses: false }),
+    platform: async () => platform,
     nowMs: Date.now,
     onCell: () => undefined,
   });

@@ -8,8 +8,10 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
 import { BUILDER_MAIN, createBuilder } from '../../../host/build/builder.ts';
+import { unpackPlatform } from '../../../host/build/messages.ts';
 import { CELL_MAIN } from '../../../host/cells/cell.ts';
 import { spawnChild } from '../../../host/jail/spawn.ts';
+import { unpackBlocks } from '../../../host/protocol.ts';
 
 /** Says for each script whether V8 took its cache. */
 const PROBE = `
@@ -37,16 +39,25 @@ describe('code cache', { timeout: 60_000 }, () => {
 
   it('of platform, schema and extension is taken by the isolates of a cell', async () => {
     await using builder = createBuilder({
-      spawnBuilder: () => spawnChild({ main: BUILDER_MAIN, read: [dir], mayStartProcesses: true }),
+      spawnBuilder: async () =>
+        spawnChild({ main: BUILDER_MAIN, read: [dir], mayStartProcesses: true }),
       modulesFor: () => [],
     });
-    const { platform, schema } = await builder.buildPlatform();
+    const { payload } = await builder.buildOwn('platform');
+    const [platform, platformCache, schema, schemaCache] = unpackBlocks(
+      unpackPlatform(payload).greeting,
+    );
     const result = await builder.build(join(dir, 'extension'));
     assert.ok(result.ok);
-    const scripts = { platform, schema, own: result.bundle.parts[0] };
-    for (const [name, script] of Object.entries(scripts)) {
-      await writeFile(join(dir, `${name}.js`), script?.code ?? '');
-      await writeFile(join(dir, `${name}.cache`), script?.cachedData ?? '');
+    const [own] = result.bundle.parts;
+    const scripts = {
+      platform: [platform, platformCache],
+      schema: [schema, schemaCache],
+      own: [own?.code, own?.cachedData],
+    };
+    for (const [name, [code, cache]] of Object.entries(scripts)) {
+      await writeFile(join(dir, `${name}.js`), code ?? '');
+      await writeFile(join(dir, `${name}.cache`), cache ?? '');
     }
     const names = Object.keys(scripts).map((name) => join(dir, name));
     const program = `process.argv.push(...${JSON.stringify(names)});${PROBE}`;

@@ -10,7 +10,7 @@ import { startFakeCell } from '../../helpers/fake-cell.ts';
 it('gives a key a fresh cell once the last one has run its number of calls', async () => {
   await using supervisor = new Supervisor({
     spawnCell: startFakeCell,
-    platform: async () => Buffer.alloc(0),
+    platform: async () => ({ cell: '', greeting: Buffer.alloc(0) }),
     nowMs: Date.now,
     onCell: () => undefined,
   });

@@ -36,7 +36,11 @@ function createSubject(): Subject {
   const clock = { ms: 1_000_000 };
   const nowMs = (): number => clock.ms;
   const supervisor = new Supervisor({
-    ...{ spawnCell: startFakeCell, platform: async () => Buffer.alloc(0), nowMs },
+    ...{
+      spawnCell: startFakeCell,
+      platform: async () => ({ cell: '', greeting: Buffer.alloc(0) }),
+      nowMs,
+    },
     onCell: () => undefined,
   });
   const told: string[] = [];

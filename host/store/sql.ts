@@ -81,7 +81,8 @@ export function createSql(database: DatabaseSync): Sql {
       database.exec('COMMIT');
       for (const entry of batch) if (!failed.includes(entry)) entry.resolve();
     } catch (error) {
-      if (database.isTransaction) database.exec('ROLLBACK');
+      // One that was closed meanwhile has no transaction, and does not like to be asked.
+      if (database.isOpen && database.isTransaction) database.exec('ROLLBACK');
       for (const { reject } of batch) reject(storeError(error));
     }
   };

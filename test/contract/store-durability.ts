@@ -41,6 +41,14 @@ export function storeDurabilityClaims({ open }: StoreSubject): void {
     assert.equal(entries.length, 5);
   });
 
+  it('refuses a write that comes after it was closed', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    await store[Symbol.asyncDispose]();
+    const line = { at: 'now', actor: 'a', role: 'r', action: 'x', outcome: 'done', subject: 's' };
+    await assert.rejects(store.addAudit(line), { code: 'HOST_STORE_FAILED' });
+  });
+
   it('has every write that was acknowledged before the process was killed', async () => {
     await using opened = await open();
     const child = spawn(process.execPath, [WRITER, opened.location], {

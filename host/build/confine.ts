@@ -114,8 +114,11 @@ export function confineOwn(build: ConfinedBuild): Plugin {
       onLoad({ filter: /.*/, namespace: OWN }, ({ path, with: attributes }) => {
         const file = build.snapshot.get(path);
         if (file === undefined) return refused(`File "${path}" does not exist`);
-        const loader = attributes['type'] === 'text' ? 'text' : LOADERS[extensionOf(path)];
-        return { contents: file.bytes, loader: loader ?? 'text' };
+        const known = attributes['type'] === 'text' ? 'text' : LOADERS[extensionOf(path)];
+        const loader = known ?? 'text';
+        // Editors cut a file off before they write it; what is taken from it would be undefined.
+        if (file.bytes.length === 0 && loader !== 'text') return refused(`File "${path}" is empty`);
+        return { contents: file.bytes, loader };
       });
       refuseDisk(onLoad);
     },

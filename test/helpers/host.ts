@@ -1,8 +1,8 @@
 // A real host in a temporary folder: real builder, cells and HTTP. Extensions are written as files.
 
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import { createLog } from '../../host/log.ts';
 import { runHost } from '../../host/main.ts';
@@ -54,7 +54,10 @@ export async function startTestHost(
   const write = async (extension: string, file: string, text: string): Promise<void> => {
     const path = join(root, extension, file);
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, text);
+    // Whole at once, whatever the watcher's pace; the dot keeps the half file from its eyes.
+    const half = join(dirname(path), `.${basename(path)}`);
+    await writeFile(half, text);
+    await rename(half, path);
   };
   for (const [extension, files] of Object.entries(extensions)) {
     if (files['manifest.json'] === undefined) {

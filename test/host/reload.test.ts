@@ -58,6 +58,15 @@ describe('hot reload', { timeout: 60_000 }, () => {
     assert.equal(body.problems[0].file, 'greet.ts');
   });
 
+  it('keeps the old code while a file is cut off, as it is before an editor writes it', async () => {
+    const failed = host.nextChange('extension.build-failed');
+    await host.write('others/live', 'greet.ts', '');
+    const { data } = await failed;
+    const { file, line, message } = data.problems[0];
+    assert.deepEqual([file, line, message], ['extension.ts', 2, 'File "greet.ts" is empty']);
+    assert.equal((await answer('others/live')).result, 'hello one');
+  });
+
   it('keeps the old code when the new one throws while loading', async () => {
     const failed = host.nextChange('extension.build-failed');
     await host.write('others/live', 'greet.ts', 'export const greet = (null as any).nope;\n');

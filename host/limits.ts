@@ -364,8 +364,12 @@ export const LIMITS = {
   deliveryPollMs: 1_000,
   /** Milliseconds from a word of another host to the look: its own look comes first, many words lead to one. */
   deliveryNoticeMs: 50,
-  /** Milliseconds a delivery runs before another host may take it over, though its host seems to live. */
-  deliveryLeaseMs: 180_000,
+  /**
+   * Milliseconds a delivery is seen running before it is taken over, though its host seems to live: over
+   * `wallMsMax`; and between two looks at what runs.
+   */
+  claimMs: 180_000,
+  claimLookMs: 10_000,
   /** Waits after the 1st, 2nd, … failed attempt, in milliseconds, as webhook senders publish theirs. */
   deliveryBackoffMs: [
     5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 36_000_000,

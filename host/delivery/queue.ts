@@ -93,8 +93,7 @@ export class DeliveryQueue {
     row: NewDelivery,
     run: (claimed: DeliveryRow) => Promise<T>,
   ): Promise<T> {
-    const { store, nowMs } = this.#powers;
-    const claims = store.addDeliveries([row], nowMs() + LIMITS.deliveryLeaseMs);
+    const claims = this.#powers.store.addDeliveries([row], 'running');
     const [claimed] = await claims.catch((error: unknown) => this.#giveUp(row, error));
     if (claimed === undefined) {
       throw new HostError('CALLER_CONFLICT', `Delivery "${row.dedupe}" is there already`);
@@ -147,7 +146,6 @@ export class DeliveryQueue {
       if (limit <= 0) return;
       const rows = await store.claimDeliveries({
         nowMs: nowMs(),
-        leaseUntilMs: nowMs() + LIMITS.deliveryLeaseMs,
         limit,
         perTarget: LIMITS.deliveriesPerTarget,
         except: this.#busyTargets(),

@@ -4,7 +4,6 @@
 import { randomUUID } from 'node:crypto';
 
 import { HostError, toErrorData } from '../errors.ts';
-import { LIMITS } from '../limits.ts';
 import type { DeliveryRow, DeliveryStore, NewDelivery } from '../store/deliveries.ts';
 import type { RecordingStore } from '../store/recordings.ts';
 
@@ -65,11 +64,11 @@ export async function guardCall<T>(
 }
 
 async function addGuard(
-  { store, nowMs, onError }: GuardPowers,
+  { store, onError }: GuardPowers,
   row: NewDelivery,
 ): Promise<DeliveryRow | undefined> {
   try {
-    const [guard] = await store.addDeliveries([row], nowMs() + LIMITS.deliveryLeaseMs);
+    const [guard] = await store.addDeliveries([row], 'running');
     return guard;
   } catch (error) {
     // It may be there all the same, and would be run as a call that was cut off.
@@ -130,7 +129,7 @@ async function handOver(
   const now = nowMs();
   const why = { error: JSON.stringify(toErrorData(error)), uncounted: true };
   const end = { seq, attempt, nowMs: now, state: 'waiting', dueMs: now, ...why } as const;
-  // If not even this can be written, it is taken over when its lease ends.
+  // If not even this can be written, it is taken over when it has run for too long.
   await store.endDelivery(end).catch(onError);
 }
 

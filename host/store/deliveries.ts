@@ -46,8 +46,6 @@ export type DeliveryRow = NewDelivery & {
   readonly state: DeliveryState;
   /** How often it was claimed; also tells the claim that may end it. */
   readonly attempt: number;
-  /** When a running delivery may be taken over: its host has died. */
-  readonly leaseMs: number | null;
   readonly endedMs: number | null;
   /** JSON text of the last failure's `ErrorData` */
   readonly error: string | null;
@@ -76,16 +74,15 @@ export type DeliveryStore = {
   /**
    * Adds those that are not there yet, all or none, and returns the added ones.
    *
-   * @param claimUntilMs The rows start as `running`, attempt 1, leased to the caller until then
+   * @param state `running`: they are claimed by the caller, attempt 1
    */
-  addDeliveries(rows: readonly NewDelivery[], claimUntilMs?: number): Promise<DeliveryRow[]>;
+  addDeliveries(rows: readonly NewDelivery[], state?: 'running'): Promise<DeliveryRow[]>;
   /**
-   * Takes what is due, oldest first, for the caller alone until `leaseUntilMs`: at most `perTarget` of
-   * one target, and of one (target, subject) only the oldest that has not ended.
+   * Takes what is due, oldest first, for the caller alone: at most `perTarget` of one target, and of one
+   * (target, subject) only the oldest that has not ended.
    */
   claimDeliveries(claim: {
     readonly nowMs: number;
-    readonly leaseUntilMs: number;
     readonly limit: number;
     readonly perTarget: number;
     /** Targets that are to get nothing now. */
@@ -95,12 +92,13 @@ export type DeliveryStore = {
   endDelivery(end: DeliveryEnd): Promise<boolean>;
   /**
    * Gives up every claim, where there is only one host: at its start they are those of a dead one.
-   * Where there are many, `freeLostClaims` and leases tell.
+   * Where there are many, `freeLostClaims` tells.
    */
   releaseClaims(): Promise<void>;
   /**
-   * Frees what other hosts run that are gone, to be claimed at once. Asked again and again: a host counts
-   * as gone when the caller found it so for `LIMITS.hostGoneMs` on end.
+   * Frees what other hosts run that are gone, and what anybody has run for too long, to be claimed at
+   * once. Asked again and again: a host counts as gone when the caller found it so for
+   * `LIMITS.hostGoneMs` on end, and a claim as too old when it was seen for `LIMITS.claimMs`.
    *
    * @param nowMs Of a clock that never goes back
    * @returns How many it has freed

@@ -19,42 +19,29 @@ const CLAIM = `
   WITH due AS (
     SELECT seq, due_ms, row_number() OVER (PARTITION BY target ORDER BY due_ms, seq) AS place
     FROM cofferdam.deliveries AS d
-    WHERE state IN ${OPEN} AND due_ms <= $1 AND (state = 'waiting' OR lease_ms <= $1)
-      AND target <> ALL ($5::text[])
+    WHERE state = 'waiting' AND due_ms <= $1 AND target <> ALL ($4::text[])
       AND (subject = '' OR NOT EXISTS (
         SELECT 1 FROM cofferdam.deliveries AS older
         WHERE older.target = d.target AND older.subject = d.subject AND older.seq < d.seq
           AND older.state IN ${OPEN}))
   ), free AS (
     SELECT seq FROM cofferdam.deliveries
-    WHERE seq IN (SELECT seq FROM due WHERE place <= $3 ORDER BY due_ms, seq LIMIT $4)
-      AND state IN ${OPEN} AND (state = 'waiting' OR lease_ms <= $1)
+    WHERE seq IN (SELECT seq FROM due WHERE place <= $2 ORDER BY due_ms, seq LIMIT $3)
+      AND state = 'waiting'
     FOR UPDATE SKIP LOCKED
   )
-  UPDATE cofferdam.deliveries
-  SET state = 'running', attempt = attempt + 1, lease_ms = $2, claimed_by = $6
+  UPDATE cofferdam.deliveries SET state = 'running', attempt = attempt + 1, claimed_by = $5
   WHERE seq IN (SELECT seq FROM free) RETURNING *`;
 
 /** The deliveries part of the store. */
 export function createPgDeliveries(sql: PgSql, presence: HostPresence): DeliveryStore {
   return {
     ...createReads(sql),
-    addDeliveries: (rows, untilMs) =>
-      addAll(
-        sql.write,
-        rows,
-        untilMs === undefined ? undefined : { untilMs, by: presence.hostId() },
-      ),
-    async claimDeliveries({ nowMs, leaseUntilMs, limit, perTarget, except }) {
-      const rows = await sql.write(
-        CLAIM,
-        nowMs,
-        leaseUntilMs,
-        perTarget,
-        limit,
-        except,
-        presence.hostId(),
-      );
+    addDeliveries: (rows, state) =>
+      addAll(sql.write, rows, state && { state, by: presence.hostId() }),
+    async claimDeliveries({ nowMs, limit, perTarget, except }) {
+      const bounds = [nowMs, perTarget, limit, except] as const;
+      const rows = await sql.write(CLAIM, ...bounds, presence.hostId());
       return rows.map(deliveryOf).toSorted((a, b) => a.dueMs - b.dueMs || a.seq - b.seq);
     },
     endDelivery: async (end) => (await endOne(sql.write, end)).length > 0,
@@ -99,15 +86,13 @@ export function createPgDeliveries(sql: PgSql, presence: HostPresence): Delivery
 export async function addAll(
   run: PgRun,
   rows: readonly NewDelivery[],
-  claim?: { readonly untilMs: number; readonly by: string | null },
+  claim?: { readonly state: 'running'; readonly by: string | null },
 ): Promise<DeliveryRow[]> {
   if (rows.length === 0) return [];
   const added = await run(
     `INSERT INTO cofferdam.deliveries
-       (id, kind, target, subject, type, dedupe, payload, due_ms, created_ms, state, attempt,
-        lease_ms, claimed_by)
-     SELECT id, kind, target, subject, type, dedupe, payload, due_ms, created_ms, $10, $11,
-       $12::bigint, $13::text
+       (id, kind, target, subject, type, dedupe, payload, due_ms, created_ms, state, attempt, claimed_by)
+     SELECT id, kind, target, subject, type, dedupe, payload, due_ms, created_ms, $10, $11, $12::text
      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
        $8::bigint[], $9::bigint[]) WITH ORDINALITY
        AS new (id, kind, target, subject, type, dedupe, payload, due_ms, created_ms, place)
@@ -122,7 +107,7 @@ export async function addAll(
     rows.map(({ payload }) => payload),
     rows.map(({ dueMs }) => dueMs),
     rows.map(({ createdMs }) => createdMs),
-    ...(claim === undefined ? ['waiting', 0, null, null] : ['running', 1, claim.untilMs, claim.by]),
+    ...(claim === undefined ? ['waiting', 0, null] : [claim.state, 1, claim.by]),
   );
   return added.map(deliveryOf);
 }
@@ -132,15 +117,14 @@ function endOne(run: PgRun, end: DeliveryEnd): ReturnType<PgRun> {
   const mine = "WHERE seq = $1 AND attempt = $2 AND state = 'running' RETURNING seq";
   if (state !== 'waiting') {
     return run(
-      `UPDATE cofferdam.deliveries SET state = $3, ended_ms = $4, lease_ms = NULL, claimed_by = NULL,
-       error = $5 ${mine}`,
+      `UPDATE cofferdam.deliveries SET state = $3, ended_ms = $4, claimed_by = NULL, error = $5 ${mine}`,
       ...[seq, attempt, state, nowMs, error],
     );
   }
   const next = end.uncounted === true ? attempt - 1 : attempt;
   return run(
-    `UPDATE cofferdam.deliveries SET state = 'waiting', due_ms = $3, lease_ms = NULL, claimed_by = NULL,
-       error = $4, payload = COALESCE($5, payload), attempt = $6 ${mine}`,
+    `UPDATE cofferdam.deliveries SET state = 'waiting', due_ms = $3, claimed_by = NULL, error = $4,
+       payload = COALESCE($5, payload), attempt = $6 ${mine}`,
     ...[seq, attempt, end.dueMs, error, end.renewed?.payload ?? null, next],
   );
 }

@@ -1,9 +1,11 @@
 // Which hosts live: each holds a shared advisory lock of its session, which the server takes back as soon as
-// the process is gone. What a host ran that has stayed away is freed for the others.
+// the process is gone. What a host ran that has stayed away is freed for the others, as is what one that
+// seems to live has run for too long.
 
 import type { Client } from 'pg';
 
 import { LIMITS } from '../limits.ts';
+import { ClaimWatch } from './overdue.ts';
 import type { PgSql } from './postgres-sql.ts';
 
 /** Any number that stays the same; the lock's second number is the hash of the host's id. */
@@ -11,7 +13,7 @@ const HOST_SPACE = 1_129_268_297;
 
 /** This host among others. */
 export type HostPresence = {
-  /** This host's id, while others can see that it lives; else null, and only leases end its claims. */
+  /** This host's id, while others can see that it lives; else null, and only time ends its claims. */
   hostId(): string | null;
 };
 
@@ -36,17 +38,44 @@ const FIND = `
   WHERE ${IS_GONE}`;
 
 const FREE = `
-  UPDATE cofferdam.deliveries SET lease_ms = 0, claimed_by = NULL
+  UPDATE cofferdam.deliveries SET state = 'waiting', claimed_by = NULL
   WHERE state = 'running' AND claimed_by = ANY ($1::text[]) AND ${IS_GONE} RETURNING seq`;
+
+const RUNNING = "SELECT seq, attempt, due_ms FROM cofferdam.deliveries WHERE state = 'running'";
+
+const FREE_OVERDUE = `
+  UPDATE cofferdam.deliveries AS d SET state = 'waiting', claimed_by = NULL
+  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS lost (seq, attempt, due_ms)
+  WHERE d.seq = lost.seq AND d.attempt = lost.attempt AND d.due_ms = lost.due_ms
+    AND d.state = 'running' RETURNING d.seq`;
+
+/** Frees what no host may have any more. */
+export function createLostClaims(
+  sql: PgSql,
+  presence: HostPresence,
+): (nowMs: number) => Promise<number> {
+  const ofGoneHosts = createGoneClaims(sql, presence);
+  const watch = new ClaimWatch();
+  return async (nowMs) => {
+    const freed = await ofGoneHosts(nowMs);
+    if (!watch.isDue(nowMs)) return freed;
+    const lost = watch.look(await sql.read(RUNNING), nowMs);
+    if (lost.length === 0) return freed;
+    const rows = await sql.write(
+      FREE_OVERDUE,
+      lost.map(({ seq }) => seq),
+      lost.map(({ attempt }) => attempt),
+      lost.map(({ dueMs }) => dueMs),
+    );
+    return freed + rows.length;
+  };
+}
 
 /**
  * Frees claims of hosts that were found gone again and again. A live host that lost its connection has
  * that long to come back, also after a restart of the server, when every host is away for a moment.
  */
-export function createLostClaims(
-  sql: PgSql,
-  presence: HostPresence,
-): (nowMs: number) => Promise<number> {
+function createGoneClaims(sql: PgSql, presence: HostPresence): (nowMs: number) => Promise<number> {
   const goneSince = new Map<string, number>();
   let lookedMs = Number.NEGATIVE_INFINITY;
   return async (nowMs) => {

@@ -211,7 +211,6 @@ export function deliveryOf(row: Row): DeliveryRow {
     state: text(row['state']) as DeliveryRow['state'],
     attempt: Number(row['attempt']),
     dueMs: Number(row['due_ms']),
-    leaseMs: numberOrNull(row['lease_ms']),
     createdMs: Number(row['created_ms']),
     endedMs: numberOrNull(row['ended_ms']),
     error: textOrNull(row['error']),

@@ -23,8 +23,8 @@ export function sealDeliveries(store: Store, vault: Vault): Store {
   });
   return {
     ...store,
-    addDeliveries: async (rows, claimUntilMs) =>
-      (await store.addDeliveries(rows.map(seal), claimUntilMs)).map(open),
+    addDeliveries: async (rows, state) =>
+      (await store.addDeliveries(rows.map(seal), state)).map(open),
     async claimDeliveries(claim) {
       const rows = await store.claimDeliveries(claim);
       const opened: DeliveryRow[] = [];

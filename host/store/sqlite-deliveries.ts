@@ -1,7 +1,9 @@
-// Deliveries in SQLite: added once, claimed with a lease, ended by the claim that holds it.
+// Deliveries in SQLite: added once, claimed by one, ended by the claim that holds it.
 
 import type { DeliveryRow, DeliveryState, DeliveryStore, NewDelivery } from './deliveries.ts';
 import { DELIVERY_STATES } from './deliveries.ts';
+import { ClaimWatch } from './overdue.ts';
+import type { Claim } from './overdue.ts';
 import { deliveryOf } from './rows.ts';
 import { scopeText, withinScope } from './scoped.ts';
 import type { Sql, Statements } from './sql.ts';
@@ -10,15 +12,15 @@ const OPEN = "('waiting', 'running')";
 
 /** One row per obligation; `RETURNING` is not used, since `run` gives counts only. */
 const ADD = `INSERT OR IGNORE INTO deliveries
-  (id, kind, target, subject, type, dedupe, payload, state, attempt, due_ms, lease_ms, created_ms)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  (id, kind, target, subject, type, dedupe, payload, state, attempt, due_ms, created_ms)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 /** Due and free, not behind an older one of its subject, with its place among those of its target. */
 const DUE = `
   SELECT * FROM (
     SELECT *, ROW_NUMBER() OVER (PARTITION BY target ORDER BY due_ms, seq) AS place
     FROM deliveries AS d
-    WHERE state IN ${OPEN} AND due_ms <= ?1 AND (state = 'waiting' OR lease_ms <= ?1)
+    WHERE state = 'waiting' AND due_ms <= ?1
       AND target NOT IN (SELECT value FROM json_each(?4))
       AND (subject = '' OR NOT EXISTS (
         SELECT 1 FROM deliveries AS older
@@ -26,22 +28,26 @@ const DUE = `
           AND older.state IN ${OPEN}))
   ) WHERE place <= ?2 ORDER BY due_ms, seq LIMIT ?3`;
 
+const RUNNING = "SELECT seq, attempt, due_ms FROM deliveries WHERE state = 'running'";
+const FREE = "UPDATE deliveries SET state = 'waiting' WHERE state = 'running'";
+
 /** The deliveries part of the store. */
 export function createDeliveries(sql: Sql): DeliveryStore {
+  const watch = new ClaimWatch();
   return {
     ...createReads(sql),
-    addDeliveries: (rows, claimUntilMs) =>
-      sql.write((run) => rows.flatMap((row) => add({ ...sql, run }, row, claimUntilMs))),
-    claimDeliveries: ({ nowMs, leaseUntilMs, limit, perTarget, except }) =>
+    addDeliveries: (rows, state) =>
+      sql.write((run) => rows.flatMap((row) => add({ ...sql, run }, row, state))),
+    claimDeliveries: ({ nowMs, limit, perTarget, except }) =>
       sql.write((run) =>
         sql.all(DUE, nowMs, perTarget, limit, JSON.stringify(except)).map((row) => {
           const known = deliveryOf(row);
-          const claimed = { state: 'running', attempt: known.attempt + 1, leaseMs: leaseUntilMs };
+          const claimed = { state: 'running', attempt: known.attempt + 1 } as const;
           run(
-            "UPDATE deliveries SET state = 'running', attempt = ?, lease_ms = ? WHERE seq = ?",
-            ...[claimed.attempt, leaseUntilMs, known.seq],
+            "UPDATE deliveries SET state = 'running', attempt = ? WHERE seq = ?",
+            ...[claimed.attempt, known.seq],
           );
-          return { ...known, ...claimed } as DeliveryRow;
+          return { ...known, ...claimed };
         }),
       ),
     endDelivery: (end) =>
@@ -49,20 +55,23 @@ export function createDeliveries(sql: Sql): DeliveryStore {
         const { seq, attempt, state, nowMs, error } = end;
         const mine = "seq = ? AND attempt = ? AND state = 'running'";
         if (state !== 'waiting') {
-          const set = 'state = ?, ended_ms = ?, lease_ms = NULL, error = ?';
+          const set = 'state = ?, ended_ms = ?, error = ?';
           const sets = [state, nowMs, error];
           return run(`UPDATE deliveries SET ${set} WHERE ${mine}`, ...sets, seq, attempt) > 0;
         }
         const set =
-          "state = 'waiting', due_ms = ?, lease_ms = NULL, error = ?, payload = COALESCE(?, payload), attempt = ?";
+          "state = 'waiting', due_ms = ?, error = ?, payload = COALESCE(?, payload), attempt = ?";
         const next = end.uncounted === true ? attempt - 1 : attempt;
         const sets = [end.dueMs, error, end.renewed?.payload ?? null, next];
         return run(`UPDATE deliveries SET ${set} WHERE ${mine}`, ...sets, seq, attempt) > 0;
       }),
-    releaseClaims: () =>
-      sql.write((run) => void run("UPDATE deliveries SET lease_ms = 0 WHERE state = 'running'")),
-    // One file has one host.
-    freeLostClaims: async () => 0,
+    releaseClaims: () => sql.write((run) => void run(FREE)),
+    // One file has one host: only its own work can have lost its way.
+    async freeLostClaims(nowMs) {
+      if (!watch.isDue(nowMs)) return 0;
+      const lost = watch.look(sql.all(RUNNING), nowMs);
+      return lost.length === 0 ? 0 : sql.write((run) => freeAll(run, lost));
+    },
     removeDelivery: (seq) =>
       sql.write((run) => void run('DELETE FROM deliveries WHERE seq = ?', seq)),
     replayDelivery: (id, nowMs) =>
@@ -93,6 +102,15 @@ export function createDeliveries(sql: Sql): DeliveryStore {
         ),
       ),
   };
+}
+
+/** @returns How many were still held */
+function freeAll(run: Statements['run'], claims: readonly Claim[]): number {
+  const free = `${FREE} AND seq = ? AND attempt = ? AND due_ms = ?`;
+  return claims.reduce(
+    (freed, { seq, attempt, dueMs }) => freed + run(free, seq, attempt, dueMs),
+    0,
+  );
 }
 
 type Reads = Pick<
@@ -141,14 +159,12 @@ function createReads(sql: Sql): Reads {
 }
 
 /** Adds one inside a transaction; empty when it is there already. */
-export function add(sql: Statements, row: NewDelivery, claimUntilMs?: number): DeliveryRow[] {
+export function add(sql: Statements, row: NewDelivery, state?: 'running'): DeliveryRow[] {
   const { id, kind, target, subject, type, dedupe, payload, dueMs, createdMs } = row;
-  const isClaimed = claimUntilMs !== undefined;
   const added = sql.run(
     ADD,
     ...[id, kind, target, subject, type, dedupe, payload],
-    ...[isClaimed ? 'running' : 'waiting', isClaimed ? 1 : 0, dueMs],
-    ...[claimUntilMs ?? null, createdMs],
+    ...[state ?? 'waiting', state === undefined ? 0 : 1, dueMs, createdMs],
   );
   if (added === 0) return [];
   const made = sql.get('SELECT * FROM deliveries WHERE id = ?', id);

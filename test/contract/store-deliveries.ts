@@ -11,7 +11,7 @@ import type { Fact } from '../../sdk/domain.ts';
 import type { StoreSubject } from './store-subject.ts';
 
 const TARGET = 'others/notes/default';
-const CLAIM = { leaseUntilMs: 5_000, limit: 100, perTarget: 100, except: [] };
+const CLAIM = { limit: 100, perTarget: 100, except: [] };
 
 /** A delivery of an event; `more` changes it. */
 function delivery(id: string, more: Partial<NewDelivery> = {}): NewDelivery {
@@ -44,7 +44,7 @@ function claimClaims({ open }: StoreSubject): void {
     const first = delivery('a', { dedupe: 'evt_1' });
     const [added] = await store.addDeliveries([first]);
     const { seq: _seq, ...row } = added ?? ({} as DeliveryRow);
-    const waiting = { state: 'waiting', attempt: 0, leaseMs: null, endedMs: null, error: null };
+    const waiting = { state: 'waiting', attempt: 0, endedMs: null, error: null };
     assert.deepEqual(row, { ...first, ...waiting });
     const more = [
       delivery('b', { dedupe: 'evt_1' }),
@@ -66,10 +66,10 @@ function claimClaims({ open }: StoreSubject): void {
     const claimed = (await Promise.all(claims)).flat();
     assert.deepEqual(ids(claimed).toSorted(), ['first', 'second']);
     assert.deepEqual(
-      claimed.map(({ state, attempt, leaseMs }) => [state, attempt, leaseMs]),
+      claimed.map(({ state, attempt }) => [state, attempt]),
       [
-        ['running', 1, 5_000],
-        ['running', 1, 5_000],
+        ['running', 1],
+        ['running', 1],
       ],
     );
   });
@@ -110,14 +110,19 @@ function claimClaims({ open }: StoreSubject): void {
     assert.deepEqual(ids(claimed), ['a', 'b', 'y']);
   });
 
-  it('takes over what a dead host had, after its lease', async () => {
+  it('takes over what was seen running for too long, and nothing because a clock says so', async () => {
     await using opened = await open();
     const { store } = opened;
-    const [mine] = await store.addDeliveries([delivery('a')], 5_000);
+    const [mine] = await store.addDeliveries([delivery('a')], 'running');
     assert.deepEqual([mine?.state, mine?.attempt], ['running', 1]);
-    assert.deepEqual(await store.claimDeliveries({ ...CLAIM, nowMs: 4_999 }), []);
-    const [taken] = await store.claimDeliveries({ ...CLAIM, nowMs: 5_000, leaseUntilMs: 9_000 });
-    assert.equal(taken?.attempt, 2);
+    assert.equal(await store.freeLostClaims(1_000), 0);
+    assert.equal(await store.freeLostClaims(1_000 + LIMITS.claimMs - 1), 0);
+    assert.deepEqual(await store.claimDeliveries({ ...CLAIM, nowMs: Date.now() * 2 }), []);
+    await store.addDeliveries([delivery('later')], 'running');
+    assert.equal(await store.freeLostClaims(1_000 + LIMITS.claimMs + LIMITS.claimLookMs), 1);
+    const [taken, ...others] = await store.claimDeliveries({ ...CLAIM, nowMs: 2_000 });
+    assert.deepEqual([taken?.attempt, others], [2, []]);
+    assert.ok(taken !== undefined);
     // The first claim may end nothing any more.
     const ended = { seq: taken.seq, nowMs: 5_001, error: null, state: 'done' } as const;
     assert.equal(await store.endDelivery({ ...ended, attempt: 1 }), false);
@@ -126,13 +131,28 @@ function claimClaims({ open }: StoreSubject): void {
 }
 
 function lostHostClaims({ open, driver }: StoreSubject): void {
+  it('takes over nothing that is asked again and again', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    await store.addDeliveries([delivery('a')]);
+    for (let at = 0; at * LIMITS.claimLookMs <= LIMITS.claimMs; at += 1) {
+      const nowMs = 2_000 + at;
+      const [row] = await store.claimDeliveries({ ...CLAIM, nowMs });
+      assert.ok(row !== undefined);
+      assert.equal(await store.freeLostClaims(at * LIMITS.claimLookMs), 0);
+      const { seq, attempt } = row;
+      const later = { state: 'waiting', nowMs, dueMs: nowMs + 1, error: null } as const;
+      assert.equal(await store.endDelivery({ seq, attempt, ...later, uncounted: true }), true);
+    }
+  });
+
   it('frees at once what a host that is gone had, and nothing of one that lives', async () => {
     await using opened = await open();
     const { store } = opened;
     const other = await opened.again();
-    await other.addDeliveries([delivery('added')], 200_000);
+    await other.addDeliveries([delivery('added')], 'running');
     await other.addDeliveries([delivery('claimed')]);
-    const claimed = await other.claimDeliveries({ ...CLAIM, nowMs: 2_000, leaseUntilMs: 200_000 });
+    const claimed = await other.claimDeliveries({ ...CLAIM, nowMs: 2_000 });
     assert.deepEqual(ids(claimed), ['claimed']);
     for (let nowMs = 0; nowMs <= 10_000; nowMs += 1_000) {
       assert.equal(await store.freeLostClaims(nowMs), 0);
@@ -177,7 +197,7 @@ function endClaims({ open }: StoreSubject): void {
   it('replays what has ended, and nothing else', async () => {
     await using opened = await open();
     const { store } = opened;
-    const [row] = await store.addDeliveries([delivery('a')], 5_000);
+    const [row] = await store.addDeliveries([delivery('a')], 'running');
     assert.equal(await store.replayDelivery('a', 2_000), false);
     assert.ok(row !== undefined);
     await store.endDelivery({ seq: row.seq, attempt: 1, nowMs: 1, state: 'dead', error: '{}' });
@@ -196,7 +216,7 @@ function endClaims({ open }: StoreSubject): void {
         delivery('event'),
         delivery('other', { ...hook, target: 'gateways/other/default' }),
       ],
-      5_000,
+      'running',
     );
     for (const { seq, id, attempt } of rows) {
       if (id === 'open') continue;
@@ -215,7 +235,7 @@ function endClaims({ open }: StoreSubject): void {
     const { store } = opened;
     const rows = await store.addDeliveries(
       ['a', 'b', 'c'].map((id) => delivery(id)),
-      5_000,
+      'running',
     );
     const end = (at: number, state: 'done' | 'dead', nowMs: number): Promise<boolean> =>
       store.endDelivery({ seq: rows[at]?.seq ?? 0, attempt: 1, state, nowMs, error: null });

@@ -105,7 +105,7 @@ export function storeRecordingClaims({ open }: StoreSubject): void {
       ...{ id: `cut_${callId}`, kind: 'resume', target: instance, subject: '', type: 'create' },
       ...{ dedupe: callId, payload: '{}', dueMs: 1, createdMs: 1 },
     }));
-    const added = await store.addDeliveries(guards as NewDelivery[], 100);
+    const added = await store.addDeliveries(guards as NewDelivery[], 'running');
     for (const { dedupe, seq, attempt } of added) {
       if (dedupe === 'open') continue;
       const state = dedupe === 'dead' ? 'dead' : 'done';

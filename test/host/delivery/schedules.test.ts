@@ -72,7 +72,7 @@ async function scheduled({ addFails }: { addFails: number }): Promise<{
     queue: {
       async add(more: readonly NewDelivery[]) {
         if (fails-- > 0) throw new Error('the store is down');
-        const kept = { seq: 1, state: 'waiting', attempt: 0, leaseMs: null } as const;
+        const kept = { seq: 1, state: 'waiting', attempt: 0 } as const;
         const added = more.map((row) => ({ ...row, ...kept, endedMs: null, error: null }));
         rows.push(...added);
         return added;

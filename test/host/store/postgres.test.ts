@@ -64,7 +64,7 @@ describe('PostgreSQL', { skip, timeout: 300_000 }, () => {
     const row = (id: string, dueMs: number) => ({ ...about, id, dedupe: id, dueMs, createdMs: 0 });
     await store.addDeliveries([row('now', 0)]);
     await store.addDeliveries([row('later', Date.now() + 60_000)]);
-    await store.addDeliveries([row('claimed', 0)], 1);
+    await store.addDeliveries([row('claimed', 0)], 'running');
     await store.removeToken('absent');
     await heard;
     assert.deepEqual(

@@ -1,0 +1,72 @@
+// Wall clocks are set: by an hour, ahead and back, while deliveries wait and run.
+
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+
+import { DeliveryQueue } from '../../../host/delivery/queue.ts';
+import type { Attempt } from '../../../host/delivery/queue.ts';
+import { guardCall } from '../../../host/lifecycle/cut-off.ts';
+import type { DeliveryRow, NewDelivery } from '../../../host/store/deliveries.ts';
+import { openSqliteStore } from '../../../host/store/sqlite.ts';
+import type { Store } from '../../../host/store/store.ts';
+
+const HOUR_MS = 3_600_000;
+const TARGET = 'servers/vms/default';
+
+describe('a wall clock that is set', { timeout: 20_000 }, () => {
+  let dir: string;
+  let store: Store;
+  let clockMs: number;
+  let execute: (row: DeliveryRow) => Promise<Attempt>;
+  let queue: DeliveryQueue;
+  const nowMs = (): number => clockMs;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'cofferdam-clock-'));
+    store = openSqliteStore(join(dir, 'store.sqlite'));
+    clockMs = Date.parse('2026-03-29T10:00:00Z');
+    queue = new DeliveryQueue({
+      ...{ store, nowMs, onDead: () => undefined, onError: assert.ifError },
+      execute: (row) => execute(row),
+    });
+    queue.start();
+  });
+  afterEach(async () => {
+    await queue.stop();
+    await store[Symbol.asyncDispose]();
+    await rm(dir, { recursive: true });
+  });
+
+  it('runs no call a second time that runs, when it is set ahead', async () => {
+    const ran: string[] = [];
+    const { promise: hasRun, resolve: told } = Promise.withResolvers<undefined>();
+    execute = async ({ kind }) => {
+      ran.push(kind);
+      told(undefined);
+      return { state: 'done' };
+    };
+    const { promise: ends, resolve: end } = Promise.withResolvers<undefined>();
+    const call = { callId: 'call_1', handler: 'create', inputText: '{}', key: null, subject: null };
+    const powers = { store, nowMs, onError: assert.ifError };
+    const { promise: begins, resolve: begun } = Promise.withResolvers<undefined>();
+    const guarded = guardCall(powers, TARGET, call, () => {
+      begun(undefined);
+      return ends;
+    });
+    await begins;
+    clockMs += HOUR_MS;
+    await queue.add([event('after')]);
+    await hasRun;
+    assert.deepEqual(ran, ['event']);
+    end(undefined);
+    await guarded;
+  });
+
+  function event(id: string): NewDelivery {
+    const about = { kind: 'event', target: TARGET, subject: '', type: 'invoice.paid' } as const;
+    return { id, ...about, dedupe: id, payload: '{}', dueMs: clockMs, createdMs: clockMs };
+  }
+});

@@ -90,6 +90,7 @@ const FLOORS = [
     'changes',
     'grants',
     'scope',
+    'cancellation',
     'log',
     'settings',
     'window-count',
@@ -115,4 +116,17 @@ it('lets imports of host run downwards, types included', async () => {
     }
   }
   assert.deepEqual(upwards, []);
+});
+
+it('assigns no function literal to a property, which V8 would keep until a full collection', async () => {
+  const literal = /^.*\.#?\w+ (?:\?\?)?= (?:async )?(?:\([^)]*\)(?:: [^=]+)?|\w+) =>.*$/gm;
+  const found: string[] = [];
+  for (const room of ['host', 'sdk']) {
+    const files = await readdir(join(ROOT, room), { recursive: true });
+    for (const file of files.filter((name) => name.endsWith('.ts'))) {
+      const text = await readFile(join(ROOT, room, file), 'utf8');
+      for (const [line] of text.matchAll(literal)) found.push(`${room}/${file}: ${line.trim()}`);
+    }
+  }
+  assert.deepEqual(found, []);
 });

@@ -1,7 +1,8 @@
 // The guest's requests to the host: admitted here, served by a capability, answered on the pipe.
 // One object per running isolate; everything is dropped when the isolate goes.
 
-import { CALL_OVER } from '../capabilities/capability.ts';
+import { Cancellation } from '../cancellation.ts';
+import type { CancelReason } from '../cancellation.ts';
 import type { CallScope, CapabilityTable, Usage } from '../capabilities/capability.ts';
 import { HostError, toErrorData } from '../errors.ts';
 import type { ErrorData } from '../errors.ts';
@@ -21,7 +22,7 @@ const REQUEST_CHARS: ReadonlyMap<string, number> = new Map([
 
 /** The running call a request belongs to. */
 export type RequestingCall = {
-  readonly scope: Omit<CallScope, 'sequence' | 'usage' | 'signal'>;
+  readonly scope: Omit<CallScope, 'sequence' | 'usage' | 'cancellation'>;
   readonly usage: Map<string, Usage>;
   readonly trace: CallTrace | undefined;
   requests: number;
@@ -45,7 +46,7 @@ type Open = {
   readonly isShared: boolean;
   readonly upload: Upload;
   readonly download: Download;
-  readonly abort: AbortController;
+  readonly cancellation: Cancellation;
 };
 
 /** Requests in flight of one isolate. */
@@ -69,7 +70,7 @@ export class Requests {
       isShared: number === 0,
       upload: new Upload((chunks) => this.#ports.send(FRAME.credit, id, String(chunks))),
       download: new Download(),
-      abort: new AbortController(),
+      cancellation: new Cancellation(),
     };
     this.#open.set(id, open);
     call.requests += 1;
@@ -94,7 +95,7 @@ export class Requests {
 
   /** The guest no longer wants the answer. */
   abandon(id: number): void {
-    this.#drop(id);
+    this.#drop(id, 'given-up');
   }
 
   /**
@@ -103,20 +104,20 @@ export class Requests {
    */
   endCall(call: RequestingCall, { isLast }: { readonly isLast: boolean }): void {
     for (const [id, open] of this.#open) {
-      if (open.isShared ? isLast : open.call === call) this.#drop(id, CALL_OVER);
+      if (open.isShared ? isLast : open.call === call) this.#drop(id, 'call-over');
     }
   }
 
   /** The isolate is gone: everything in flight is aborted. */
   dispose(): void {
-    for (const id of [...this.#open.keys()]) this.#drop(id, CALL_OVER);
+    for (const id of [...this.#open.keys()]) this.#drop(id, 'call-over');
   }
 
-  #drop(id: number, why?: typeof CALL_OVER): void {
+  #drop(id: number, why: CancelReason): void {
     const open = this.#open.get(id);
     if (open === undefined) return;
     this.#open.delete(id);
-    open.abort.abort(why);
+    open.cancellation.cancel(why);
     open.download.abandon();
   }
 
@@ -165,33 +166,32 @@ export class Requests {
     open: Open,
     { capability, payload }: { capability: string; payload: string },
   ): Promise<void> {
-    const { call } = open;
+    const { call, cancellation } = open;
     const sequence = call.requests;
     const usage = usageOf(call, capability);
     usage.calls += 1;
     usage.bytesOut += payload.length;
     try {
-      const { signal } = open.abort;
-      const scope = { ...call.scope, sequence, usage, signal };
+      const scope = { ...call.scope, sequence, usage, cancellation };
       const serve = this.#ports.table[capability];
       if (serve === undefined)
         throw new HostError('CALLER_GRANT_NEEDED', 'Capability is not granted');
       const reply = await serve(parsePayload(payload), scope, () => open.upload.read());
-      if (open.abort.signal.aborted) return;
+      if (cancellation.cancelled) return;
       const text = JSON.stringify(reply.value ?? null);
       const full = this.#ports.room();
       if (full !== undefined || text.length > LIMITS.replyChars) await this.#wait(text, full);
-      if (open.abort.signal.aborted) return;
+      if (cancellation.cancelled) return;
       const stamp = stampOfAnswer(call.trace, sequence);
       if (reply.body === undefined) return this.#answer(id, `${stamp} ${text}`);
       this.#ports.send(FRAME.reply, id, `${stamp}*${text}`);
       await this.#stream(id, open, reply.body);
     } catch (error) {
       if (error instanceof HostError && error.code === 'EGRESS_DENIED') usage.denied += 1;
-      if (open.abort.signal.aborted) return;
+      if (cancellation.cancelled) return;
       this.#refuse(id, toErrorData(error), stampOfAnswer(call.trace, sequence));
       // What it still holds, such as a body that nobody will read, is let go.
-      open.abort.abort();
+      cancellation.cancel();
     }
   }
 

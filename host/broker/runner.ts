@@ -1,11 +1,10 @@
 // One loaded isolate and the calls that run in it: queue, deadline, cancellation, cost, outcome.
 // A runner is one generation; a reload makes another and drains this one. Knows no HTTP, no store.
 
-import type { CapabilityTable, Usage } from '../capabilities/capability.ts';
+import type { CapabilityTable } from '../capabilities/capability.ts';
 import type { Cell, LoadSpec } from '../cells/cell.ts';
 import { HostError } from '../errors.ts';
 import { FRAME } from '../frames.ts';
-import type { LogLine, Receipt } from './receipt.ts';
 import { LIMITS } from '../limits.ts';
 import type { TurnCost } from '../protocol.ts';
 import {
@@ -20,31 +19,13 @@ import {
   parseLine,
   timedOut,
 } from './outcomes.ts';
-import type { Cancellation } from './cancellation.ts';
+import type { LogLine, Receipt } from './receipt.ts';
 import { Requests } from './requests.ts';
-import { Warming } from './warming.ts';
 import type { RequestingCall } from './requests.ts';
+import { Running } from './running.ts';
+import type { RunOutcome, RunRequest } from './running.ts';
 import { stampOfStart } from './trace.ts';
-import type { CallTrace } from './trace.ts';
-
-/** What a call needs to run. */
-export type RunRequest = {
-  readonly callId: string;
-  readonly operationId: string;
-  readonly attempt: number;
-  readonly handler: string;
-  /** JSON text, at most `LIMITS.inputBytes`. */
-  readonly inputText: string;
-  /** Epoch milliseconds */
-  readonly deadlineMs: number;
-  readonly dryRun: boolean;
-  readonly cancellation: Cancellation;
-  readonly webhookUrl?: string;
-  readonly trace?: CallTrace;
-};
-
-/** How a call ended well. `text` is valid JSON. */
-export type RunOutcome = { readonly text: string; readonly receipt: Receipt };
+import { Warming } from './warming.ts';
 
 /** One log line of a guest, checked. */
 export type GuestLine = {
@@ -77,51 +58,6 @@ export type RunnerOptions = {
   readonly mapStack: (stack: string) => string;
   readonly nowMs: () => number;
 };
-
-/** One call that runs; made for each, so it holds values only. */
-class Running implements RequestingCall {
-  readonly request: RunRequest;
-  readonly instance: string;
-  readonly startedMs: number;
-  readonly queuedMs: number;
-  readonly resolve: (outcome: RunOutcome) => void;
-  readonly reject: (error: HostError) => void;
-  requests = 0;
-  #usage: Map<string, Usage> | undefined;
-
-  constructor(
-    instance: string,
-    request: RunRequest,
-    { startedMs, queuedMs }: { startedMs: number; queuedMs: number },
-    { resolve, reject }: Pick<Running, 'resolve' | 'reject'>,
-  ) {
-    this.instance = instance;
-    this.request = request;
-    this.startedMs = startedMs;
-    this.queuedMs = queuedMs;
-    this.resolve = resolve;
-    this.reject = reject;
-  }
-
-  get trace(): CallTrace | undefined {
-    return this.request.trace;
-  }
-
-  get usage(): Map<string, Usage> {
-    return (this.#usage ??= new Map());
-  }
-
-  get usageByName(): Receipt['capabilities'] {
-    return this.#usage === undefined ? NOTHING_USED : Object.fromEntries(this.#usage);
-  }
-
-  get scope(): RequestingCall['scope'] {
-    const { callId, handler, operationId, deadlineMs, dryRun } = this.request;
-    return { instance: this.instance, callId, handler, operationId, deadlineMs, dryRun };
-  }
-}
-
-const NOTHING_USED = {};
 
 /** A generation of one instance, running. */
 export class Runner {
@@ -214,11 +150,12 @@ export class Runner {
     const number = this.#nextCall++;
     return new Promise((resolve, reject) => {
       const times = { startedMs: nowMs(), queuedMs };
-      const running = new Running(this.instance, request, times, { resolve, reject });
+      const onCancel = (): void => this.#cancel(number, cancelled());
+      const running = new Running(this.instance, request, times, { resolve, reject, onCancel });
       this.#running.set(number, running);
       cell.running += 1;
       cell.served += 1;
-      request.cancellation.listen(() => this.#cancel(number, cancelled()));
+      request.cancellation.listen(running);
       this.#watch();
       try {
         cell.send(FRAME.invoke, this.#slot, number, invocation(request));
@@ -236,7 +173,7 @@ export class Runner {
     const { cell, nowMs, events } = this.#options;
     this.#running.delete(number);
     cell.running -= 1;
-    running.request.cancellation.listen(undefined);
+    running.request.cancellation.forget(running);
     const isLast = this.#running.size === 0;
     if (isLast || running.requests > 0) this.#requests.endCall(running, { isLast });
     this.lastUsedMs = nowMs();
@@ -278,7 +215,7 @@ export class Runner {
     return new Promise((resolve, reject) => {
       const leave = (error?: HostError): void => {
         clearTimeout(timer);
-        request.cancellation.listen(undefined);
+        request.cancellation.forget(listener);
         const at = this.#waiting.indexOf(enter);
         if (at >= 0) this.#waiting.splice(at, 1);
         if (error === undefined) resolve();
@@ -289,7 +226,8 @@ export class Runner {
         () => leave(timedOut(request.handler, 'while it waited for its turn')),
         Math.max(1, request.deadlineMs - this.#options.nowMs()),
       );
-      request.cancellation.listen(() => leave(cancelled()));
+      const listener = { onCancel: (): void => leave(cancelled()) };
+      request.cancellation.listen(listener);
       this.#waiting.push(enter);
     });
   }

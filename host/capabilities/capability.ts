@@ -1,11 +1,10 @@
 // What a capability is: one function in the host that serves one kind of guest request.
 // The broker admits and counts; the capability checks its own payload and does the work.
 
+import type { Cancellation } from '../cancellation.ts';
+
 /** Counters of one call, by capability name; they end up in the call's receipt. */
 export type Usage = { calls: number; bytesOut: number; bytesIn: number; denied: number };
-
-/** Why a request is aborted that nobody gave up: its call has ended, or its isolate is gone. */
-export const CALL_OVER = Symbol('the call is over');
 
 /** The call on whose behalf a guest asks; handed to a capability with every request. */
 export type CallScope = {
@@ -20,8 +19,8 @@ export type CallScope = {
   /** Epoch milliseconds */
   readonly deadlineMs: number;
   readonly dryRun: boolean;
-  /** Aborts when the call ends in any way, with `CALL_OVER`, and when the guest gives the request up. */
-  readonly signal: AbortSignal;
+  /** Tells when the guest gives the request up, and when its call has ended in any way. */
+  readonly cancellation: Cancellation;
   readonly usage: Usage;
 };
 

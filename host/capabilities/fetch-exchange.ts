@@ -3,6 +3,7 @@
 
 import type { Dispatcher } from 'undici';
 
+import type { CancelListener } from '../cancellation.ts';
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallScope } from './capability.ts';
@@ -18,19 +19,18 @@ export type Head = {
 type Bounds = {
   /** As it may be shown. */
   readonly hostname: string;
-  readonly scope: Pick<CallScope, 'signal' | 'usage'>;
+  readonly scope: Pick<CallScope, 'cancellation' | 'usage'>;
   /** Milliseconds until the call's deadline. */
   readonly remainingMs: number;
 };
 
 /** Give it to `dispatch` of a pool once, then await `head`, then `whole`, `body` or `discard`. */
-export class Exchange implements Dispatcher.DispatchHandler {
+export class Exchange implements Dispatcher.DispatchHandler, CancelListener {
   /** @throws {HostError} */
   readonly head: Promise<Head>;
   readonly #bounds: Bounds;
   readonly #startedMs = performance.now();
   readonly #settleHead: { resolve: (head: Head) => void; reject: (error: HostError) => void };
-  readonly #onAbort: () => void;
   #timer: NodeJS.Timeout | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #state: 'open' | 'ended' | 'failed' = 'open';
@@ -48,12 +48,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#settleHead = { resolve, reject };
     this.#bounds = bounds;
     const { scope, hostname, remainingMs } = bounds;
-    this.#onAbort = () =>
-      this.#fail(new HostError('CALLER_CANCELLED', `The request to "${hostname}" was given up`));
-    scope.signal.addEventListener('abort', this.#onAbort, { once: true });
+    scope.cancellation.listen(this);
     const waitMs = Math.max(1, Math.min(LIMITS.firstByteMs, remainingMs));
     this.#failIn(waitMs, `"${hostname}" did not answer in ${Math.round(waitMs)} ms`);
-    if (scope.signal.aborted) this.#onAbort();
+    if (scope.cancellation.cancelled) this.onCancel();
+  }
+
+  /** Nobody waits for it any more. */
+  onCancel(): void {
+    const { hostname } = this.#bounds;
+    this.#fail(new HostError('CALLER_CANCELLED', `The request to "${hostname}" was given up`));
   }
 
   /** The bytes that are held. */
@@ -192,7 +196,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #close(state: 'ended' | 'failed'): void {
     this.#state = state;
     clearTimeout(this.#timer);
-    this.#bounds.scope.signal.removeEventListener('abort', this.#onAbort);
+    this.#bounds.scope.cancellation.forget(this);
     this.#wake?.();
     this.#onClosed?.();
   }
@@ -206,9 +210,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
         resolve();
       };
       const timer = waitMs === undefined ? undefined : setTimeout(done, waitMs);
-      this.#wake = () => {
+      const wake = (): void => {
         if (this.#state !== 'open' || isSo()) done();
       };
+      this.#wake = wake;
     });
   }
 

@@ -3,6 +3,7 @@
 
 import { lookup } from 'node:dns/promises';
 
+import type { Cancellation } from '../cancellation.ts';
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 
@@ -35,11 +36,17 @@ export class Resolver {
    * @param waitMs The longest to wait; never longer than `LIMITS.lookupMs`
    * @throws {HostError} `REMOTE_UNREACHABLE`, `REMOTE_TIMED_OUT`, `CALLER_CANCELLED`
    */
-  async lookUp(hostname: string, waitMs: number, signal: AbortSignal): Promise<readonly string[]> {
+  async lookUp(
+    hostname: string,
+    waitMs: number,
+    cancellation: Cancellation,
+  ): Promise<readonly string[]> {
     const boundMs = Math.max(1, Math.min(LIMITS.lookupMs, waitMs));
     const { promise: given, reject } = Promise.withResolvers<never>();
-    const onAbort = (): void =>
-      reject(new HostError('CALLER_CANCELLED', `The request to "${hostname}" was given up`));
+    const listener = {
+      onCancel: (): void =>
+        reject(new HostError('CALLER_CANCELLED', `The request to "${hostname}" was given up`)),
+    };
     const timer = setTimeout(() => {
       reject(
         new HostError('REMOTE_TIMED_OUT', `Host "${hostname}" was not resolved in ${boundMs} ms`, {
@@ -47,7 +54,7 @@ export class Resolver {
         }),
       );
     }, boundMs);
-    signal.addEventListener('abort', onAbort, { once: true });
+    cancellation.listen(listener);
     try {
       return await Promise.race([this.#ask(hostname), given]);
     } catch (error) {
@@ -58,7 +65,7 @@ export class Resolver {
       });
     } finally {
       clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
+      cancellation.forget(listener);
     }
   }
 

@@ -124,7 +124,7 @@ export class Sender {
     const known = this.#resolver.known(hostname);
     if (known !== undefined) return known;
     const remainingMs = scope.deadlineMs - this.#powers.nowMs();
-    return this.#resolver.lookUp(hostname, remainingMs, scope.signal);
+    return this.#resolver.lookUp(hostname, remainingMs, scope.cancellation);
   }
 
   #dispatch(

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 
 import type { Logger } from 'pino';
 
-import { Cancellation } from '../broker/cancellation.ts';
+import { Cancellation } from '../cancellation.ts';
 import { timedOut } from '../broker/outcomes.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { HostError, toErrorData } from '../errors.ts';

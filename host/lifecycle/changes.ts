@@ -1,7 +1,7 @@
 // What changes one instance: config, grants, enable, disable, restart. One change of an instance at a
 // time; each is in the store before it is acted on, and one that fails leaves what was before.
 
-import { Cancellation } from '../broker/cancellation.ts';
+import { Cancellation } from '../cancellation.ts';
 import type { CatalogEntry } from '../catalog/catalog.ts';
 import { HostError, toErrorData } from '../errors.ts';
 import type { InstanceRow } from '../store/store.ts';

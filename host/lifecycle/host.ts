@@ -4,7 +4,7 @@
 import type { Grants, SecretBinding } from '../grants.ts';
 import type { StateChange } from '../changes.ts';
 import type { LogLine, Receipt } from '../broker/receipt.ts';
-import type { Cancellation } from '../broker/cancellation.ts';
+import type { Cancellation } from '../cancellation.ts';
 import type { Problem } from '../build/build.ts';
 import type { Category } from '../catalog/categories.ts';
 import type { ErrorData } from '../errors.ts';

@@ -2,7 +2,8 @@
 // Calls go in, a runner carries them; what it may do and what it is configured with is handed in.
 
 import { Runner } from '../broker/runner.ts';
-import type { RunnerEvents, RunOutcome, RunRequest } from '../broker/runner.ts';
+import type { RunnerEvents } from '../broker/runner.ts';
+import type { RunOutcome, RunRequest } from '../broker/running.ts';
 import type { CapabilityTable } from '../capabilities/capability.ts';
 import type { Cell } from '../cells/cell.ts';
 import { TRUSTED_CELL, UNTRUSTED_CELL } from '../cells/supervisor.ts';

@@ -1,7 +1,8 @@
 // Calls that the host makes on its own behalf, and what it reads from their answers.
 
-import { Cancellation } from '../broker/cancellation.ts';
-import type { Runner, RunRequest } from '../broker/runner.ts';
+import { Cancellation } from '../cancellation.ts';
+import type { Runner } from '../broker/runner.ts';
+import type { RunRequest } from '../broker/running.ts';
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { parseDescription } from './compiled.ts';

@@ -1,7 +1,7 @@
 // Recorded calls that run again: with the answers they had then, in an isolate of their own and without
 // any effect, to see what the code of today makes of them; or for real, as a new call.
 
-import { Cancellation } from '../broker/cancellation.ts';
+import { Cancellation } from '../cancellation.ts';
 import type { CatalogEntry } from '../catalog/catalog.ts';
 import { HostError } from '../errors.ts';
 import { isEffect } from '../recorder/recording.ts';

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 
-import type { RunRequest } from '../broker/runner.ts';
+import type { RunRequest } from '../broker/running.ts';
 import type { Recording, Trace } from '../recorder/recording.ts';
 import type { Instance } from './instance.ts';
 

@@ -1,7 +1,6 @@
 // The flight recorder: sits between a guest's requests and the capabilities that serve them. Keeps what
 // each call asked; writes effects down before they leave; gives recorded answers to calls that run again.
 
-import { CALL_OVER } from '../capabilities/capability.ts';
 import type { Capability, CapabilityReply, CapabilityTable } from '../capabilities/capability.ts';
 import type { CallRow, EffectRow, RecordingStore } from '../store/recordings.ts';
 import type { Vault } from '../store/vault.ts';
@@ -86,7 +85,7 @@ export class Recorder {
         const answered = { ...request, atMs: this.#powers.nowMs() };
         recording.add(answered, reply);
         // Cut off with its call, it was not answered: only the vendor knows what became of it.
-        const isCutOff = 'error' in reply && scope.signal.reason === CALL_OVER;
+        const isCutOff = 'error' in reply && scope.cancellation.reason === 'call-over';
         if (isJournalled && !isCutOff) await this.#end(recording, answered, reply);
       };
       let reply: CapabilityReply;

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 
 import ipaddr from 'ipaddr.js';
 
+import { Cancellation } from '../../host/cancellation.ts';
 import { isPublic } from '../../host/capabilities/addresses.ts';
 import { createFetchCapability } from '../../host/capabilities/fetch.ts';
 import type { HostRule } from '../../host/capabilities/egress.ts';
@@ -82,7 +83,7 @@ export async function runEgressCase(attack: EgressCase): Promise<string[]> {
     },
   });
   const { url, method = 'GET', headers = {}, body } = attack.request;
-  const abort = new AbortController();
+  const cancellation = new Cancellation();
   let outcome = 'allow';
   try {
     await serve(
@@ -101,7 +102,7 @@ export async function runEgressCase(attack: EgressCase): Promise<string[]> {
         sequence: 1,
         deadlineMs: Date.now() + 3_000,
         dryRun: false,
-        signal: abort.signal,
+        cancellation,
         usage: { calls: 0, bytesIn: 0, bytesOut: 0, denied: 0 },
       },
       async function* none() {},
@@ -115,7 +116,7 @@ export async function runEgressCase(attack: EgressCase): Promise<string[]> {
         ? 'deny'
         : 'limit';
   } finally {
-    abort.abort();
+    cancellation.cancel();
     await close();
     server.close();
   }

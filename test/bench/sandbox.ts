@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 
-import { Cancellation } from '../../host/broker/cancellation.ts';
+import { Cancellation } from '../../host/cancellation.ts';
 import { Runner } from '../../host/broker/runner.ts';
 import type { RunnerEvents } from '../../host/broker/runner.ts';
 import { BUILDER_MAIN, createBuilder } from '../../host/build/builder.ts';

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 
+import { Cancellation } from '../../host/cancellation.ts';
 import type { CallScope } from '../../host/capabilities/capability.ts';
 import { expandHosts } from '../../host/capabilities/egress.ts';
 import { createFetchCapability } from '../../host/capabilities/fetch.ts';
@@ -72,7 +73,7 @@ export function scopeOf(more: Partial<CallScope> = {}): CallScope {
     sequence: 1,
     deadlineMs: Date.now() + 10_000,
     dryRun: false,
-    signal: new AbortController().signal,
+    cancellation: new Cancellation(),
     usage: { calls: 0, bytesOut: 0, bytesIn: 0, denied: 0 },
     ...more,
   };

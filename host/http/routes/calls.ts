@@ -2,7 +2,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
-import { Cancellation } from '../../broker/cancellation.ts';
+import { Cancellation } from '../../cancellation.ts';
 import { HostError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { CallOutcome, ExtensionHost, ExtensionRef, Replayed } from '../../lifecycle/host.ts';

@@ -11,6 +11,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
+import { Cancellation } from '../../../host/cancellation.ts';
 import { LIMITS } from '../../../host/limits.ts';
 import { createTestFetch } from '../../helpers/fetch.ts';
 import type { TestFetch } from '../../helpers/fetch.ts';
@@ -163,13 +164,13 @@ describe('HTTP/2 of fetch', { timeout: 60_000 }, () => {
 
   it('gives a request up when its call ends, and goes on with the next one', async () => {
     await using fetch = open();
-    const abort = new AbortController();
+    const cancellation = new Cancellation();
     const given = fetch.send(
       `https://panel.example:${port}/large`,
       {},
-      { signal: abort.signal, deadlineMs: Date.now() + 5_000 },
+      { cancellation, deadlineMs: Date.now() + 5_000 },
     );
-    abort.abort();
+    cancellation.cancel();
     await assert.rejects(given, { code: 'CALLER_CANCELLED' });
     assert.equal((await fetch.send(`https://panel.example:${port}/`)).status, 200);
   });

@@ -9,7 +9,7 @@ import { describe, it } from 'node:test';
 
 import fc from 'fast-check';
 
-import { Cancellation } from '../../../host/broker/cancellation.ts';
+import { Cancellation } from '../../../host/cancellation.ts';
 import { Runner } from '../../../host/broker/runner.ts';
 import { Cell } from '../../../host/cells/cell.ts';
 import type { CellEnd } from '../../../host/cells/cell.ts';

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 
-import { CALL_OVER } from '../../../host/capabilities/capability.ts';
+import { Cancellation } from '../../../host/cancellation.ts';
+import type { CancelReason } from '../../../host/cancellation.ts';
 import type { CapabilityReply } from '../../../host/capabilities/capability.ts';
 import { createResumer } from '../../../host/delivery/resume.ts';
 import type { Resumer } from '../../../host/delivery/resume.ts';
@@ -100,7 +101,7 @@ describe('the journal of a call', () => {
   });
 
   it('knows no answer to an effect that was cut off with its call', async () => {
-    await giveUp(CALL_OVER);
+    await giveUp('call-over');
     const [effect] = await effects();
     assert.deepEqual([effect?.payload, effect?.reply], [POST, undefined]);
   });
@@ -113,19 +114,19 @@ describe('the journal of a call', () => {
   });
 
   /** One POST that is aborted before the vendor has answered. */
-  async function giveUp(why?: typeof CALL_OVER): Promise<void> {
+  async function giveUp(why?: CancelReason): Promise<void> {
     recorder.open({ callId: CALL_ID, instance: ID, journalled: true });
-    const abort = new AbortController();
+    const cancellation = new Cancellation();
     const { fetch } = recorder.wrap(
       {
         async fetch() {
-          abort.abort(why);
+          cancellation.cancel(why);
           throw new HostError('CALLER_CANCELLED', 'Given up');
         },
       },
       {},
     );
-    const scope = scopeOf({ callId: CALL_ID, signal: abort.signal });
+    const scope = scopeOf({ callId: CALL_ID, cancellation });
     const sent = fetch?.(POST, scope, () => assert.fail('nothing is sent'));
     await assert.rejects(Promise.resolve(sent), { code: 'CALLER_CANCELLED' });
   }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { it, mock } from 'node:test';
 
-import { Cancellation } from '../../../host/broker/cancellation.ts';
+import { Cancellation } from '../../../host/cancellation.ts';
 import { Supervisor } from '../../../host/cells/supervisor.ts';
 import { Instance } from '../../../host/lifecycle/instance.ts';
 import type { InstancePowers } from '../../../host/lifecycle/instance.ts';

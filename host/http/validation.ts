@@ -2,6 +2,7 @@
 // wrong with its value, what it takes.
 
 import { Ajv } from 'ajv';
+import type { Options, ValidateFunction } from 'ajv';
 import type { FastifyInstance, FastifySchemaValidationError } from 'fastify';
 
 import { HostError } from '../errors.ts';
@@ -9,15 +10,33 @@ import type { ErrorData } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { assertUtf8 } from './protocol.ts';
 
-/** Query values are text: numbers in them are read as numbers; bodies are taken as they are. */
+/**
+ * Query values are text: numbers in them are read as numbers; bodies are taken as they are.
+ *
+ * A check is compiled at its first use: all of them are 0.1 s of a start, and most are never used. That the
+ * schemas are sound is a test's matter, not that of each start.
+ */
 export function checkInputs(app: FastifyInstance): void {
-  const shared = { useDefaults: true, allowUnionTypes: true, strict: false, verbose: true };
+  const shared: Options = {
+    ...{ useDefaults: true, allowUnionTypes: true, verbose: true },
+    ...{ strict: false, meta: false, validateSchema: false },
+  };
   const loose = new Ajv({ ...shared, coerceTypes: true });
   const exact = new Ajv(shared);
-  app.setValidatorCompiler(({ schema, httpPart }) =>
-    (httpPart === 'querystring' ? loose : exact).compile(schema as object),
-  );
+  app.setValidatorCompiler(({ schema, httpPart }) => {
+    let compiled: ValidateFunction | undefined;
+    const check: Check = (value) => {
+      compiled ??= (httpPart === 'querystring' ? loose : exact).compile(schema as object);
+      const isValid = compiled(value);
+      // Where Fastify reads why it is not.
+      check.errors = compiled.errors ?? null;
+      return isValid;
+    };
+    return check;
+  });
 }
+
+type Check = { (value: unknown): boolean; errors?: FastifySchemaValidationError[] | null };
 
 /** Reads JSON bodies: bounded in depth, and none at all is as good as an absent one. */
 export function readJsonBodies(app: FastifyInstance): void {

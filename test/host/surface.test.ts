@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
+import { Ajv2020 } from 'ajv/dist/2020.js';
+
 import { manifestFor, other, startTestHost } from '../helpers/host.ts';
 import type { TestHost } from '../helpers/host.ts';
 
@@ -299,6 +301,21 @@ describe('the admin surface', { timeout: 60_000 }, () => {
       '/api/v1/admin/stream',
     ]) {
       assert.ok(paths.includes(path), path);
+    }
+  });
+
+  it('checks every request by a sound schema', async () => {
+    const api: any = await (await fetch(`${host.url}/openapi.json`)).json();
+    const ajv = new Ajv2020({ strict: false, validateFormats: false, allowUnionTypes: true });
+    ajv.addSchema(api, 'api');
+    const operations: any[] = Object.values(api.paths).flatMap((path: any) => Object.values(path));
+    const schemas = operations.flatMap(({ parameters = [], requestBody = { content: {} } }) =>
+      [...parameters, ...Object.values<any>(requestBody.content)].map(({ schema }) => schema),
+    );
+    assert.ok(schemas.length > 100, `${schemas.length} schemas`);
+    for (const schema of schemas) {
+      assert.ok(ajv.validateSchema(schema), `${JSON.stringify(schema)}: ${ajv.errorsText()}`);
+      assert.doesNotThrow(() => ajv.compile(schema), JSON.stringify(schema));
     }
   });
 

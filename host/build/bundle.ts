@@ -32,7 +32,8 @@ export const SCRIPT_OPTIONS = {
   write: false,
   platform: 'neutral',
   target: 'esnext',
-  charset: 'utf8',
+  // One character beyond Latin-1 doubles what V8 needs for the whole text, in every isolate.
+  charset: 'ascii',
   logLevel: 'silent',
   legalComments: 'none',
   tsconfigRaw: '{}',

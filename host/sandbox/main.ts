@@ -11,7 +11,7 @@ import { createCellServices } from './ask/index.ts';
 import type { Script } from './driver.ts';
 import { createIvmDriver } from './isolate.ts';
 import { Slot } from './slot.ts';
-import type { LoadRole } from './slot.ts';
+import type { LoadRole, SlotPowers } from './slot.ts';
 
 type LoadHeader = {
   readonly memoryMiB: number;
@@ -73,8 +73,8 @@ function takePlatform(payload: Buffer): void {
   writer.send(FRAME.hello, 0, 0);
 }
 
-function load(frame: Frame): void {
-  const [head, ...blocks] = unpackBlocks(frame.payload);
+function load({ slot: number, id, payload }: Frame): void {
+  const [head, ...blocks] = unpackBlocks(payload);
   const header = JSON.parse(String(head)) as LoadHeader;
   const useWarm = header.memoryMiB === LIMITS.memoryMiB && warm !== undefined;
   const slot = useWarm && warm !== undefined ? warm : createSlot(header.memoryMiB);
@@ -84,25 +84,23 @@ function load(frame: Frame): void {
       ? { ...schema, role }
       : { ...script(name, blocks[index * 2], blocks[index * 2 + 1]), role },
   );
-  const services = createCellServices();
-  const end = slot.start(
-    {
-      write: (kind, id, bytes) => writer.send(kind, frame.slot, id, bytes),
-      ask: services.ask,
-      serve: services.serve,
-    },
-    { ...header, scripts },
-  );
+  const end = slot.start(powersOf(number), { ...header, scripts });
   if (end.end === 'ok') {
-    slots.set(frame.slot, slot);
-    writer.send(FRAME.loaded, frame.slot, frame.id);
+    slots.set(number, slot);
+    writer.send(FRAME.loaded, number, id);
   } else {
-    writer.send(FRAME.loadFailed, frame.slot, frame.id, JSON.stringify(end));
+    writer.send(FRAME.loadFailed, number, id, JSON.stringify(end));
   }
   // The next start finds a fresh isolate; made only after the answer has left.
   setImmediate(() => {
     warm ??= createSlot(LIMITS.memoryMiB);
   });
+}
+
+/** In a function of its own: what lives as long as the slot must not hold the frame that it came in. */
+function powersOf(slot: number): SlotPowers {
+  const { ask, serve } = createCellServices();
+  return { write: (kind, id, bytes) => writer.send(kind, slot, id, bytes), ask, serve };
 }
 
 /** Name and code of each, one after the other. */

@@ -2,7 +2,14 @@
 // isolate.ts implements it with isolated-vm; a test implements it with nothing.
 
 /** Compiled text with the code cache that the builder made of it. */
-export type Script = { readonly name: string; readonly code: string; readonly cachedData?: Buffer };
+export type Script = {
+  readonly name: string;
+  readonly code: string;
+  /** The engine takes it over: nobody else reads it afterwards */
+  readonly cachedData?: ArrayBuffer;
+  /** Loaded by isolate after isolate; any other script is loaded once */
+  readonly isShared?: boolean;
+};
 
 /** The two functions a guest can call, both synchronous and both given strings and numbers only. */
 export type GuestPorts = {

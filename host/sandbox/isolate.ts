@@ -135,19 +135,22 @@ function runFactory(
   return module.getSync('exports', { reference: true }) as Exports;
 }
 
-function compile(isolate: ivm.Isolate, { name, code, cachedData }: Script): ivm.Script {
-  return isolate.compileScriptSync(code, {
-    filename: name,
-    ...(cachedData === undefined
-      ? {}
-      : { cachedData: new ivm.ExternalCopy(toArrayBuffer(cachedData)) }),
-  });
-}
+/** Code caches of shared scripts, as V8 takes them. */
+const shared = new WeakMap<ArrayBuffer, ivm.ExternalCopy<ArrayBuffer>>();
 
-function toArrayBuffer(bytes: Buffer): ArrayBuffer {
-  const copy = new ArrayBuffer(bytes.length);
-  new Uint8Array(copy).set(bytes);
-  return copy;
+function compile(
+  isolate: ivm.Isolate,
+  { name, code, cachedData, isShared = false }: Script,
+): ivm.Script {
+  if (cachedData === undefined) return isolate.compileScriptSync(code, { filename: name });
+  const cache = shared.get(cachedData) ?? new ivm.ExternalCopy(cachedData, { transferOut: true });
+  if (isShared) shared.set(cachedData, cache);
+  try {
+    return isolate.compileScriptSync(code, { filename: name, cachedData: cache });
+  } finally {
+    // Left to the collector, each start would hold its cache until the cell's own heap is full.
+    if (!isShared) cache.release();
+  }
 }
 
 function portFor(port: GuestPorts['send'] | GuestPorts['ask']): ivm.Callback {

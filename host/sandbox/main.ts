@@ -67,8 +67,8 @@ function handle(frame: Frame, touched: Set<Slot>): void {
 
 function takePlatform(payload: Buffer): void {
   const [code, cache, schemaCode, schemaCache] = unpackBlocks(payload);
-  platform = script('cofferdam:platform', code, cache);
-  schema = script('cofferdam:schema', schemaCode, schemaCache);
+  platform = { ...script('cofferdam:platform', code, cache), isShared: true };
+  schema = { ...script('cofferdam:schema', schemaCode, schemaCache), isShared: true };
   warm = createSlot(LIMITS.memoryMiB);
   writer.send(FRAME.hello, 0, 0);
 }
@@ -120,5 +120,5 @@ function script(name: string, code: Buffer | undefined, cache: Buffer | undefine
   const text = code?.toString('utf8') ?? '';
   if (cache === undefined || cache.length === 0) return { name, code: text };
   // Views into the read buffer do not outlive the frame.
-  return { name, code: text, cachedData: Buffer.from(cache) };
+  return { name, code: text, cachedData: new Uint8Array(cache).buffer };
 }

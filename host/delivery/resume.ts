@@ -3,11 +3,11 @@
 
 import { HostError } from '../errors.ts';
 import type { Calls } from '../lifecycle/calls.ts';
-import { readCutOff } from '../lifecycle/cut-off.ts';
+import { isCutOff, readCutOff } from '../lifecycle/cut-off.ts';
 import type { CutOff } from '../lifecycle/cut-off.ts';
 import { hashInput, replaceOutcome } from '../lifecycle/idempotency.ts';
 import { pendingId } from '../lifecycle/pending.ts';
-import type { Recorder } from '../recorder/recorder.ts';
+import type { Journal, Recorder } from '../recorder/recorder.ts';
 import { isEffect, isRepeatable, needsReconciliation } from '../recorder/recording.ts';
 import type { RecordedRequest } from '../recorder/recording.ts';
 import type { DeliveryRow } from '../store/deliveries.ts';
@@ -50,14 +50,12 @@ export function createResumer(powers: ResumePowers): Resumer {
         return { state: 'done', forget: true };
       }
       const journal = await recorder.journal(cut.callId);
-      const unknown = journal.requests.find(
-        (each) => isEffect(each) && !isAnswerKept(each) && !isRepeatable(each),
-      );
-      if (unknown !== undefined) {
+      if (openEffects(journal).some((each) => !isRepeatable(each))) {
         throw needsReconciliation(cut.callId, 'an effect was sent, and its answer was not kept');
       }
       try {
         const outcome = await calls.resume(row.target, cut, journal);
+        if (saysFailed(outcome.resultText)) await assertSettled(powers, cut, journal);
         const isPending = (await store.delivery(pendingId(cut.callId))) !== undefined;
         if (!isPending) await finish({ row, ...cut }, { outcome });
         // Its end is another delivery's from here on; a repeat is told how far it is.
@@ -66,6 +64,9 @@ export function createResumer(powers: ResumePowers): Resumer {
         }
       } catch (error) {
         if (!(error instanceof HostError) || !isFinal(error)) throw error;
+        // Its process died once more, behind an effect: it is run again.
+        if (await isCutOff(store, cut, error)) throw error;
+        await assertSettled(powers, cut, journal);
         await finish({ row, ...cut }, { error });
       }
       // The journal outlives the delivery: a crash between the two must not run the call from the beginning.
@@ -93,9 +94,38 @@ export function createResumer(powers: ResumePowers): Resumer {
   };
 }
 
-/** An answer that was streamed, or too long, cannot be given again: its effect would have to happen again. */
-function isAnswerKept({ reply }: RecordedRequest): boolean {
-  return reply !== undefined && !('left' in reply);
+/**
+ * Effects of which nobody knows what became. An answer that was streamed, or too long, cannot be given again:
+ * its effect would have to happen again.
+ */
+function openEffects({ requests }: Journal): readonly RecordedRequest[] {
+  return requests.filter(
+    (each) => isEffect(each) && (each.reply === undefined || 'left' in each.reply),
+  );
+}
+
+/**
+ * Whether it may be said that a resumed call has failed: not while an effect that was sent before may have
+ * happened, and sending it again has not told.
+ *
+ * @throws {HostError} `CALLER_NEEDS_RECONCILIATION`
+ */
+async function assertSettled(
+  { recorder }: ResumePowers,
+  { callId }: CutOff,
+  before: Journal,
+): Promise<void> {
+  const sent = new Set(openEffects(before).map(({ sequence }) => sequence));
+  if (sent.size === 0) return;
+  const open = openEffects(await recorder.journal(callId));
+  if (!open.some(({ sequence }) => sent.has(sequence))) return;
+  throw needsReconciliation(callId, 'it failed, and an effect that it had sent may have happened');
+}
+
+/** Whether a result is the failure that a handler reports without throwing it. */
+function saysFailed(resultText: string): boolean {
+  const { status, kind } = Object(JSON.parse(resultText)) as { status?: unknown; kind?: unknown };
+  return status === 'failed' || kind === 'failed';
 }
 
 /** It may have ended, and only the end of its guard was lost; or its key belongs to another call. */

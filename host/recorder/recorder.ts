@@ -4,7 +4,7 @@
 import type { Capability, CapabilityReply, CapabilityTable } from '../capabilities/capability.ts';
 import type { CallRow, EffectRow, RecordingStore } from '../store/recordings.ts';
 import type { Vault } from '../store/vault.ts';
-import { failureReply, isEffect, Recording, replyOf } from './recording.ts';
+import { failureReply, isEffect, Recording, replyOf, tellsOfFirst } from './recording.ts';
 import type {
   RecordedReply,
   RecordedRequest,
@@ -80,13 +80,16 @@ export class Recorder {
       const known = recording.take(request);
       if (known !== undefined) return { value: giveStandIns(known.value, standIns) };
       const isJournalled = recording.subject.journalled && isEffect(request);
-      if (isJournalled) await this.#begin(recording, request);
+      const isResent = recording.isResent(request);
+      if (isJournalled && !isResent) await this.#begin(recording, request);
       const end = async (reply: RecordedReply): Promise<void> => {
         const answered = { ...request, atMs: this.#powers.nowMs() };
         recording.add(answered, reply);
         // Cut off with its call, it was not answered: only the vendor knows what became of it.
         const isCutOff = 'error' in reply && scope.cancellation.reason === 'call-over';
-        if (isJournalled && !isCutOff) await this.#end(recording, answered, reply);
+        // Nor was it when a repeat of it did not get as far: it may be sent once more.
+        const isOpen = isCutOff || (isResent && !tellsOfFirst(request, reply));
+        if (isJournalled && !isOpen) await this.#end(recording, answered, reply);
       };
       let reply: CapabilityReply;
       try {

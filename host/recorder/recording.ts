@@ -63,6 +63,8 @@ export class Recording {
   /** Requests that were not made as recorded; a replay reports them. */
   readonly strays: RecordedRequest[] = [];
   readonly #answeredMs = new Map<number, number>();
+  /** Sequences of effects that were sent before, unanswered, and are sent again. */
+  readonly #resent = new Set<number>();
   /** The store failed while it served this call. */
   storeFailure: HostError | undefined;
   #chars = 0;
@@ -107,6 +109,11 @@ export class Recording {
     return this.#answeredMs.get(sequence);
   }
 
+  /** Whether the journal has this effect already: its answer was missing when the call was cut off. */
+  isResent({ sequence }: Pick<RecordedRequest, 'sequence'>): boolean {
+    return this.#resent.has(sequence);
+  }
+
   /** Remembers that it was the store, whatever the guest makes of it. */
   noteFailure(error: unknown): void {
     if (error instanceof HostError && error.code === 'HOST_STORE_FAILED') this.storeFailure = error;
@@ -133,7 +140,12 @@ export class Recording {
     const isReplay = this.#script.mode === 'replay';
     if (!isReplay && isEffect(request)) this.#assertInOrder(request, found);
     if (found?.reply === undefined || 'left' in found.reply) {
-      if (!isReplay) return undefined;
+      if (!isReplay) {
+        if (isEffect(request) && found?.sequence === request.sequence) {
+          this.#resent.add(request.sequence);
+        }
+        return undefined;
+      }
       this.strays.push(request);
       throw new HostError('CALLER_UNSUPPORTED', 'A replay sends nothing that was not recorded', {
         remedy: 'Replay it for real with {"mode":"live"}',
@@ -228,11 +240,33 @@ export function isEffect({ capability, payload }: Omit<RecordedRequest, 'reply'>
 
 /** Whether an effect may be sent again when nobody knows whether it arrived: HTTP or the vendor makes sure. */
 export function isRepeatable({ payload }: Pick<RecordedRequest, 'payload'>): boolean {
-  const { method, headers } = fetchOf(payload);
+  const { method } = fetchOf(payload);
+  return method === 'PUT' || method === 'DELETE' || hasKey(payload);
+}
+
+/** Whether a request has a key by which its vendor knows a repeat. */
+function hasKey(payload: unknown): boolean {
+  const { headers } = fetchOf(payload);
   const { once } = Object(payload) as { once?: unknown };
-  if (method === 'PUT' || method === 'DELETE') return true;
   return headers.some((name) => ONCE.has(name) || name === once);
 }
+
+/**
+ * Whether the answer to an effect that was sent again tells what became of the first one: it is done, or the
+ * vendor refuses what is asked. Without a key a refusal can be of what the first one has changed; and who
+ * is not let in, comes too often or meets a failure has not got as far as the first one may have.
+ */
+export function tellsOfFirst(
+  { payload }: Pick<RecordedRequest, 'payload'>,
+  reply: RecordedReply,
+): boolean {
+  const { status } = Object('value' in reply ? reply.value : undefined) as { status?: unknown };
+  if (typeof status !== 'number') return false;
+  return (status >= 200 && status < 300) || (REFUSALS.has(status) && hasKey(payload));
+}
+
+/** Statuses by which a vendor judges what a request asks for, which a repeat asks for as well. */
+const REFUSALS: ReadonlySet<number> = new Set([400, 402, 422]);
 
 /** Headers by which vendors know a repeat: the IETF draft's, PayPal's, Stripe's and Mollie's are among them. */
 const ONCE: ReadonlySet<string> = new Set(['idempotency-key', 'paypal-request-id']);

@@ -25,10 +25,10 @@ export default {
 };
 `;
 
-/** What the extension of the fetch rows does, as a worker. */
-export const FETCH_WORKER = `export default {
+/** What the extension of the fetch rows does, as a worker; asked nothing, it fetches `url` once. */
+export const fetchWorker = (url: string): string => `export default {
   async fetch(request) {
-    const { url, large, requests = 0, inFlight = 0 } = await request.json();
+    const { url = '${url}', large, requests = 1, inFlight = 1 } = await request.json();
     if (large) {
       let bytes = 0;
       for await (const chunk of (await fetch(url)).body) bytes += chunk.length;

@@ -54,6 +54,9 @@ export type Service = {
   readonly properties: JsonObject;
 };
 
+/** Something wrong with a form, in the field that has it; `message` goes on after the field's name. */
+export type Problem = { readonly field: string; readonly message: string };
+
 /** A service that moves from one product to another; `product` is the new one. */
 export type PackageChange = Service & { readonly previousProduct: Product };
 

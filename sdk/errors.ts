@@ -80,6 +80,35 @@ export function isForgottenSecret(error: unknown): boolean {
   return isRefusal && details?.rule === 'unknown-stand-in';
 }
 
+/**
+ * Whether the vendor may have done what it was asked: no reply came, or none that says what happened.
+ * Look before you ask again, and take nothing back that may be in use.
+ */
+export function mayHaveActed(error: unknown): boolean {
+  return !isFailure(error) || UNANSWERED.has(error.failure.code);
+}
+
+const UNANSWERED: ReadonlySet<FailureCode> = new Set([
+  'unavailable',
+  'timeout',
+  'invalid_response',
+]);
+
+/** Whether the vendor refused for good: nothing was done, and asking again changes nothing. */
+export function isRefusal(error: unknown): boolean {
+  return isFailure(error) && !error.failure.retriable && !mayHaveActed(error);
+}
+
+/** Runs a look-up; undefined when the vendor itself says that the thing is not there. Other failures pass. */
+export async function orAbsent<T>(run: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await run();
+  } catch (error) {
+    if (isFailure(error, 'not_found')) return undefined;
+    throw error;
+  }
+}
+
 /** Whether a caught value is a failure made by `fail`, and of that code when one is named. */
 export function isFailure(error: unknown, code?: FailureCode): error is ExtensionFailure {
   return error instanceof ExtensionFailure && (code === undefined || error.failure.code === code);

@@ -10,10 +10,20 @@ export type {
   WebhookScheme,
 } from './capabilities.ts';
 export type * from './domain.ts';
-export { parseDomain, readDomain } from './domain-names.ts';
-export { ExtensionFailure, fail, FAILURE_CODES, isFailure, isForgottenSecret } from './errors.ts';
+export {
+  ExtensionFailure,
+  fail,
+  FAILURE_CODES,
+  isFailure,
+  isForgottenSecret,
+  isRefusal,
+  mayHaveActed,
+  orAbsent,
+} from './errors.ts';
 export type { Failure, FailureCode } from './errors.ts';
 export type { Action, ActionResult, CheckResult, EventMessage } from './extension.ts';
+export { flag, hostName, panelAddress, panelHost, panelPort, whole } from './fields.ts';
+export { problemFailure, readChoices, readSettings } from './forms.ts';
 export { defineGateway } from './gateway.ts';
 export type {
   BillingAgreement,
@@ -27,9 +37,12 @@ export { isObject, parseJson } from './json.ts';
 export { instanceName, makeMark, readMark } from './marks.ts';
 export { currencyExponent, formatMinor, isMoney, money, parseMinor } from './money.ts';
 export type { Money } from './money.ts';
+export { accountName, originOf, parseDomain, readDomain, urlHost } from './names.ts';
 export { defineOther } from './other.ts';
 export type { OtherHandlers, Page } from './other.ts';
-export { createPassword, randomText } from './passwords.ts';
+export { inTurns, readPages } from './pages.ts';
+export type { ListPage } from './pages.ts';
+export { createPassword, randomText, shuffle } from './random.ts';
 export { createRemote } from './remote.ts';
 export type { Remote, RemoteRequest } from './remote.ts';
 export { networkFailure, readRetryAfter } from './remote-failures.ts';
@@ -54,6 +67,7 @@ export {
   digestKey,
   operationKey,
   pathId,
+  plainWords,
   readAmount,
   readShape,
 } from './vendor-values.ts';

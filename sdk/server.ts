@@ -1,7 +1,15 @@
 // Servers: extensions that provision what was sold (a VM, a hosting account, a game server).
 
 import type { Context } from './capabilities.ts';
-import type { Field, JsonObject, PackageChange, Product, Service, User } from './domain.ts';
+import type {
+  Field,
+  JsonObject,
+  PackageChange,
+  Problem,
+  Product,
+  Service,
+  User,
+} from './domain.ts';
 import type { Failure } from './errors.ts';
 import type { CommonHandlers, ConfigOf, ConfigSchema } from './extension.ts';
 
@@ -76,7 +84,7 @@ export type ServerHandlers<Config> = CommonHandlers<Config, Service> & {
   validate?(
     input: { readonly product: Product; readonly checkout: JsonObject; readonly user?: User },
     ctx: Context<Config>,
-  ): Promise<readonly { readonly field: string; readonly message: string }[]>;
+  ): Promise<readonly Problem[]>;
   /**
    * Asks the vendor how far a pending operation is, and finishes it.
    *

@@ -11,15 +11,23 @@ import type { z } from './schema.ts';
  * Reads a value that a vendor sent.
  *
  * @param what Reads like "The answer to GET /v2/payments"
+ * @param remedy What the admin can do when the vendor speaks otherwise, such as to update it
  * @throws `invalid_response` naming the field that is missing or wrong, never its value
  */
-export function readShape<T>(shape: z.ZodType<T>, value: unknown, what: string): T {
+export function readShape<T>(
+  shape: z.ZodType<T>,
+  value: unknown,
+  what: string,
+  remedy?: string,
+): T {
   const parsed = shape.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const field = issue?.path.map(String).join('.') ?? '';
   const place = field === '' ? 'is not what it should be' : `has no usable "${field}"`;
-  throw fail('invalid_response', `${what} ${place}: ${issue?.message ?? 'not understood'}`);
+  throw fail('invalid_response', `${what} ${place}: ${issue?.message ?? 'not understood'}`, {
+    ...(remedy === undefined ? {} : { remedy }),
+  });
 }
 
 /** Reads a decimal amount that a vendor reports. @throws `invalid_response` when it is not exact */
@@ -100,12 +108,25 @@ export async function operationKey(call: Call, step: string): Promise<string> {
   return await digestKey(`${call.operationId}:${step}`);
 }
 
-/** A key for a request that may be made once whoever asks: 32 characters `[0-9a-f]`. */
-export async function digestKey(text: string): Promise<string> {
+/** A key for a request that may be made once whoever asks: `chars` characters `[0-9a-f]`, 32 at most. */
+export async function digestKey(text: string, chars = 32): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
   const half = [...new Uint8Array(digest).subarray(0, 16)];
-  return half.map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  const digits = half.map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return digits.slice(0, chars);
 }
+
+/** A vendor's words without their markup, for messages: at most 300 characters. */
+export function plainWords(html: string): string {
+  return html
+    .replaceAll(/<script[\s\S]*?<\/script>/gi, ' ')
+    .replaceAll(/<[^>]*>?/g, ' ')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+    .slice(0, WORDS_CHARS);
+}
+
+const WORDS_CHARS = 300;
 
 /** A part of a payment, to capture or to give back. @throws `invalid_input` when it is no part */
 export function checkPart(amount: Money, { amount: whole }: Pick<Transaction, 'amount'>): Money {

@@ -28,10 +28,16 @@ export const PLATFORM_MODULES = ['cofferdam:sdk', 'cofferdam:schema'] as const;
 /** The one function a bundle gets besides its module object: it hands out the SDK and the packages. */
 export const PLATFORM_REQUIRE = 'cofferdamRequire';
 
+/** The half of the SDK that needs zod; named here, because reading it off would load zod into the builder. */
+export const SCHEMA_NAMES = [
+  ...['fingerprint', 'flag', 'hostName', 'panelAddress', 'panelHost', 'panelPort', 'secret'],
+  ...['whole', 'z'],
+] as const;
+
 // Named one by one, so that a bundle asks only for the half of the SDK that it uses: zod is large.
 const SDK_SHIM = `
 export { ${Object.keys(sdk).join(', ')} } from 'cofferdam:sdk';
-export { fingerprint, secret, z } from 'cofferdam:schema';
+export { ${SCHEMA_NAMES.join(', ')} } from 'cofferdam:schema';
 `;
 const BUILTINS = new Set(builtinModules.map((name) => name.replace(/^node:/, '')));
 

@@ -1,19 +1,24 @@
 // The SDK as extensions find it in the isolate, schemas apart: `z` is large and loaded only when used.
 
-export { parseDomain, readDomain } from '../../sdk/domain-names.ts';
 export {
   ExtensionFailure,
   fail,
   FAILURE_CODES,
   isFailure,
   isForgottenSecret,
+  isRefusal,
+  mayHaveActed,
+  orAbsent,
 } from '../../sdk/errors.ts';
+export { problemFailure, readChoices, readSettings } from '../../sdk/forms.ts';
 export { defineGateway } from '../../sdk/gateway.ts';
 export { isObject, parseJson } from '../../sdk/json.ts';
 export { instanceName, makeMark, readMark } from '../../sdk/marks.ts';
 export { currencyExponent, formatMinor, isMoney, money, parseMinor } from '../../sdk/money.ts';
+export { accountName, originOf, parseDomain, readDomain, urlHost } from '../../sdk/names.ts';
 export { defineOther } from '../../sdk/other.ts';
-export { createPassword, randomText } from '../../sdk/passwords.ts';
+export { inTurns, readPages } from '../../sdk/pages.ts';
+export { createPassword, randomText, shuffle } from '../../sdk/random.ts';
 export { createRemote } from '../../sdk/remote.ts';
 export { networkFailure, readRetryAfter } from '../../sdk/remote-failures.ts';
 export { defineServer } from '../../sdk/server.ts';
@@ -33,6 +38,7 @@ export {
   digestKey,
   operationKey,
   pathId,
+  plainWords,
   readAmount,
   readShape,
 } from '../../sdk/vendor-values.ts';

@@ -1,15 +1,18 @@
-// What server extensions share: passwords, the domain of an order, the fingerprint of a certificate.
+// What server extensions share: passwords, names, the domain of an order, words and fingerprints of panels.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import {
+  accountName,
   createPassword,
   fingerprint,
   isFailure,
   parseDomain,
+  plainWords,
   randomText,
   readDomain,
+  shuffle,
 } from 'cofferdam/sdk';
 
 describe('passwords', () => {
@@ -50,6 +53,38 @@ describe('passwords', () => {
     assert.equal(counts.size, 5);
     // Seven standard deviations: fails by chance once in 10^11 runs.
     for (const count of counts.values()) assert.ok(Math.abs(count - 4_000) < 400, String(count));
+  });
+});
+
+describe('an order of chance', () => {
+  it('keeps every item, and is not the order that was given', () => {
+    const items = Array.from({ length: 20_000 }, (_none, at) => at);
+    const shuffled = shuffle(items);
+    assert.notDeepEqual(shuffled, items);
+    assert.deepEqual(
+      shuffled.toSorted((a, b) => a - b),
+      items,
+    );
+    assert.deepEqual(shuffle([]), []);
+  });
+});
+
+describe('the name of an account', () => {
+  it('is the same at every time, and one that every panel takes', async () => {
+    assert.equal(await accountName('s-1'), await accountName('s-1'));
+    const names = await Promise.all(
+      Array.from({ length: 300 }, (_none, at) => accountName(`${at}`)),
+    );
+    assert.equal(new Set(names).size, names.length);
+    for (const name of names) assert.match(name, /^[a-z]\d[a-z0-9]{6}$/);
+  });
+});
+
+describe('the words of a panel', () => {
+  it('lose their markup and what is too long', () => {
+    const html = '<p>The  user\n<b>exists</b></p><script>alert("x")</script> <a href="';
+    assert.equal(plainWords(html), 'The user exists');
+    assert.equal(plainWords('x'.repeat(400)).length, 300);
   });
 });
 

@@ -2,7 +2,14 @@
 // WHM keeps no id of ours, so the user name is derived from the service's id: a look-up by it tells
 // whether the account is there, however often a reply was lost.
 
-import { createPassword, fail, isFailure, parseDomain, readDomain } from 'cofferdam/sdk';
+import {
+  accountName,
+  createPassword,
+  fail,
+  isFailure,
+  parseDomain,
+  readDomain,
+} from 'cofferdam/sdk';
 import type { JsonObject, ServerResult, Service } from 'cofferdam/sdk';
 
 import type { Account, Whm } from './api.ts';
@@ -18,23 +25,6 @@ const RESERVE_MS = 1_500;
 /** An account this young whose properties the panel never got was made by a call whose reply was lost. */
 const FRESH_MS = 60 * 60_000;
 
-const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
-
-/**
- * The user name of a service's account: a letter, a digit, six of both.
- *
- * Eight characters, because the first eight must be unique on a server and some servers take no more;
- * the digit keeps clear of `test…` and of every reserved name.
- */
-export async function usernameOf(serviceId: string): Promise<string> {
-  const hash = new Uint8Array(
-    await crypto.subtle.digest('SHA-256', new TextEncoder().encode(serviceId)),
-  );
-  const [first = 0, second = 0] = hash;
-  const rest = [...hash.subarray(2, 8)].map((byte) => ALPHABET[byte % 36]);
-  return `${ALPHABET[first % 26]}${second % 10}${rest.join('')}`;
-}
-
 /**
  * Finds the account of a service; undefined when WHM says that there is none.
  *
@@ -42,7 +32,7 @@ export async function usernameOf(serviceId: string): Promise<string> {
  */
 export async function findAccount(whm: Whm, service: Service): Promise<Account | undefined> {
   const { username, domain } = service.properties;
-  const derived = await usernameOf(service.id);
+  const derived = await accountName(service.id);
   const name = typeof username === 'string' ? username : derived;
   const account = await whm.account('user', name);
   if (account === undefined) return undefined;
@@ -86,7 +76,7 @@ export async function createAccount(
       remedy: 'Take another domain, or remove the account that has it',
     });
   }
-  const username = await usernameOf(service.id);
+  const username = await accountName(service.id);
   const password = createPassword();
   const form = {
     username,

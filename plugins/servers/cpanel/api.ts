@@ -1,11 +1,11 @@
-// WHM API 1 as this extension uses it: replies parsed, refusals told apart.
-// WHM answers most refusals with HTTP 200 and `metadata.result` 0; nothing here trusts the status alone.
+// WHM API 1 as this extension uses it, replies parsed; nothing here trusts the status alone.
 // Source: api.docs.cpanel.net, WHM API 1 (read November 2026).
 
-import { createRemote, fail, z } from 'cofferdam/sdk';
-import type { FailureCode, RemoteReply } from 'cofferdam/sdk';
+import { createRemote, originOf, readPages, readShape, z } from 'cofferdam/sdk';
+import type { RemoteReply } from 'cofferdam/sdk';
 
 import type { CpanelContext } from './config.ts';
+import { explain, refusalOf } from './refusals.ts';
 
 type Parameters = Readonly<Record<string, string | number | undefined>>;
 
@@ -43,33 +43,6 @@ const PAGE_SIZE = 500;
 /** Pages read at most: more accounts than one server carries. */
 const PAGES_MAX = 200;
 
-const REMEDIES: { readonly [code in FailureCode]?: string } = {
-  conflict: 'Look the name up in WHM under List Accounts; remove or rename what is in the way',
-  capacity: 'Raise the limits of the reseller or of the license, or use another server',
-  forbidden: 'Give the API token the privileges that the README of this extension lists',
-  unauthorized:
-    'Check user and API token, and that WHM does not limit the token to other addresses',
-  locked: 'Wait until WHM has finished what it does with the account, then try again',
-};
-
-/** Which refusal the words of WHM are. The first that fits counts: packages are no accounts. */
-const WORDS: readonly (readonly [RegExp, FailureCode])[] = [
-  [/password.*(?:too weak|cannot be used|strength)/i, 'invalid_input'],
-  [/(?:package|plan)\b.*(?:does not exist|not exist|not found|invalid)/i, 'invalid_input'],
-  [/already exists|already owned|already in use|is taken|is reserved/i, 'conflict'],
-  [/do(?:es)? not exist|no such user|is not a valid (?:c?panel )?(?:user|account)/i, 'not_found'],
-  [
-    /maximum|limit (?:of|has|is|reached)|quota|exceed|license|no free ip|out of (?:ip|disk)/i,
-    'capacity',
-  ],
-  [
-    /privilege|permission|not allowed|access denied|not authori[sz]ed|do not have access/i,
-    'forbidden',
-  ],
-  [/is locked|in progress|another process|currently being/i, 'locked'],
-  [/timed out|timeout/i, 'timeout'],
-];
-
 /** The API of one server. */
 export type Whm = ReturnType<typeof connect>;
 
@@ -78,7 +51,7 @@ export function connect({ config: values, fetch, call }: CpanelContext) {
   const remote = createRemote({
     name: 'WHM',
     fetch,
-    baseUrl: `https://${values.host.includes(':') ? `[${values.host}]` : values.host}:${values.port}/json-api`,
+    baseUrl: `${originOf(values)}/json-api`,
     headers: { authorization: `whm ${values.username}:${values.apiToken}` },
     explain,
   });
@@ -120,21 +93,18 @@ function readsOf(ask: Ask) {
       return (await accounts(query)).find((each) => each[by].toLowerCase() === value);
     },
     /** Every account that the token may see. */
-    accounts: async (): Promise<Account[]> => {
-      const all: Account[] = [];
-      for (let page = 0; page < PAGES_MAX; page += 1) {
-        const found = await accounts({
+    accounts: (): Promise<Account[]> => {
+      const remedy = 'Use an API token of a reseller who sees fewer of them';
+      const list = { what: 'WHM: listaccts', pagesMax: PAGES_MAX, remedy };
+      return readPages(list, async (_page, found) => {
+        const items = await accounts({
           'api.chunk.enable': 1,
           'api.chunk.size': PAGE_SIZE,
-          'api.chunk.start': page * PAGE_SIZE + 1,
+          'api.chunk.start': found.length + 1,
           'api.sort.enable': 1,
           'api.sort.a.field': 'user',
         });
-        all.push(...found);
-        if (found.length < PAGE_SIZE) return all;
-      }
-      throw fail('capacity', `WHM has more than ${PAGES_MAX * PAGE_SIZE} accounts`, {
-        remedy: 'Use an API token of a reseller who sees fewer of them',
+        return { items, isLast: items.length < PAGE_SIZE };
       });
     },
     packages: async () =>
@@ -165,74 +135,10 @@ function ordersOf(order: Order) {
 function unwrap(name: string, { json }: RemoteReply): unknown {
   const envelope = z.looseObject({ metadata, data: z.unknown().optional() }).safeParse(json);
   if (envelope.success && envelope.data.metadata.result === 1) return envelope.data.data;
-  const { code = 'rejected', message } = readRefusal(json);
-  if (!envelope.success && message === undefined) {
-    throw fail('invalid_response', `WHM: ${name} answered without "metadata.result"`, {
-      remedy: 'Check that host and port lead to WHM (2087), not to cPanel (2083)',
-    });
-  }
-  const remedy = REMEDIES[code];
-  throw fail(code, `WHM: ${name} was refused: ${message ?? 'no reason given'}`, {
-    ...(remedy === undefined ? {} : { remedy }),
-  });
+  throw refusalOf(name, json);
 }
 
 function parse<T>(name: string, data: unknown, shape: z.ZodType<T>): T {
-  const parsed = shape.safeParse(data);
-  if (parsed.success) return parsed.data;
-  const where = parsed.error.issues[0]?.path.join('.') ?? '';
-  throw fail('invalid_response', `WHM: ${name} answered without a usable "data.${where}"`, {
-    remedy: 'Update cPanel & WHM: this extension speaks WHM API 1 of version 110 and later',
-  });
-}
-
-/** What a failing HTTP status means: the status decides, except that WHM refuses logins with 403. */
-function explain({ status, json }: RemoteReply) {
-  const { message, isLogin } = readRefusal(json);
-  const code = isLogin && status < 500 ? 'unauthorized' : BY_STATUS[status];
-  const remedy = code === undefined ? undefined : REMEDIES[code];
-  return {
-    ...(code === undefined ? {} : { code }),
-    ...(remedy === undefined ? {} : { remedy }),
-    // Never the body itself: the output of createacct repeats the password.
-    message: message ?? 'no reason given',
-  };
-}
-
-const BY_STATUS: { readonly [status: number]: FailureCode } = {
-  401: 'unauthorized',
-  403: 'forbidden',
-};
-
-/** WHM's own words, from API 1 or from the envelope in which it refuses a login. */
-function readRefusal(json: unknown): { code?: FailureCode; message?: string; isLogin: boolean } {
-  const text = z.string().min(1);
-  const whm = z.looseObject({ metadata: z.looseObject({ reason: text }) }).safeParse(json);
-  if (whm.success) {
-    const message = plain(whm.data.metadata.reason);
-    const code = WORDS.find(([pattern]) => pattern.test(message))?.[1];
-    return { ...(code === undefined ? {} : { code }), message, isLogin: false };
-  }
-  const login = z
-    .union([
-      z
-        .looseObject({ cpanelresult: z.looseObject({ error: text }) })
-        .transform((it) => it.cpanelresult.error),
-      z
-        .looseObject({ data: z.looseObject({ reason: text, result: z.literal(['0', 0]) }) })
-        .transform((it) => it.data.reason),
-    ])
-    .safeParse(json);
-  if (!login.success) return { isLogin: false };
-  return { code: 'unauthorized', message: plain(login.data), isLogin: true };
-}
-
-/** Words without markup: WHM puts HTML and scripts into some of its messages. At most 300 characters. */
-function plain(text: string): string {
-  return text
-    .replaceAll(/<script[\s\S]*?<\/script>/gi, ' ')
-    .replaceAll(/<[^>]*>?/g, ' ')
-    .replaceAll(/\s+/g, ' ')
-    .trim()
-    .slice(0, 300);
+  const remedy = 'Update cPanel & WHM: this extension speaks WHM API 1 of version 110 and later';
+  return readShape(shape, data, `WHM's answer to ${name}`, remedy);
 }

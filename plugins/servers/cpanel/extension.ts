@@ -13,10 +13,10 @@ import {
   requireAccount,
 } from './accounts.ts';
 import { connect } from './api.ts';
-import type { Account, Whm } from './api.ts';
+import type { Account } from './api.ts';
 import { config, parseSettings } from './config.ts';
-import type { CpanelContext } from './config.ts';
 import { CHECKOUT_FIELDS, productFields } from './fields.ts';
+import { openSession } from './sessions.ts';
 import { measure } from './usage.ts';
 
 /** What a token needs; the README says how to give it. */
@@ -68,10 +68,7 @@ export default defineServer({
 
   terminate: (service, ctx) => removeAccount(connect(ctx), service, ctx),
 
-  async getLoginUrl(service, ctx) {
-    const { url, expires } = await login(service, 'cpaneld', ctx);
-    return { url, ...(expires === undefined ? {} : { expiresAt: expires }) };
-  },
+  getLoginUrl: (service, ctx) => openSession(service, 'cpaneld', ctx),
 
   async changePackage(change, ctx) {
     const whm = connect(ctx);
@@ -143,14 +140,15 @@ export default defineServer({
 
   async reconcile({ operation, service }, ctx) {
     const whm = connect(ctx);
-    const { orderedAt } = service.properties;
     switch (operation) {
       case 'create':
       case 'terminate': {
         const account = await findAccount(whm, service);
         const isOver = (account === undefined) === (operation === 'terminate');
-        if (!isOver && isAtWork(service))
-          return stillPending(service.properties, String(orderedAt));
+        if (!isOver && isAtWork(service)) {
+          const { username, domain, orderedAt } = service.properties;
+          return pending({ username: String(username), domain: String(domain) }, String(orderedAt));
+        }
         return operation === 'create'
           ? createAccount(whm, service, ctx)
           : removeAccount(whm, service, ctx);
@@ -167,7 +165,7 @@ export default defineServer({
       label: 'Open webmail',
       audience: 'both',
       async run({ subject }, ctx) {
-        const { url } = await login(subject, 'webmaild', ctx);
+        const { url } = await openSession(subject, 'webmaild', ctx);
         return { url };
       },
     },
@@ -175,39 +173,3 @@ export default defineServer({
 });
 
 const doneWith = ({ user, domain }: Account) => done({ username: user, domain });
-
-function stillPending({ username, domain }: { [name: string]: unknown }, orderedAt: string) {
-  return pending({ username: String(username), domain: String(domain) }, orderedAt);
-}
-
-/**
- * Opens a session of the account's own user; no password is needed or known.
- *
- * The link leads to the host of the config, whatever host WHM writes into it.
- */
-async function login(
-  service: Parameters<typeof requireAccount>[1],
-  target: 'cpaneld' | 'webmaild',
-  ctx: CpanelContext,
-): Promise<{ url: string; expires?: string }> {
-  const whm: Whm = connect(ctx);
-  const { user } = await requireAccount(whm, service);
-  const session = await whm.openSession(user, target);
-  const url = URL.parse(session.url);
-  if (url === null || url.protocol !== 'https:') {
-    throw fail(
-      'invalid_response',
-      'WHM: create_user_session answered with a link that is not https',
-      {
-        remedy: 'Turn on "Always redirect to SSL" in the Tweak Settings of WHM',
-      },
-    );
-  }
-  const { host } = ctx.config;
-  url.hostname = host.includes(':') ? `[${host}]` : host;
-  const { expires } = session;
-  return {
-    url: url.href,
-    ...(expires === undefined ? {} : { expires: new Date(expires * 1_000).toISOString() }),
-  };
-}

@@ -1,7 +1,7 @@
 // DirectAdmin as this extension uses it: its JSON API where that can do the thing, else the legacy
 // commands. Sources: docs.directadmin.com/developer/api and the server's own swagger (read November 2026).
 
-import { createRemote, fail, z } from 'cofferdam/sdk';
+import { createRemote, fail, originOf, readShape, z } from 'cofferdam/sdk';
 import type { RemoteReply, RemoteRequest } from 'cofferdam/sdk';
 
 import type { DirectAdminContext } from './config.ts';
@@ -47,11 +47,10 @@ export type DirectAdmin = ReturnType<typeof connect>;
 
 /** Connects with the config of the instance; nothing is sent yet. */
 export function connect({ config: values, fetch, call }: DirectAdminContext) {
-  const host = values.host.includes(':') ? `[${values.host}]` : values.host;
   const remote = createRemote({
     name: 'DirectAdmin',
     fetch,
-    baseUrl: `https://${host}:${values.port}`,
+    baseUrl: originOf(values),
     explain,
   });
   async function send(method: string, path: string, more: RemoteRequest): Promise<RemoteReply> {
@@ -145,10 +144,6 @@ function ordersOf(send: Send, credentials: (as?: string) => string) {
 }
 
 function parse<T>(path: string, { json }: RemoteReply, shape: z.ZodType<T>): T {
-  const parsed = shape.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const where = parsed.error.issues[0]?.path.join('.') ?? '';
-  throw fail('invalid_response', `DirectAdmin: ${path} answered without a usable "${where}"`, {
-    remedy: 'Update DirectAdmin: this extension speaks the JSON API of version 1.64 and later',
-  });
+  const remedy = 'Update DirectAdmin: this extension speaks the JSON API of version 1.64 and later';
+  return readShape(shape, json, `DirectAdmin's answer to ${path}`, remedy);
 }

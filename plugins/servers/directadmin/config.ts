@@ -1,15 +1,15 @@
-// What an admin enters for one DirectAdmin server, and the values of a product and of a checkout, parsed.
+// What an admin enters for one DirectAdmin server, and the settings of a product, parsed.
 
-import { fail, fingerprint, secret, z } from 'cofferdam/sdk';
+import { fingerprint, panelHost, panelPort, readSettings, secret, z } from 'cofferdam/sdk';
 import type { Context, JsonObject } from 'cofferdam/sdk';
 
 /** The config form. */
 export const config = z.object({
-  host: z.union([z.hostname(), z.ipv6()]).meta({
+  host: panelHost({
     label: 'DirectAdmin host',
     description: 'Name of the server, such as server1.example.com',
   }),
-  port: z.int().min(1).max(65_535).default(2222).meta({ label: 'Port' }),
+  port: panelPort(2222),
   username: z
     .string()
     .regex(/^[a-z][a-z0-9]{1,31}$/, 'must be the name of an admin or a reseller')
@@ -39,10 +39,6 @@ export type Settings = z.output<typeof settings>;
 
 /** @throws {ExtensionFailure} `invalid_input` that names the setting */
 export function parseSettings(values: JsonObject): Settings {
-  const parsed = settings.safeParse(values);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw fail('invalid_input', `Product setting "${issue?.path.join('.')}": ${issue?.message}`, {
-    remedy: 'Choose a user package and an address in the settings of the product',
-  });
+  const remedy = 'Choose a user package and an address in the settings of the product';
+  return readSettings(settings, values, remedy);
 }

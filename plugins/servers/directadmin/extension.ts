@@ -1,6 +1,6 @@
 // DirectAdmin: hosting users, by its JSON API and its legacy commands.
 
-import { createPassword, defineServer, fail, readDomain } from 'cofferdam/sdk';
+import { createPassword, defineServer, fail, inTurns, readDomain, urlHost } from 'cofferdam/sdk';
 import type { RemoteService, Usage } from 'cofferdam/sdk';
 
 import { connect } from './api.ts';
@@ -99,7 +99,9 @@ export default defineServer({
     const names = await api.usernames();
     if (names.length > DETAILS_MAX)
       ctx.log.warn(`${names.length} users: those after the first ${DETAILS_MAX} by name only`);
-    const detailed = await inTurn(names.slice(0, DETAILS_MAX), (name) => describe(api, name));
+    const detailed = await inTurns(names.slice(0, DETAILS_MAX), AT_ONCE, (name) =>
+      describe(api, name),
+    );
     const rest = names.slice(DETAILS_MAX).map(unknown);
     return [...detailed.filter((each) => each !== undefined), ...rest];
   },
@@ -162,17 +164,6 @@ async function describe(api: DirectAdmin, name: string): Promise<RemoteService |
   };
 }
 
-/** Runs for every item, `AT_ONCE` at a time; results keep the order of the items. */
-async function inTurn<Item, Result>(
-  items: readonly Item[],
-  run: (item: Item) => Promise<Result>,
-): Promise<Result[]> {
-  const results: Result[] = [];
-  for (let at = 0; at < items.length; at += AT_ONCE)
-    results.push(...(await Promise.all(items.slice(at, at + AT_ONCE).map(run))));
-  return results;
-}
-
 /** The link leads to the host of the config by https, whatever host DirectAdmin calls itself. */
 function onOurHost(link: string, { config: { host, port } }: DirectAdminContext): string {
   const url = URL.parse(link);
@@ -181,7 +172,7 @@ function onOurHost(link: string, { config: { host, port } }: DirectAdminContext)
       remedy: 'Turn on TLS in DirectAdmin (ssl=1), so that its links are https',
     });
   }
-  url.hostname = host.includes(':') ? `[${host}]` : host;
+  url.hostname = urlHost(host);
   url.port = String(port);
   return url.href;
 }

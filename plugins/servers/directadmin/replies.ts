@@ -1,8 +1,8 @@
 // What DirectAdmin answers, read: its JSON API by status and type, its legacy commands by their `error`.
 // A legacy command says in JSON or form-encoded whether it worked, always with status 200.
 
-import { fail, isFailure, z } from 'cofferdam/sdk';
-import type { FailureCode, RemoteReply } from 'cofferdam/sdk';
+import { fail, isFailure, plainWords, z } from 'cofferdam/sdk';
+import type { Explanation, FailureCode, RemoteReply } from 'cofferdam/sdk';
 
 const REMEDIES: { readonly [code in FailureCode]?: string } = {
   conflict: 'Look the name up in DirectAdmin; remove or rename what is in the way',
@@ -36,7 +36,7 @@ const TYPES: readonly (readonly [RegExp, FailureCode])[] = [
 ];
 
 /** For `createRemote`: the vendor's own words in a failing reply of the JSON API. */
-export function explain({ status, json }: RemoteReply) {
+export function explain({ status, json }: RemoteReply): Explanation {
   const shape = z.looseObject({ type: z.string(), message: z.string().nullish() });
   const refusal = shape.safeParse(json);
   const type = refusal.success ? refusal.data.type : undefined;
@@ -50,7 +50,7 @@ export function explain({ status, json }: RemoteReply) {
   return {
     ...(code === undefined ? {} : { code }),
     ...(remedy === undefined ? {} : { remedy }),
-    message: plain(words.join(' ')) || 'no reason given',
+    message: plainWords(words.join(' ')) || 'no reason given',
   };
 }
 
@@ -90,7 +90,7 @@ export function readLegacy(command: string, { json, text }: RemoteReply): unknow
   if (!refusal.success || ['', '0', 'false'].includes(String(refusal.data.error))) return body;
   const { error, details, result, text: said } = refusal.data;
   const head = /^(?:1|true)$/.test(String(error)) ? '' : String(error);
-  const words = [head, said, details, result].map((each) => plain(each ?? ''));
+  const words = [head, said, details, result].map((each) => plainWords(each ?? ''));
   const message = [...new Set(words)].filter((each) => each !== '').join(': ');
   const code = WORDS.find(([pattern]) => pattern.test(message))?.[1] ?? 'rejected';
   const remedy = REMEDIES[code];
@@ -144,14 +144,4 @@ function decodeEntities(text: string): string {
   return text.replaceAll(/&#(\d{1,3});/g, (_whole, code: string) =>
     encodeURIComponent(String.fromCodePoint(Number(code))),
   );
-}
-
-/** Words without markup, at most 300 characters. */
-function plain(text: string): string {
-  return text
-    .replaceAll(/<script[\s\S]*?<\/script>/gi, ' ')
-    .replaceAll(/<[^>]*>?/g, ' ')
-    .replaceAll(/\s+/g, ' ')
-    .trim()
-    .slice(0, 300);
 }

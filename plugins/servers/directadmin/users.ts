@@ -2,7 +2,14 @@
 // DirectAdmin keeps no id of ours, so the name is derived from the service's id: a look-up by it tells
 // whether the user is there, however often a reply was lost.
 
-import { createPassword, fail, isFailure, parseDomain, readDomain } from 'cofferdam/sdk';
+import {
+  accountName,
+  createPassword,
+  fail,
+  isFailure,
+  parseDomain,
+  readDomain,
+} from 'cofferdam/sdk';
 import type { ServerResult, Service } from 'cofferdam/sdk';
 
 import type { DirectAdmin, User } from './api.ts';
@@ -14,22 +21,6 @@ import { parseSettings } from './config.ts';
  */
 const FRESH_MS = 24 * 60 * 60_000;
 
-const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
-
-/**
- * The name of a service's user: a letter, a digit, six of both.
- *
- * Eight characters are taken by every server; the digit keeps clear of reserved names.
- */
-export async function usernameOf(serviceId: string): Promise<string> {
-  const hash = new Uint8Array(
-    await crypto.subtle.digest('SHA-256', new TextEncoder().encode(serviceId)),
-  );
-  const [first = 0, second = 0] = hash;
-  const rest = [...hash.subarray(2, 8)].map((byte) => ALPHABET[byte % 36]);
-  return `${ALPHABET[first % 26]}${second % 10}${rest.join('')}`;
-}
-
 /**
  * Finds the user of a service; undefined when DirectAdmin says that there is none.
  *
@@ -37,7 +28,7 @@ export async function usernameOf(serviceId: string): Promise<string> {
  */
 export async function findUser(api: DirectAdmin, service: Service): Promise<User | undefined> {
   const { username, domain } = service.properties;
-  const derived = await usernameOf(service.id);
+  const derived = await accountName(service.id);
   const name = typeof username === 'string' ? username : derived;
   const user = await api.user(name);
   if (user === undefined) return undefined;
@@ -83,7 +74,7 @@ export async function createUser(api: DirectAdmin, service: Service): Promise<Se
       remedy: 'Take another domain, or remove it from the user who has it',
     });
   }
-  const username = await usernameOf(service.id);
+  const username = await accountName(service.id);
   const password = createPassword();
   const { email } = service.user;
   await api.create({ username, email, domain, password, ...settings });

@@ -1,8 +1,8 @@
 // The API of Enhance as this extension uses it: replies parsed, refusals told apart, lists to their end.
 // Source: Enhance's own description "orchd", version 12.3.0.
 
-import { createRemote, fail, isFailure, z } from 'cofferdam/sdk';
-import type { FailureCode, RemoteRequest } from 'cofferdam/sdk';
+import { createRemote, originOf, readPages, readShape, z } from 'cofferdam/sdk';
+import type { Explanation, RemoteReply, RemoteRequest } from 'cofferdam/sdk';
 
 import type { EnhanceContext } from './config.ts';
 
@@ -71,10 +71,7 @@ export type Website = z.infer<typeof website>;
 export type Plan = z.infer<typeof plan>;
 
 /** Enhance says what it refuses in `detail` or `message`, and gives it a code. */
-function explain({ status, json }: { status: number; json: unknown }): {
-  code?: FailureCode;
-  message?: string;
-} {
+function explain({ status, json }: RemoteReply): Explanation {
   const body = (json ?? {}) as { code?: unknown; detail?: unknown; message?: unknown };
   const said = [body.code, body.message, body.detail].filter((each) => typeof each === 'string');
   const message = said.join(': ');
@@ -93,32 +90,25 @@ export type Enhance = ReturnType<typeof connect>;
 
 /** Connects with the config of the instance; nothing is sent yet. */
 export function connect({ config, fetch, call }: EnhanceContext) {
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   const remote = createRemote({
     name: 'Enhance',
     fetch,
-    baseUrl: `https://${host}:${config.port}/api`,
+    baseUrl: `${originOf(config)}/api`,
     headers: { authorization: `Bearer ${config.accessToken}` },
     explain,
   });
   const shaped: Shaped = async (at, shape, options = {}) => {
     const [method = '', path = ''] = at.split(' ');
     const reply = await remote.request(method, path, { ...options, signal: call.signal });
-    const parsed = shape.safeParse(reply.json);
-    if (parsed.success) return parsed.data;
-    const where = parsed.error.issues[0]?.path.join('.') ?? '';
-    throw fail('invalid_response', `Enhance: ${at} answered without a usable "${where}"`);
+    return readShape(shape, reply.json, `Enhance's answer to ${at}`);
   };
-  const listed: Listed = async <T>(at: string, shape: z.ZodType<T>, query: Query = {}) => {
+  const listed: Listed = (at, shape, query = {}) => {
     const page = z.object({ items: z.array(shape), total: z.int() });
-    const all: T[] = [];
-    for (let number = 0; number < PAGES_MAX; number += 1) {
-      const more = { ...query, offset: all.length, limit: PAGE_ITEMS };
+    return readPages({ what: `Enhance: ${at}`, pagesMax: PAGES_MAX }, async (_page, found) => {
+      const more = { ...query, offset: found.length, limit: PAGE_ITEMS };
       const { items, total } = await shaped(at, page, { query: more });
-      all.push(...items);
-      if (items.length === 0 || all.length >= total) return all;
-    }
-    throw fail('capacity', `Enhance: ${at} has over ${PAGES_MAX} pages`);
+      return { items, isLast: items.length === 0 || found.length + items.length >= total };
+    });
   };
   const force = config.wipe ? { force: true } : {};
   return {
@@ -189,14 +179,4 @@ function sitesOf(shaped: Shaped, listed: Listed, { orgId, force }: Fixed) {
         json: { newPassword },
       }),
   };
-}
-
-/** Runs a look-up; undefined when Enhance says that the thing is not there. Other failures pass. */
-export async function orAbsent<T>(run: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await run();
-  } catch (error) {
-    if (isFailure(error, 'not_found')) return undefined;
-    throw error;
-  }
 }

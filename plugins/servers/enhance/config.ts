@@ -1,15 +1,15 @@
-// What an admin enters for one Enhance cluster, and the values of a product and of a checkout, parsed.
+// What an admin enters for one Enhance cluster, and the settings of a product, parsed.
 
-import { fail, fingerprint, secret, z } from 'cofferdam/sdk';
+import { fingerprint, panelHost, panelPort, readSettings, secret, z } from 'cofferdam/sdk';
 import type { Context, JsonObject } from 'cofferdam/sdk';
 
 /** The config form. */
 export const config = z.object({
-  host: z.union([z.hostname(), z.ipv6()]).meta({
+  host: panelHost({
     label: 'Enhance host',
     description: 'Name of the control panel, such as cp.example.com',
   }),
-  port: z.int().min(1).max(65_535).default(443).meta({ label: 'Port' }),
+  port: panelPort(443),
   orgId: z
     .uuid()
     .meta({ label: 'Organisation ID', description: 'The organisation that sells: yours' }),
@@ -50,12 +50,8 @@ export type Config = z.output<typeof config>;
 export type EnhanceContext = Context<Config>;
 
 const settings = z.object({
-  plan: z.coerce.number('has no value').int().min(1),
-  serverGroup: z
-    .uuid()
-    .or(z.literal(''))
-    .optional()
-    .transform((value) => (value === '' ? undefined : value)),
+  plan: z.coerce.number('must be the id of a plan').int().min(1),
+  serverGroup: z.uuid('must be the id of a server group').optional(),
 });
 
 /** A product's settings, parsed. */
@@ -63,11 +59,5 @@ export type Settings = z.output<typeof settings>;
 
 /** @throws {ExtensionFailure} `invalid_input` that names the setting */
 export function parseSettings(values: JsonObject): Settings {
-  const given = Object.entries(values).filter(([, value]) => value !== null);
-  const parsed = settings.safeParse(Object.fromEntries(given));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw fail('invalid_input', `Product setting "${issue?.path.join('.')}": ${issue?.message}`, {
-    remedy: 'Choose a plan of Enhance in the settings of the product',
-  });
+  return readSettings(settings, values, 'Choose a plan of Enhance in the settings of the product');
 }

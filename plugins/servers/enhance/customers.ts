@@ -2,13 +2,12 @@
 // later call. Runs inside the lock of the user only. Nothing here trusts a name or an address that a
 // customer can change, unless the admin said so.
 
-import { createPassword as createText, fail, isFailure } from 'cofferdam/sdk';
+import { createPassword as createText, fail, isFailure, isRefusal, orAbsent } from 'cofferdam/sdk';
 import type { User } from 'cofferdam/sdk';
 
-import { orAbsent } from './api.ts';
 import type { Enhance, Org } from './api.ts';
 import type { EnhanceContext } from './config.ts';
-import { changeRecord, isRefusal, readRecord } from './records.ts';
+import { changeRecord, readRecord } from './records.ts';
 
 /** Who owns an organisation. */
 export type Owner = {

@@ -1,20 +1,17 @@
 // Web hosting on an Enhance cluster. Subscriptions and websites: sites.ts; customers: customers.ts.
 
 import { defineServer, fail, readDomain } from 'cofferdam/sdk';
-import type { RemoteService, ServerResult, Service, Usage } from 'cofferdam/sdk';
+import type { ServerResult, Service, Usage } from 'cofferdam/sdk';
 
 import { connect } from './api.ts';
-import type { Enhance, Subscription } from './api.ts';
+import type { Subscription } from './api.ts';
+import { createSite } from './build.ts';
 import { config, parseSettings } from './config.ts';
 import type { EnhanceContext } from './config.ts';
 import { createPassword } from './customers.ts';
 import { CHECKOUT_FIELDS, DOMAIN_PROBLEMS, productFields } from './fields.ts';
-import { createSite, done, findWebsite, removeSite, requireSubscription } from './sites.ts';
-
-/** Customers that one listing may ask about; the host allows 1000 requests in a call. */
-const LIST_CUSTOMERS = 900;
-/** Requests of a listing that are under way at a time. */
-const LIST_AT_ONCE = 8;
+import { listSubscriptions, statusOf } from './listing.ts';
+import { done, findWebsite, removeSite, requireSubscription } from './sites.ts';
 
 export default defineServer({
   config,
@@ -168,48 +165,4 @@ function noOwner(service: Service) {
 function measure({ name, usage, total }: Subscription['resources'][number]): Usage {
   const unit = name === 'diskspace' || name === 'transfer' ? 'bytes' : 'count';
   return { name, used: usage, limit: total ?? null, unit };
-}
-
-function statusOf({ suspendedBy }: Subscription): 'active' | 'suspended' {
-  return suspendedBy === undefined ? 'active' : 'suspended';
-}
-
-/** Subscriptions of all customers; Enhance lists them customer by customer. */
-async function listSubscriptions(
-  api: Enhance,
-  { config }: EnhanceContext,
-): Promise<RemoteService[]> {
-  const all = await api.customers();
-  const customers = all.filter((each) => each.status === 'active' && each.subscriptionsCount > 0);
-  if (customers.length > LIST_CUSTOMERS) {
-    throw fail('capacity', `${customers.length} customers are too many to list in one call`, {
-      remedy: 'Look at the subscriptions in Enhance itself: its API lists them by customer only',
-    });
-  }
-  const found: RemoteService[] = [];
-  for (let from = 0; from < customers.length; from += LIST_AT_ONCE) {
-    const some = customers.slice(from, from + LIST_AT_ONCE);
-    const lists = await Promise.all(
-      some.map(async (customer) => {
-        const list = await api.subscriptions(customer.id);
-        const active = list.filter(({ status }) => status === 'active');
-        return active.map((each) => describe(each, config.mark, customer.ownerEmail));
-      }),
-    );
-    found.push(...lists.flat());
-  }
-  return found;
-}
-
-function describe(found: Subscription, mark: string, email: string | undefined): RemoteService {
-  const { id, subscriberId, planName, friendlyName } = found;
-  const isOurs = friendlyName.startsWith(`${mark}:`);
-  return {
-    remoteId: String(id),
-    name: isOurs || friendlyName === '' ? planName : friendlyName,
-    status: statusOf(found),
-    ...(isOurs ? { serviceId: friendlyName.slice(mark.length + 1) } : {}),
-    ...(email === undefined ? {} : { email }),
-    properties: { orgId: subscriberId, subscriptionId: id },
-  };
 }

@@ -1,7 +1,7 @@
 // What this extension remembers of a user between calls, and the lock that keeps two calls for one user
 // apart. Enhance keeps no external id of an organisation, and its name is the customer's to change.
 
-import { isFailure, z } from 'cofferdam/sdk';
+import { z } from 'cofferdam/sdk';
 import type { User } from 'cofferdam/sdk';
 
 import type { EnhanceContext } from './config.ts';
@@ -72,9 +72,4 @@ export async function whileLocked<T>(
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
   return undefined;
-}
-
-/** Whether Enhance surely did nothing: it refused. After anything else it may have done the work. */
-export function isRefusal(error: unknown): boolean {
-  return isFailure(error) && !error.failure.retriable && !isFailure(error, 'invalid_response');
 }

@@ -1,25 +1,27 @@
 // One service's subscription and website: found by the panel's mark in the subscription's friendly name,
-// which only the seller can write; made in steps that a later call goes on with, or that are undone.
+// which only the seller can write; and removed. build.ts makes them.
 
-import { fail, isFailure, parseDomain, z } from 'cofferdam/sdk';
+import { fail, orAbsent, parseDomain, z } from 'cofferdam/sdk';
 import type { JsonObject, ServerResult, Service } from 'cofferdam/sdk';
 
-import { orAbsent } from './api.ts';
 import type { Enhance, Subscription, Website } from './api.ts';
-import { parseSettings } from './config.ts';
 import type { Config, EnhanceContext } from './config.ts';
-import { ensureOrg, ensureOwner, findOrg, removeIfEmpty } from './customers.ts';
-import type { Owner } from './customers.ts';
-import { changeRecord, isRefusal, whileLocked } from './records.ts';
+import { findOrg, removeIfEmpty } from './customers.ts';
+import { whileLocked } from './records.ts';
 
-/** When to ask again while another call works on the same customer. */
-const RETRY_MS = 3_000;
+/** The answer while another call works on the same customer. */
+export const WAITING: ServerResult = { status: 'pending', retryAfterMs: 3_000 };
 
 const known = z.object({
   orgId: z.uuid(),
   subscriptionId: z.int(),
   websiteId: z.uuid().optional(),
 });
+
+/** Whether the panel knows the service's subscription: what it knows was finished once. */
+export function isKnown({ properties }: Service): boolean {
+  return known.safeParse(properties).success;
+}
 
 /** What marks a subscription as a service's. */
 export function markOf({ mark }: Config, serviceId: string): string {
@@ -77,86 +79,6 @@ export async function findWebsite(
   return all.find(({ status, kind }) => status !== 'deleted' && kind === 'normal');
 }
 
-/** Makes what the service needs, or goes on where an earlier call stopped. */
-export async function createSite(
-  api: Enhance,
-  ctx: EnhanceContext,
-  service: Service,
-): Promise<ServerResult> {
-  parseSettings(service.product.settings);
-  parseDomain(service.checkout);
-  const existing = await findSubscription(api, ctx, service);
-  const site = existing && (await findWebsite(api, existing));
-  // What the panel does not know yet may have a password that nobody was told: that is build's to say.
-  const isKnown = known.safeParse(service.properties).success;
-  if (isKnown && existing !== undefined && site !== undefined) return done(existing, site);
-  const made = await whileLocked(ctx, service.user, () => build(api, ctx, service));
-  return made ?? { status: 'pending', retryAfterMs: RETRY_MS };
-}
-
-/** Organisation → login → member → subscription → website. What a refusal leaves behind is undone. */
-async function build(api: Enhance, ctx: EnhanceContext, service: Service): Promise<ServerResult> {
-  const { user } = service;
-  try {
-    const found = await findSubscription(api, ctx, service);
-    const org = await (found === undefined
-      ? ensureOrg(api, ctx, user)
-      : api.org(found.subscriberId));
-    const owner = await ensureOwner(api, ctx, user, org);
-    const subscription = found ?? (await subscribe(api, ctx, service, org.id));
-    const site =
-      (await findWebsite(api, subscription)) ?? (await addSite(api, service, subscription));
-    if (owner.password !== undefined) await changeRecord(ctx, user, { isTold: true });
-    return done(subscription, site, loginOf(owner));
-  } catch (error) {
-    if (isRefusal(error)) await undo(api, ctx, service);
-    throw error;
-  }
-}
-
-async function subscribe(
-  api: Enhance,
-  ctx: EnhanceContext,
-  service: Service,
-  orgId: string,
-): Promise<Subscription> {
-  const friendlyName = markOf(ctx.config, service.id);
-  const { plan: planId } = parseSettings(service.product.settings);
-  const id = await api.subscribe(orgId, { planId, friendlyName });
-  return api.subscription(orgId, id);
-}
-
-async function addSite(
-  api: Enhance,
-  service: Service,
-  { subscriberId, id }: Subscription,
-): Promise<Website> {
-  const { serverGroup } = parseSettings(service.product.settings);
-  const websiteId = await api.createWebsite(subscriberId, {
-    domain: parseDomain(service.checkout),
-    subscriptionId: id,
-    ...(serverGroup === undefined ? {} : { serverGroupId: serverGroup }),
-  });
-  return api.website(subscriberId, websiteId);
-}
-
-/** Takes back what a refused create made, in this call or in one before it. */
-async function undo(api: Enhance, ctx: EnhanceContext, service: Service): Promise<void> {
-  // What the panel knows was finished once: it is not this call's to remove.
-  if (known.safeParse(service.properties).success) return;
-  try {
-    const left = await findSubscription(api, ctx, service);
-    if (left !== undefined && (await findWebsite(api, left)) === undefined) {
-      await orAbsent(() => api.removeSubscription(left.subscriberId, left.id));
-    }
-    await removeIfEmpty(api, ctx, service.user);
-  } catch (error) {
-    if (!isFailure(error)) throw error;
-    // The refusal is what must be told; the next create finds what is left and goes on with it.
-    ctx.log.warn('What a refused create made could not be taken back', { why: error.message });
-  }
-}
-
 /** Removes the subscription with its website, and the customer when nothing is left of them. */
 export async function removeSite(
   api: Enhance,
@@ -176,7 +98,7 @@ export async function removeSite(
     await removeIfEmpty(api, ctx, service.user);
     return gone;
   });
-  return cleaned ?? { status: 'pending', retryAfterMs: RETRY_MS };
+  return cleaned ?? WAITING;
 }
 
 /** A finished operation. */
@@ -192,10 +114,6 @@ export function done(
     properties: { orgId: subscriberId, subscriptionId: id, ...ofSite },
   } as const;
   return oneTime === undefined ? result : { ...result, oneTime };
-}
-
-function loginOf({ email, password }: Owner): JsonObject | undefined {
-  return password === undefined ? undefined : { username: email, password };
 }
 
 /** The name the site was made with; what the customer entered when the panel does not know. */

@@ -1,8 +1,8 @@
 // The REST API of Plesk as this extension uses it: replies parsed, refusals told apart.
 // Source: Plesk's own description "Plesk RESTful API v2", as a server ships it.
 
-import { createRemote, fail, isFailure, z } from 'cofferdam/sdk';
-import type { FailureCode, RemoteRequest } from 'cofferdam/sdk';
+import { createRemote, fail, isFailure, originOf, readShape, z } from 'cofferdam/sdk';
+import type { Explanation, FailureCode, RemoteReply, RemoteRequest } from 'cofferdam/sdk';
 
 import { credentialsOf } from './config.ts';
 import type { PleskContext } from './config.ts';
@@ -42,10 +42,7 @@ export type Domain = z.infer<typeof domain>;
 export type SiteStatus = z.infer<typeof status>['status'];
 
 /** Plesk says in `message` what it refuses; most refusals are a plain 400. */
-function explain({ status, json }: { status: number; json: unknown }): {
-  code?: FailureCode;
-  message?: string;
-} {
+function explain({ status, json }: RemoteReply): Explanation {
   const { message, code: number } = (json ?? {}) as { message?: unknown; code?: unknown };
   // Plesk numbers its refusals: any other 404 is of something in between, and says nothing of a site.
   if (status === 404 && typeof number !== 'number') return { code: 'invalid_response' };
@@ -68,11 +65,10 @@ export type Plesk = ReturnType<typeof connect>;
 
 /** Connects with the config of the instance; nothing is sent yet. */
 export function connect({ config, fetch, call }: PleskContext) {
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   const remote = createRemote({
     name: 'Plesk',
     fetch,
-    baseUrl: `https://${host}:${config.port}/api/v2`,
+    baseUrl: `${originOf(config)}/api/v2`,
     headers: credentialsOf(config),
     explain,
   });
@@ -83,10 +79,7 @@ export function connect({ config, fetch, call }: PleskContext) {
   ): Promise<T> {
     const [method = '', path = ''] = at.split(' ');
     const reply = await remote.request(method, path, { ...options, signal: call.signal });
-    const parsed = shape.safeParse(reply.json);
-    if (parsed.success) return parsed.data;
-    const where = parsed.error.issues[0]?.path.join('.') ?? '';
-    throw fail('invalid_response', `Plesk: ${at} answered without a usable "${where}"`);
+    return readShape(shape, reply.json, `Plesk's answer to ${at}`);
   }
   return {
     ...customersOf(request),
@@ -157,14 +150,4 @@ async function runCommand(request: Request, { command, ...json }: Command): Prom
   throw fail(codeOf(message), `Plesk: ${command} ${json.params[0] ?? ''}: ${message}`, {
     remedy: 'Put right what Plesk names and run the operation again',
   });
-}
-
-/** Runs a look-up; undefined when Plesk says that the thing is not there. Other failures pass. */
-export async function orAbsent<T>(run: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await run();
-  } catch (error) {
-    if (isFailure(error, 'not_found')) return undefined;
-    throw error;
-  }
 }

@@ -1,14 +1,15 @@
-// What an admin enters for one Plesk server, and the values of a product and of a checkout, parsed.
+// What an admin enters for one Plesk server, and the settings of a product, parsed.
 
-import { fail, fingerprint, secret, z } from 'cofferdam/sdk';
+import { fail, fingerprint, panelHost, panelPort, readSettings, secret, z } from 'cofferdam/sdk';
 import type { Context, JsonObject } from 'cofferdam/sdk';
 
 /** The config form. */
 export const config = z.object({
-  host: z
-    .union([z.hostname(), z.ipv6()])
-    .meta({ label: 'Plesk host', description: 'Name of the server, such as plesk.example.com' }),
-  port: z.int().min(1).max(65_535).default(8443).meta({ label: 'Port' }),
+  host: panelHost({
+    label: 'Plesk host',
+    description: 'Name of the server, such as plesk.example.com',
+  }),
+  port: panelPort(8443),
   apiKey: secret({
     label: 'Secret key',
     description: 'Made on the server, see the README; or a login and a password instead',
@@ -59,11 +60,7 @@ export function credentialsOf({ apiKey, login, password }: Config): Record<strin
 
 const settings = z.object({
   plan: z.string().trim().min(1, 'has no value').max(255),
-  ip: z
-    .union([z.ipv4(), z.ipv6()])
-    .or(z.literal(''))
-    .optional()
-    .transform((value) => (value === '' ? undefined : value)),
+  ip: z.union([z.ipv4(), z.ipv6()], 'must be an address of the server').optional(),
 });
 
 /** A product's settings, parsed. */
@@ -71,11 +68,5 @@ export type Settings = z.output<typeof settings>;
 
 /** @throws {ExtensionFailure} `invalid_input` that names the setting */
 export function parseSettings(values: JsonObject): Settings {
-  const given = Object.entries(values).filter(([, value]) => value !== null);
-  const parsed = settings.safeParse(Object.fromEntries(given));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw fail('invalid_input', `Product setting "${issue?.path.join('.')}": ${issue?.message}`, {
-    remedy: 'Choose a plan of Plesk in the settings of the product',
-  });
+  return readSettings(settings, values, 'Choose a plan of Plesk in the settings of the product');
 }

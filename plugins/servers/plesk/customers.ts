@@ -1,10 +1,9 @@
 // One Plesk customer per user of the panel: found by its external id, made once, removed when empty.
 // A customer must never be removed while a site of theirs is being made, nor one that others made.
 
-import { fail, isFailure } from 'cofferdam/sdk';
+import { fail, isFailure, orAbsent } from 'cofferdam/sdk';
 import type { Service, User } from 'cofferdam/sdk';
 
-import { orAbsent } from './api.ts';
 import type { Client, Plesk } from './api.ts';
 import type { PleskContext } from './config.ts';
 import { createPassword, customerLoginOf, externalIdOf } from './names.ts';

@@ -1,6 +1,6 @@
 // Web hosting on a Plesk server. Sites: sites.ts; their customers: customers.ts; the API: api.ts.
 
-import { defineServer, fail, readDomain } from 'cofferdam/sdk';
+import { defineServer, fail, inTurns, originOf, readDomain } from 'cofferdam/sdk';
 import type { RemoteService, ServerResult, Service } from 'cofferdam/sdk';
 
 import { connect } from './api.ts';
@@ -52,8 +52,7 @@ export default defineServer({
     const api = connect(ctx);
     const { owner } = await requireSite(api, ctx, service);
     const path = await readLoginPath(api, owner.login);
-    const { host, port } = ctx.config;
-    return { url: `https://${host.includes(':') ? `[${host}]` : host}:${port}${path}` };
+    return { url: originOf(ctx.config) + path };
   },
 
   async changePackage(change, ctx) {
@@ -149,12 +148,12 @@ async function listSites(api: Plesk, { config }: PleskContext): Promise<RemoteSe
   const all = await api.clients();
   const customers = all.filter(({ external_id }) => external_id?.startsWith(`${config.mark}:`));
   assertListable(customers.length);
-  const owned = await inTurns(customers, async (customer) =>
+  const owned = await inTurns(customers, LIST_AT_ONCE, async (customer) =>
     (await api.clientDomains(customer.id)).map((domain) => ({ domain, customer })),
   );
   const sites = owned.flat();
   assertListable(customers.length + sites.length);
-  return inTurns(sites, async ({ domain, customer }) =>
+  return inTurns(sites, LIST_AT_ONCE, async ({ domain, customer }) =>
     describeSite(domain, customer, await api.statusOf(domain.id)),
   );
 }
@@ -182,13 +181,4 @@ function assertListable(requests: number): void {
       remedy: 'Look at the subscriptions in Plesk itself: its API lists only customer by customer',
     },
   );
-}
-
-/** Runs over all items, a few at a time, and keeps their order. */
-async function inTurns<T, R>(items: readonly T[], run: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let from = 0; from < items.length; from += LIST_AT_ONCE) {
-    results.push(...(await Promise.all(items.slice(from, from + LIST_AT_ONCE).map(run))));
-  }
-  return results;
 }

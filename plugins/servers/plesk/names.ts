@@ -22,7 +22,7 @@ export async function siteLoginOf({ mark }: Config, service: Service): Promise<s
 
 /** 48 bits as hex digits: names of at most 13 characters, whatever characters the ids have. */
 async function digest(text: string): Promise<string> {
-  return (await digestKey(text)).slice(0, 12);
+  return await digestKey(text, 12);
 }
 
 /**

@@ -1,10 +1,9 @@
 // One service's site at Plesk: finding it, knowing that it is ours, making it once.
 // Plesk keeps no external id of a site: its owner says whose user it is, its system user which service.
 
-import { fail, isFailure, parseDomain } from 'cofferdam/sdk';
+import { fail, isFailure, isRefusal, orAbsent, parseDomain } from 'cofferdam/sdk';
 import type { JsonObject, ServerResult, Service } from 'cofferdam/sdk';
 
-import { orAbsent } from './api.ts';
 import type { Client, Domain, Plesk } from './api.ts';
 import { readReport, setSitePassword, systemUserOf } from './commands.ts';
 import { parseSettings } from './config.ts';
@@ -106,9 +105,7 @@ async function undo(
   { id, isNew }: Customer,
   cause: unknown,
 ): Promise<void> {
-  const isRefused =
-    isFailure(cause) && !cause.failure.retriable && !isFailure(cause, 'invalid_response');
-  if (!isNew || !isRefused) return;
+  if (!isNew || !isRefusal(cause)) return;
   try {
     if ((await api.clientDomains(id)).length === 0) await api.removeClient(id);
   } catch (error) {

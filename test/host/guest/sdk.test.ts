@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 
+import { SCHEMA_NAMES } from '../../../host/build/confine.ts';
 import * as schema from '../../../host/guest/schema.ts';
 import * as guest from '../../../host/guest/sdk.ts';
 import * as sdk from '../../../sdk/index.ts';
@@ -10,6 +11,10 @@ import * as sdk from '../../../sdk/index.ts';
 it('the isolate has every name of the SDK, from one place each, and no other', () => {
   const found = [...Object.keys(guest), ...Object.keys(schema)];
   assert.deepEqual(found.toSorted(), Object.keys(sdk).toSorted());
+});
+
+it('the build knows which names need zod', () => {
+  assert.deepEqual(SCHEMA_NAMES.toSorted(), Object.keys(schema).toSorted());
 });
 
 it('each name is the same thing in both', () => {

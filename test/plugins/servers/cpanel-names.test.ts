@@ -3,20 +3,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { usernameOf } from '../../../plugins/servers/cpanel/accounts.ts';
+import { accountName } from 'cofferdam/sdk';
 import { findProblem, usernameProblem } from '../../vendors/cpanel/rules.ts';
 
 describe('names for WHM', () => {
   it('uses user names that WHM takes, each its own', async () => {
     const names = await Promise.all(
-      Array.from({ length: 2_000 }, (_, index) => usernameOf(`service-${index}`)),
+      Array.from({ length: 2_000 }, (_, index) => accountName(`service-${index}`)),
     );
     assert.equal(new Set(names).size, names.length);
     for (const name of names) {
       assert.match(name, /^[a-z]\d[a-z0-9]{6}$/);
       assert.equal(usernameProblem(name), undefined);
     }
-    assert.equal(await usernameOf('service-7'), names[7]);
+    assert.equal(await accountName('service-7'), names[7]);
   });
 });
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 
 import type { ServerResult } from 'cofferdam/sdk';
 
-import { usernameOf } from '../../../plugins/servers/cpanel/accounts.ts';
+import { accountName } from 'cofferdam/sdk';
 import definition from '../../../plugins/servers/cpanel/extension.ts';
 import { claimServer } from '../../contract/server.ts';
 import { failureOf } from '../../contract/subject.ts';
@@ -145,7 +145,7 @@ describe('cpanel', { timeout: 60_000 }, () => {
   });
 
   it('leaves the password of an older account alone', async () => {
-    const user = await usernameOf('1');
+    const user = await accountName('1');
     fake.add({ user, domain: 's1.example.com', password: 'kept', startedAt: 1_600_000_000 });
     const result = await cpanel.create(serviceOf(), context());
     assert.deepEqual([result.status, passwordOf(result)], ['done', undefined]);

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 
 import definition from '../../../plugins/servers/directadmin/extension.ts';
-import { usernameOf } from '../../../plugins/servers/directadmin/users.ts';
+import { accountName } from 'cofferdam/sdk';
 import { failureOf } from '../../contract/subject.ts';
 import { handlersOf } from '../../helpers/context.ts';
 import { LOGIN_PAGE, startFakeDirectAdmin } from '../../vendors/directadmin/fake.ts';
@@ -225,7 +225,7 @@ describe('checks of the DirectAdmin fake', () => {
 
   it('takes the names that the extension makes, each its own', async () => {
     const names = await Promise.all(
-      Array.from({ length: 2_000 }, (_, index) => usernameOf(`service-${index}`)),
+      Array.from({ length: 2_000 }, (_, index) => accountName(`service-${index}`)),
     );
     assert.equal(new Set(names).size, names.length);
     for (const name of names) assert.equal(usernameProblem(name), undefined, name);

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { ServerResult } from 'cofferdam/sdk';
 
 import definition from '../../../plugins/servers/directadmin/extension.ts';
-import { usernameOf } from '../../../plugins/servers/directadmin/users.ts';
+import { accountName } from 'cofferdam/sdk';
 import { claimServer } from '../../contract/server.ts';
 import { failureOf } from '../../contract/subject.ts';
 import { handlersOf } from '../../helpers/context.ts';
@@ -218,7 +218,7 @@ describe('directadmin', { timeout: 60_000 }, () => {
   });
 
   it('leaves the password of an older user alone, and of one whose age is unknown', async () => {
-    const username = await usernameOf('1');
+    const username = await accountName('1');
     for (const dateCreated of ['Thu Apr 1 12:00:00 2021', 'who knows', '']) {
       fake.add({ username, domain: 's1.example.com', password: 'kept', dateCreated });
       const result = await directadmin.create(serviceOf(), context());

@@ -1,4 +1,4 @@
-// Text from the host's own random source: passwords, and names that nobody guesses.
+// What is drawn from the host's own random source: passwords, names that nobody guesses, an order.
 
 const LOWER = 'abcdefghijkmnpqrstuvwxyz';
 const UPPER = 'ABCDEFGHJKLMNPQRSTUVWXYZ';
@@ -27,6 +27,16 @@ export function createPassword(
 /** Characters of an alphabet, each equally likely. The alphabet has at most 256 of them. */
 export function randomText(chars: number, alphabet: string): string {
   return Array.from({ length: chars }, () => alphabet[below(alphabet.length)]).join('');
+}
+
+/** The items in an order of chance, so that two calls at once seldom want the same one first. */
+export function shuffle<T>(items: readonly T[]): T[] {
+  // As many numbers as one request for random bytes gives; beyond that they repeat.
+  const keys = crypto.getRandomValues(new Uint32Array(Math.min(items.length, 16_384)));
+  return items
+    .map((item, at) => ({ item, key: keys[at % keys.length] ?? 0 }))
+    .toSorted((a, b) => a.key - b.key)
+    .map(({ item }) => item);
 }
 
 /** An integer from 0 to `bound` - 1, each equally likely. `bound` is at most 256. */

@@ -1,4 +1,4 @@
-// The domain that a customer orders hosting for, as panels write it.
+// Names that panels take: the domain of an order, the user of an account, a host in an address.
 
 import type { JsonObject } from './domain.ts';
 import { fail } from './errors.ts';
@@ -34,4 +34,31 @@ export function parseDomain(checkout: JsonObject): string {
   throw fail('invalid_input', `"domain" ${read.problem}`, {
     remedy: 'Correct the domain of the order',
   });
+}
+
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
+const ALPHABET = `${LETTERS}0123456789`;
+
+/**
+ * The user name of a service's account, the same at every time: a letter, a digit, six of both.
+ *
+ * For panels that keep no id of ours: a look-up by it tells whether the account is there. Eight characters
+ * are taken everywhere; the digit keeps clear of reserved names, and of names such as `test…`.
+ */
+export async function accountName(serviceId: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(serviceId));
+  const [first = 0, second = 0, ...others] = new Uint8Array(digest);
+  const rest = others.slice(0, 6).map((byte) => ALPHABET[byte % ALPHABET.length]);
+  return `${LETTERS[first % LETTERS.length]}${second % 10}${rest.join('')}`;
+}
+
+/** A host as addresses have it: an IPv6 address in brackets. */
+export function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/** Where a panel answers, without a path. Port 443 is left out, as browsers do. */
+export function originOf(panel: { readonly host: string; readonly port: number }): string {
+  const { host, port } = panel;
+  return `https://${urlHost(host)}${port === 443 ? '' : `:${port}`}`;
 }

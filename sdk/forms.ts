@@ -1,0 +1,61 @@
+// What forms send, parsed: the settings of a product, which an admin made, and the choices of a customer.
+// They are never merged, and of a customer's values only those are read that the extension names.
+
+import type { JsonObject, Problem } from './domain.ts';
+import { fail } from './errors.ts';
+import type { ExtensionFailure } from './errors.ts';
+import type { z } from './schema.ts';
+
+/**
+ * Reads the settings of a product. A field that was left empty counts as absent.
+ *
+ * @throws {ExtensionFailure} `invalid_input` that names the first setting that is missing or wrong
+ */
+export function readSettings<T>(
+  shape: z.ZodType<T>,
+  values: JsonObject,
+  remedy = 'Correct the setting of the product',
+): T {
+  const { data, problems } = check(shape, values);
+  const [problem] = problems;
+  if (problem === undefined) return data as T;
+  const { field, message } = problem;
+  const what = message === ABSENT ? `"${field}" ${ABSENT}` : `"${field}": ${message}`;
+  throw fail('invalid_input', `Product setting ${what}`, { remedy });
+}
+
+/** What a customer chose: the choices, or what is wrong with them. Names that `shape` has not are not read. */
+export function readChoices<T>(
+  shape: z.ZodType<T>,
+  values: JsonObject,
+): { readonly choices: T } | { readonly problems: readonly Problem[] } {
+  const { data, problems } = check(shape, values);
+  return problems.length > 0 ? { problems } : { choices: data as T };
+}
+
+/** The failure of an order whose form has a problem. */
+export function problemFailure({ field, message }: Problem): ExtensionFailure {
+  return fail('invalid_input', `"${field}" ${message}`, {
+    remedy: `Correct "${field}" in the order`,
+  });
+}
+
+const ABSENT = 'has no value';
+
+function check<T>(shape: z.ZodType<T>, values: JsonObject): { data?: T; problems: Problem[] } {
+  const given = Object.fromEntries(
+    Object.entries(values).filter(
+      ([, value]) => value !== undefined && value !== null && value !== '',
+    ),
+  );
+  const parsed = shape.safeParse(given);
+  if (parsed.success) return { data: parsed.data, problems: [] };
+  const problems = parsed.error.issues.map(({ path, message }) => {
+    const [name = ''] = path;
+    return {
+      field: String(name),
+      message: given[String(name)] === undefined ? ABSENT : message,
+    };
+  });
+  return { problems };
+}

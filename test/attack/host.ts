@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import { SHIPPED_ROOT } from '../../host/main.ts';
+import { compileCache } from '../helpers/host-process.ts';
 import { manifestFor } from '../helpers/host.ts';
 
 /** Strings that no reply, log or bundle may hold. */
@@ -65,6 +66,7 @@ export async function startAttackHost({ shipped }: { shipped: boolean }): Promis
       COFFERDAM_ALLOW_UNJAILED: '1',
       COFFERDAM_LOG_LEVEL: 'debug',
       CANARY: CANARIES.env,
+      ...compileCache(),
     },
   });
   let output = '';

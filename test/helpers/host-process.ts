@@ -54,7 +54,10 @@ export async function startHostProcess({
   };
   const mode = stopsAtSteps ? ['steps'] : [];
   const child = spawn(process.execPath, ['--no-warnings', MAIN, String(vendorPort), ...mode], {
-    env: Object.fromEntries(Object.entries(all).map(([name, text]) => [`COFFERDAM_${name}`, text])),
+    env: {
+      ...Object.fromEntries(Object.entries(all).map(([name, text]) => [`COFFERDAM_${name}`, text])),
+      ...compileCache(),
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -85,6 +88,12 @@ export async function startHostProcess({
       return { status: response.status, body: text === '' ? null : JSON.parse(text) };
     },
   };
+}
+
+/** For a child that inherits nothing else: where the code that it compiles is kept. */
+export function compileCache(): { readonly NODE_COMPILE_CACHE?: string } {
+  const { NODE_COMPILE_CACHE } = process.env;
+  return NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };
 }
 
 /** Writes an extension that may fetch `api.example.com`. */

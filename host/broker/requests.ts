@@ -34,7 +34,7 @@ export type RequestPorts = {
   readonly send: (kind: FrameKind, id: number, payload: Buffer | string) => void;
   /** Waits while the pipe is full; undefined when it is not. */
   readonly room: () => Promise<void> | undefined;
-  /** The call with that number; 0 asks for the call to charge when the guest did not say. */
+  /** The call with that number; below 1 the guest did not say: the one that was seen, or one to charge. */
   readonly findCall: (number: number) => RequestingCall | undefined;
   /** The guest broke a rule of the pipe that no bridge breaks. */
   readonly onViolation: (detail: string) => void;
@@ -67,7 +67,7 @@ export class Requests {
     if (refusal !== undefined || call === undefined) return this.#refuse(id, refusal);
     const open: Open = {
       call,
-      isShared: number === 0,
+      isShared: number <= 0,
       upload: new Upload((chunks) => this.#ports.send(FRAME.credit, id, String(chunks))),
       download: new Download(),
       cancellation: new Cancellation(),

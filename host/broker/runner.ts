@@ -245,9 +245,13 @@ export class Runner {
   }
 
   #findCall(number: number): RequestingCall | undefined {
-    if (number !== 0) return this.#running.get(number);
-    // The guest used the global fetch: charged to the call that has run longest.
-    return this.#running.values().next().value;
+    if (number > 0) return this.#running.get(number);
+    // The guest did not say whose it is; in most cases the cell has seen.
+    const seen = this.#running.get(-number);
+    if (seen !== undefined) return seen;
+    const running = [...this.#running.values()];
+    // The call that has run longest; of what a traced one sends, its cell has seen nearly all.
+    return running.find(({ trace }) => trace === undefined) ?? running[0];
   }
 
   #receipt(running: Running, cost: TurnCost | undefined): Receipt {

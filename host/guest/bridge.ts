@@ -77,7 +77,7 @@ export function ask(operation: string, text: string): string {
 /**
  * Starts a capability request.
  *
- * @param call The call it is charged to; 0 lets the host pick the running one
+ * @param call The call it is charged to; 0: the one whose turn it is
  * @returns The request's id, for `abandon`, `credit` and upload chunks
  */
 export function request(

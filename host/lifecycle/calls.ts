@@ -235,7 +235,7 @@ export class Calls {
     // Read once: a replay begins the clock of the guest where the record says.
     const startedMs = nowMs();
     const trace =
-      call.script?.trace ?? (call.journalled ? createTrace(instance, startedMs) : undefined);
+      call.script?.trace ?? (isPlain(call) ? undefined : createTrace(instance, startedMs));
     const record = records.start(
       {
         callId,
@@ -364,6 +364,14 @@ function assertOnTrack({ script }: Prepared, { subject, strays }: Recording): vo
   if (script?.mode === 'resume' && strays.length > 0) {
     throw needsReconciliation(subject.callId, 'run again, it asks for other effects than before');
   }
+}
+
+/**
+ * Whether a call has nothing that another's request could spoil: it sends for real, keeps no journal, and is
+ * not sent again under its name. Any other is traced, and so alone in its turns: what it sends is its own.
+ */
+function isPlain({ journalled, dryRun, key, attempt }: Prepared): boolean {
+  return journalled !== true && !dryRun && key === undefined && attempt === undefined;
 }
 
 function assertHandler(instance: Instance, id: string, handler: string): void {

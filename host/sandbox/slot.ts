@@ -25,7 +25,10 @@ type Turn = {
   /** The clock of a traced call from this turn on; undefined: it stands */
   readonly atMs: number | undefined;
 };
-type Whose = Pick<Turn, 'traced' | 'atMs'>;
+type Whose = Pick<Turn, 'traced' | 'atMs'> & {
+  /** The call that a frame belongs to, while it runs */
+  readonly call: number | undefined;
+};
 
 type Outgoing = { readonly kind: number; readonly id: number; readonly text: string };
 
@@ -35,7 +38,6 @@ const ENDINGS: ReadonlySet<number> = new Set([FRAME.refuse, FRAME.end, FRAME.bro
 const TIMELESS: ReadonlySet<number> = new Set([
   ...[FRAME.chunk, FRAME.end, FRAME.broken, FRAME.credit, FRAME.cancel],
 ]);
-const NOBODY: Whose = { traced: undefined, atMs: undefined };
 const GUEST_KINDS: ReadonlySet<number> = new Set([
   FRAME.result,
   FRAME.failure,
@@ -54,7 +56,11 @@ export class Slot {
   #powers: SlotPowers | undefined;
   #cpuMs: number = LIMITS.cpuMs;
   #turns: Turn[] = [];
-  #current: TracedCall | undefined;
+  #current: Turn | undefined;
+  /** Calls that have not been answered. */
+  readonly #running = new Set<number>();
+  /** A request named no call, and nobody could tell whose it was: from then on calls share no turns. */
+  #isSplit = false;
   readonly #traced = new Map<number, TracedCall>();
   #outgoing: Outgoing[] = [];
   #sentChars = 0;
@@ -109,6 +115,8 @@ export class Slot {
     if (stamp !== undefined && kind === FRAME.invoke) {
       this.#traced.set(id, new TracedCall(id, stamp));
     }
+    if (kind === FRAME.invoke) this.#running.add(id);
+    if (kind === FRAME.cancel) this.#running.delete(id);
     const call = kind === FRAME.invoke || kind === FRAME.cancel ? id : this.#callOfRequest.get(id);
     this.#append(kind, id, text, this.#whose(call, TIMELESS.has(kind) ? Date.now() : stamp?.atMs));
     const last = kind === FRAME.reply ? !text.startsWith('*') : ENDINGS.has(kind);
@@ -122,7 +130,7 @@ export class Slot {
     while (!this.#ended) {
       const turn = this.#turns.shift();
       if (turn === undefined) return;
-      this.#current = turn.traced;
+      this.#current = turn;
       this.#run(turn);
       this.#current = undefined;
     }
@@ -163,27 +171,33 @@ export class Slot {
   #append(kind: number, id: number, text: string, whose: Whose): void {
     if (this.#ended) return;
     const turn = this.#turnOf(whose);
-    // Timers and cancelled calls are nobody's cost; their ids are not those of requests.
-    const isCharged = kind !== FRAME.cancel && kind !== FRAME.timer;
-    const call = kind === FRAME.invoke ? id : this.#callOfRequest.get(id);
-    if (call !== undefined && isCharged) turn.touched.add(call);
+    if (whose.call !== undefined) turn.touched.add(whose.call);
     turn.batch += `${kind},${id},${text.length}:${text}`;
   }
 
-  /** The turn that a frame belongs to: the last one queued, unless a traced call has to be alone. */
-  #turnOf({ traced, atMs }: Whose): Turn {
+  /** The turn that a frame belongs to: the last one queued, unless a call has to be alone. */
+  #turnOf({ traced, atMs, call }: Whose): Turn {
     const last = this.#turns.at(-1);
-    if (traced === undefined && last !== undefined && last.traced === undefined) return last;
+    if (traced === undefined && last !== undefined && last.traced === undefined) {
+      if (!this.#isSplit || (call === undefined ? last.touched.size === 0 : last.touched.has(call)))
+        return last;
+    }
     const touched = new Set<number>(traced === undefined ? [] : [traced.number]);
     const turn: Turn = { batch: '', touched, traced, atMs };
     this.#turns.push(turn);
     return turn;
   }
 
-  #whose(call: number | undefined, atMs: number | undefined): Whose {
-    if (call === undefined || this.#traced.size === 0) return NOBODY;
-    const traced = this.#traced.get(call);
-    return traced === undefined ? NOBODY : { traced, atMs };
+  #whose(of: number | undefined, atMs: number | undefined): Whose {
+    const call = of !== undefined && this.#running.has(of) ? of : undefined;
+    const traced = of === undefined ? undefined : this.#traced.get(of);
+    return { call, traced, atMs: traced === undefined ? undefined : atMs };
+  }
+
+  /** The call whose turn it is; 0 when it is nobody's, or that of several. */
+  #callOfTurn(): number {
+    const [call = 0, ...others] = this.#current?.touched ?? [];
+    return others.length === 0 ? call : 0;
   }
 
   /** The guest's `send`. Runs inside a turn: only checks and queues. */
@@ -221,6 +235,7 @@ export class Slot {
     cost.writeDoubleLE(this.#costUs.get(call) ?? 0, 0);
     cost.writeDoubleLE(heapBytes, 8);
     this.#costUs.delete(call);
+    this.#running.delete(call);
     this.#traced.delete(call);
     this.#powers?.write(kind, call, Buffer.concat([cost, Buffer.from(text)]));
   }
@@ -228,12 +243,14 @@ export class Slot {
   #request(id: number, text: string): void {
     const space = text.indexOf(' ');
     const second = text.indexOf(' ', space + 1);
-    // The global fetch does not say whose it is; a traced call is alone in its turn.
-    const call = Number(text.slice(0, space)) || (this.#current?.number ?? 0);
+    const named = Number(text.slice(0, space));
+    // The global fetch does not say whose it is; below zero the host is told what was seen.
+    const call = named || this.#callOfTurn();
+    this.#isSplit ||= call === 0 && this.#current !== undefined && this.#current.touched.size > 1;
     const capability = text.slice(space + 1, second);
     if (call !== 0) this.#callOfRequest.set(id, call);
     if (!capability.startsWith('cell.')) {
-      return this.#relay(FRAME.request, id, `${call}${text.slice(space)}`);
+      return this.#relay(FRAME.request, id, `${named || -call}${text.slice(space)}`);
     }
     const answer = this.#powers?.serve(capability, text.slice(second + 1));
     answer?.then(
@@ -263,7 +280,7 @@ export class Slot {
     if (operation === 'timer.set') return this.#setTimer(text);
     if (operation === 'timer.clear') return this.#clearTimer(text);
     return (
-      this.#powers?.ask(operation, text, this.#current?.draw) ??
+      this.#powers?.ask(operation, text, this.#current?.traced?.draw) ??
       '-Not available while loading the platform'
     );
   }
@@ -274,12 +291,12 @@ export class Slot {
     }
     const [id = 0, ms = 0] = text.split(' ').map(Number);
     const delayMs = Math.min(Math.max(1, Math.trunc(ms) || 1), 0x7fffffff);
-    const setBy = this.#current;
+    const setBy = this.#callOfTurn();
     // In a traced call it is then as late as was asked, not as late as the process came to it.
-    const dueMs = setBy === undefined ? undefined : setBy.clockMs + delayMs;
+    const dueMs = (this.#current?.traced?.clockMs ?? 0) + delayMs;
     const timer = setTimeout(() => {
       this.#timers.delete(id);
-      this.#append(FRAME.timer, id, '', this.#whose(setBy?.number, dueMs));
+      this.#append(FRAME.timer, id, '', this.#whose(setBy, dueMs));
       this.turn();
     }, delayMs);
     this.#timers.set(id, timer);

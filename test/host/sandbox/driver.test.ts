@@ -47,6 +47,8 @@ function answer(batch: string, ports: GuestPorts): void {
     const text = batch.slice(colon + 1, colon + 1 + length);
     if (text === 'draw') ports.send(FRAME.result, id, ports.ask('random', '8'));
     else if (text === 'wait') ports.ask('timer.set', `${id} 20`);
+    // As the global fetch asks: it does not say for which call.
+    else if (text === 'ask' || kind === FRAME.timer) ports.send(FRAME.request, id, '0 fetch null');
     else if (kind === FRAME.invoke) ports.send(FRAME.result, id, text);
     at = colon + 1 + length;
   }
@@ -146,6 +148,38 @@ describe('a second engine behind the driver', () => {
     assert.equal(again, first);
     assert.notEqual(other, first);
     assert.deepEqual([fresh, plain], ['+', '+']);
+  });
+
+  it('says whose turn it was in which a request was made that names no call', () => {
+    const { slot, frames } = start('extension');
+    slot.push(FRAME.invoke, 7, Buffer.from('ask'));
+    slot.turn();
+    assert.deepEqual(frames, [[FRAME.request, 7, '-7 fetch null']]);
+  });
+
+  it('gives each call turns of its own once it could not tell', () => {
+    const { slot, seen, frames } = start('extension');
+    for (const id of [1, 2]) slot.push(FRAME.invoke, id, Buffer.from('ask'));
+    slot.turn();
+    for (const id of [3, 4]) slot.push(FRAME.invoke, id, Buffer.from('ask'));
+    slot.turn();
+    assert.equal(seen.batches.length, 3);
+    assert.deepEqual(
+      frames.map(([, , text]) => text.split(' ')[0]),
+      ['0', '0', '-3', '-4'],
+    );
+  });
+
+  it('knows whose a timer is while that call runs', async () => {
+    const { slot, frames } = start('extension');
+    slot.push(FRAME.invoke, 1, Buffer.from('wait'));
+    slot.turn();
+    slot.push(FRAME.invoke, 2, Buffer.from('wait'));
+    slot.turn();
+    slot.push(FRAME.cancel, 2, Buffer.from(''));
+    slot.turn();
+    while (frames.length < 2) await new Promise(setImmediate);
+    assert.deepEqual(frames.map(([, , text]) => text.split(' ')[0]).toSorted(), ['-1', '0']);
   });
 
   it('ends a timer of a traced call when it was to end, whenever the process comes to it', async () => {

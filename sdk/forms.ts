@@ -33,11 +33,10 @@ export function readChoices<T>(
   return problems.length > 0 ? { problems } : { choices: data as T };
 }
 
-/** The failure of an order whose form has a problem. */
-export function problemFailure({ field, message }: Problem): ExtensionFailure {
-  return fail('invalid_input', `"${field}" ${message}`, {
-    remedy: `Correct "${field}" in the order`,
-  });
+/** The failure of an order whose form has problems. */
+export function problemFailure(problems: readonly Problem[]): ExtensionFailure {
+  const words = problems.map(({ field, message }) => `"${field}" ${message}`);
+  return fail('invalid_input', words.join('; '), { remedy: 'Correct the form of the order' });
 }
 
 const ABSENT = 'has no value';

@@ -73,9 +73,12 @@ describe('choices of a customer', () => {
       ['plan', 'cores', 'start'],
     );
     assert.equal(read.problems[0]?.message, 'has no value');
-    const failure = problemFailure({ field: 'os', message: 'must be chosen' });
+    const failure = problemFailure([
+      { field: 'os', message: 'must be chosen' },
+      { field: 'name', message: 'has no value' },
+    ]);
     assert.ok(isFailure(failure, 'invalid_input'));
-    assert.equal(failure.message, '"os" must be chosen');
+    assert.equal(failure.message, '"os" must be chosen; "name" has no value');
   });
 });
 

@@ -1,11 +1,11 @@
-// The API of VirtFusion as this extension uses it: replies parsed, refusals in VirtFusion's own words.
+// The API of VirtFusion as this extension uses it: replies parsed.
 // Source: docs.virtfusion.com/api (version 6) and the clients that the README names.
 
-import { createRemote, fail, isFailure, z } from 'cofferdam/sdk';
-import type { FailureCode, JsonObject, RemoteReply } from 'cofferdam/sdk';
+import { createRemote, orAbsent, originOf, readPages, readShape, z } from 'cofferdam/sdk';
+import type { JsonObject } from 'cofferdam/sdk';
 
-import { originOf } from './config.ts';
 import type { VirtFusionContext } from './config.ts';
+import { explain } from './refusals.ts';
 import {
   groupShape,
   listedShape,
@@ -24,7 +24,6 @@ import {
 const PAGE_SIZE = 200;
 /** 20 000 entries: beyond that a list says so instead of being cut. */
 const PAGES_MAX = 100;
-const MESSAGE_CHARS = 300;
 
 /** How VirtFusion knows a customer of the panel: by a number, or by a text where ids are no numbers. */
 export type Relation = { readonly id: string; readonly isText: boolean };
@@ -54,13 +53,7 @@ export function connect({ config, fetch, call }: VirtFusionContext) {
       ...(json === undefined ? {} : { json }),
       signal: call.signal,
     });
-    const parsed = shape.safeParse(reply.json ?? {});
-    if (parsed.success) return parsed.data;
-    const [issue] = parsed.error.issues;
-    throw fail(
-      'invalid_response',
-      `VirtFusion: ${method} ${path} answered without a usable "${issue?.path.join('.')}"`,
-    );
+    return readShape(shape, reply.json ?? {}, `VirtFusion's answer to ${method} ${path}`);
   };
   return {
     connection: () => request('GET', '/connect', { shape: nothing }),
@@ -74,67 +67,21 @@ export function connect({ config, fetch, call }: VirtFusionContext) {
 const nothing = z.unknown();
 const dataOf = <T>(shape: z.ZodType<T>) => z.object({ data: shape }).transform(({ data }) => data);
 
-/** What went wrong: `message`, and each field of `errors` with its reasons. */
-function explain({ status, json }: RemoteReply): { code?: FailureCode; message?: string } {
-  const body = (json ?? {}) as { message?: unknown; msg?: unknown; errors?: unknown };
-  const fields = Object.entries(
-    typeof body.errors === 'object' && body.errors !== null ? body.errors : {},
-  ).map(
-    ([name, why]) => (/^\d+$/.test(name) ? '' : `${name}: `) + [why].flat().map(String).join(' '),
-  );
-  const words = [body.message ?? body.msg ?? '', ...fields]
-    .map(String)
-    .filter((each) => each !== '');
-  const message = words.join('; ').slice(0, MESSAGE_CHARS);
-  const code = codeOf(status, message);
-  return { ...(code === undefined ? {} : { code }), ...(message === '' ? {} : { message }) };
-}
-
-/** A refusal of the order itself, by its words; other statuses mean what they say. */
-function codeOf(status: number, message: string): FailureCode | undefined {
-  // Any other 404 is of something in between, or of a route: it says nothing of a server.
-  const isOwn = /\bnot found|does not exist|no query results/i.test(message);
-  if (status === 404 && !isOwn) return 'invalid_response';
-  if (status !== 400 && status !== 409 && status !== 422) return undefined;
-  if (/has already been taken/i.test(message)) return 'conflict';
-  if (
-    /no (?:available |suitable )?hypervisor|not enough|insufficient|no free|no .*ipv4/i.test(
-      message,
-    )
-  )
-    return 'capacity';
-  if (/locked|in progress|running task|being (?:built|deleted)/i.test(message)) return 'locked';
-  return undefined;
-}
-
-/** Runs a look-up; undefined when VirtFusion says that the thing is not there. Other failures pass. */
-export async function orAbsent<T>(run: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await run();
-  } catch (error) {
-    if (isFailure(error, 'not_found')) return undefined;
-    throw error;
-  }
-}
-
 /** Reads a list to its last page; one without pages is its own last page. */
-async function readPages<T>(request: Request, path: string, item: z.ZodType<T>): Promise<T[]> {
+async function readList<T>(request: Request, path: string, item: z.ZodType<T>): Promise<T[]> {
   const shape = z.object({ data: z.array(item), last_page: z.number().default(1) });
-  const found: T[] = [];
-  for (let page = 1; page <= PAGES_MAX; page += 1) {
+  return await readPages({ what: `VirtFusion: ${path}`, pagesMax: PAGES_MAX }, async (page) => {
     const query = { results: PAGE_SIZE, page };
     const { data, last_page } = await request('GET', path, { query, shape });
-    found.push(...data);
-    if (page >= last_page) return found;
-  }
-  throw fail('capacity', `VirtFusion: ${path} has more than ${PAGES_MAX * PAGE_SIZE} entries`);
+    return { items: data, isLast: page >= last_page };
+  });
 }
 
 /** What can be sold. */
 function catalogOf(request: Request) {
   return {
     packages: () => request('GET', '/packages', { shape: dataOf(z.array(packageShape)) }),
-    groups: () => readPages(request, '/compute/hypervisors/groups', groupShape),
+    groups: () => readList(request, '/compute/hypervisors/groups', groupShape),
     templates: (packageId: number) =>
       request('GET', `/media/templates/fromServerPackageSpec/${packageId}`, {
         shape: dataOf(templatesShape),
@@ -171,7 +118,7 @@ function peopleOf(request: Request) {
 function serversOf(request: Request) {
   return {
     server: (id: number) => request('GET', `/servers/${id}`, { shape: dataOf(serverShape) }),
-    servers: () => readPages(request, '/servers', listedShape),
+    servers: () => readList(request, '/servers', listedShape),
     serversOf: (userId: number) =>
       request('GET', `/servers/user/${userId}`, { shape: dataOf(z.array(ownServerShape)) }),
     addServer: (json: JsonObject) =>

@@ -1,21 +1,15 @@
 // VirtFusion: KVM servers in hypervisor groups, sold by packages.
 
-import { defineServer, fail } from 'cofferdam/sdk';
+import { defineServer, fail, originOf } from 'cofferdam/sdk';
 
 import { actions } from './actions.ts';
 import { connect } from './api.ts';
-import { config, originOf, parseSettings } from './config.ts';
+import { advance, createServer, userNameOf } from './build.ts';
+import { config, parseSettings } from './config.ts';
 import type { VirtFusionContext } from './config.ts';
 import { relationOf } from './customers.ts';
 import { checkoutFields, productFields } from './fields.ts';
-import {
-  advance,
-  createServer,
-  done,
-  requireServer,
-  terminateServer,
-  userNameOf,
-} from './servers.ts';
+import { done, requireServer, terminateServer } from './servers.ts';
 import type { Tools } from './servers.ts';
 import { problemsOf } from './validation.ts';
 

@@ -4,18 +4,12 @@ import { createPassword, defineServer, fail, isFailure } from 'cofferdam/sdk';
 
 import { actions } from './actions.ts';
 import { connect, loginUrlOf } from './api.ts';
-import { checkoutProblems, config, parseSettings } from './config.ts';
+import { advance, createVps } from './build.ts';
+import { config, parseSettings, readCheckout } from './config.ts';
 import type { VirtualizorContext } from './config.ts';
 import { checkoutFields, productFields } from './fields.ts';
-import {
-  advance,
-  createVps,
-  done,
-  planIn,
-  requireVps,
-  serviceIdOf,
-  terminateVps,
-} from './servers.ts';
+import { planIn } from './plans.ts';
+import { done, requireVps, serviceIdOf, terminateVps } from './servers.ts';
 import type { Tools } from './servers.ts';
 
 const MIB = 2 ** 20;
@@ -141,8 +135,8 @@ export default defineServer({
 
   async validate({ product, checkout }, ctx) {
     const settings = parseSettings(product.settings);
-    const problems = checkoutProblems(checkout, settings);
-    if (problems.length > 0) return problems;
+    const read = readCheckout(checkout, settings);
+    if ('problems' in read) return read.problems;
     const api = connect(ctx);
     const [plans, templatesOf] = await Promise.all([api.plans(), api.osList()]);
     try {
@@ -151,8 +145,7 @@ export default defineServer({
       if (isFailure(error, 'invalid_input')) return [{ field: 'plan', message: error.message }];
       throw error;
     }
-    const wanted = String(checkout['os'] ?? settings.osIds[0]);
-    if (templatesOf(settings.virt).some(({ id }) => id === wanted)) return [];
+    if (templatesOf(settings.virt).some(({ id }) => id === read.choices.osId)) return [];
     return [{ field: 'os', message: 'is not on the master any more' }];
   },
 

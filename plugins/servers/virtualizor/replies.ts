@@ -1,12 +1,11 @@
 // How Virtualizor says that something went wrong: status 200, and an `error` in one of several shapes;
 // a login page, a redirect or nothing at all for a key that it does not know.
 
-import { fail } from 'cofferdam/sdk';
+import { fail, plainWords } from 'cofferdam/sdk';
 import type { ExtensionFailure, FailureCode, RemoteReply } from 'cofferdam/sdk';
 
 /** Errors inside errors are read this deep: lists of maps of texts occur, nothing deeper. */
 const DEPTH_MAX = 3;
-const MESSAGE_CHARS = 300;
 
 /** Whether a reply is what a wrong key gets. */
 export function isLogin({ status, headers, text, json }: RemoteReply): boolean {
@@ -20,7 +19,7 @@ export function isLogin({ status, headers, text, json }: RemoteReply): boolean {
 export function failureIn(json: unknown, what: string): ExtensionFailure | undefined {
   const problems = problemsOf((json as { error?: unknown } | undefined)?.error);
   if (problems.length === 0) return undefined;
-  const said = problems.join('; ').slice(0, MESSAGE_CHARS);
+  const said = plainWords(problems.join('; '));
   const code = codeOf(said);
   return fail(code, `Virtualizor: ${what} was refused: ${said}`, {
     remedy: REMEDIES[code] ?? LOOK,
@@ -50,21 +49,13 @@ function codeOf(said: string): FailureCode {
 
 function problemsOf(error: unknown, depth = 0): string[] {
   if (error === undefined || error === null || error === false || error === '') return [];
-  if (typeof error !== 'object') return [plain(String(error))];
+  if (typeof error !== 'object') return [plainWords(String(error))];
   if (depth >= DEPTH_MAX) return ['an error that cannot be shown'];
   if (Array.isArray(error)) return error.flatMap((each) => problemsOf(each, depth + 1));
   if ('msg' in error) return problemsOf(error.msg, depth + 1);
   return Object.entries(error).flatMap(([name, why]) =>
     problemsOf(why, depth + 1).map((text) => (/^\d+$/.test(name) ? text : `${name}: ${text}`)),
   );
-}
-
-/** Virtualizor writes for a browser: tags mean nothing here. */
-function plain(text: string): string {
-  return text
-    .replace(/<[^>]{0,200}>/g, ' ')
-    .replace(/\s+/g, ' ')
-    .trim();
 }
 
 /** Whether `done` says yes: it is true, 1, an id, a list or a message, depending on the act. */

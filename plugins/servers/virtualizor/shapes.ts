@@ -78,8 +78,11 @@ export const planShape = z.looseObject({
 /** A plan. */
 export type Plan = z.output<typeof planShape>;
 
-/** A customer or an admin of Virtualizor; `type` 0 is a customer. */
+/** An account of Virtualizor; `type` 0 is a customer. */
 export const userShape = z.looseObject({ uid: id, email: z.string(), type: id });
+
+/** A customer or an admin. */
+export type User = z.output<typeof userShape>;
 
 /** A group of nodes. */
 export const serverGroupShape = z.looseObject({ sgid: id, sg_name: words });
@@ -138,15 +141,3 @@ export const taskShape = z.looseObject({
 
 /** A task. */
 export type Task = z.output<typeof taskShape>;
-
-/**
- * How a task stands.
- *
- * A status of 1 is "in progress" in the search form and "completed" in replies: the progress decides.
- */
-export function standingOf({ status, progress }: Task): 'running' | 'done' | 'failed' {
-  if (status === '-1' || status === 'error') return 'failed';
-  if (status === '2' || status === 'done') return 'done';
-  if (progress === undefined || progress === null) return status === '1' ? 'done' : 'running';
-  return Number.parseFloat(String(progress)) >= 100 ? 'done' : 'running';
-}

@@ -1,4 +1,5 @@
-// One SQLite file: opening, migrating, and writes that share a commit per tick. Knows no table.
+// One SQLite file: opening, migrating, and writes that share a commit per tick and a look at the disk. Knows
+// no table.
 
 import { chmodSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
@@ -8,13 +9,19 @@ import { HostError } from '../errors.ts';
 import { assertVersion } from './claim.ts';
 import type { Row } from './rows.ts';
 import { STEPS } from './schema.ts';
+import { DiskQueue } from './wal-sync.ts';
+import type { DiskSync } from './wal-sync.ts';
 
 /** Runs statements; writes queue until the end of the tick and commit together. */
 export type Sql = {
   all(sql: string, ...values: SQLInputValue[]): Row[];
   get(sql: string, ...values: SQLInputValue[]): Row | undefined;
-  /** Runs `work` inside the tick's transaction; resolves with its value after the commit. */
+  /** Runs `work` inside the tick's transaction; resolves with its value once that is on disk. */
   write<T>(work: (run: (sql: string, ...values: SQLInputValue[]) => number) => T): Promise<T>;
+  /** @throws {HostError} `HOST_STORE_FAILED` when the disk has failed: nothing is written any more */
+  assertSound(): void;
+  /** Resolves once everything is on disk; nothing may be written after it. */
+  close(): Promise<void>;
 };
 
 /** What a transaction's work may do. */
@@ -60,8 +67,11 @@ function migrate(database: DatabaseSync, mayRenew: boolean): void {
   database.exec('COMMIT');
 }
 
-/** Statements over an open database. */
-export function createSql(database: DatabaseSync): Sql {
+/** Statements over an open database, whose log `disk` syncs. */
+export function createSql(database: DatabaseSync, disk: DiskSync): Sql {
+  // A commit leaves the log to the kernel, which is asked for all commits since its last answer at once.
+  database.exec('PRAGMA synchronous = NORMAL');
+  const onDisk = new DiskQueue(disk);
   const statements = new Map<string, StatementSync>();
   const prepare = (text: string): StatementSync => {
     const known = statements.get(text);
@@ -79,12 +89,16 @@ export function createSql(database: DatabaseSync): Sql {
       database.exec('BEGIN IMMEDIATE');
       const failed = batch.filter((entry) => !attempt(database, entry));
       database.exec('COMMIT');
-      for (const entry of batch) if (!failed.includes(entry)) entry.resolve();
+      onDisk.add(batch.filter((entry) => !failed.includes(entry)));
     } catch (error) {
       // One that was closed meanwhile has no transaction, and does not like to be asked.
       if (database.isOpen && database.isTransaction) database.exec('ROLLBACK');
-      for (const { reject } of batch) reject(storeError(error));
+      for (const { reject } of batch) reject(error);
     }
+  };
+
+  const assertSound = (): void => {
+    if (onDisk.failure !== undefined) throw storeError(onDisk.failure);
   };
 
   return {
@@ -98,13 +112,16 @@ export function createSql(database: DatabaseSync): Sql {
       if (queue.length === 0) setImmediate(commit);
       queue.push({
         work: () => {
+          assertSound();
           value = work(run);
         },
         resolve,
-        reject,
+        reject: (error) => reject(storeError(error)),
       });
       return promise.then(() => value);
     },
+    assertSound,
+    close: () => onDisk.close(),
   };
 }
 
@@ -120,7 +137,7 @@ function attempt(
     return true;
   } catch (error) {
     database.exec('ROLLBACK TO entry; RELEASE entry');
-    reject(storeError(error));
+    reject(error);
     return false;
   }
 }

@@ -1,7 +1,5 @@
-// The Store over node:sqlite: one file, WAL, every commit on disk before its promise resolves.
-// Writes of one tick share a commit.
-
-import type { DatabaseSync } from 'node:sqlite';
+// The Store over node:sqlite: one file, WAL, every write on disk before its promise resolves.
+// Writes of one tick share a commit, commits of one moment a sync.
 
 import { LIMITS } from '../limits.ts';
 import { claimFile, lockFile } from './claim.ts';
@@ -29,6 +27,7 @@ import { createTotals } from './sqlite-totals.ts';
 import type { Totals } from './sqlite-totals.ts';
 import { createValues } from './sqlite-values.ts';
 import type { Store } from './store.ts';
+import { openWalSync } from './wal-sync.ts';
 import { createTurns } from './turns.ts';
 
 const INSTANCE_KEY = 'category = ? AND name = ? AND instance = ?';
@@ -39,14 +38,27 @@ const INSTANCE_KEY = 'category = ? AND name = ? AND instance = ?';
  * @throws {HostError} `HOST_STORE_FAILED` when it cannot be opened or is from a newer version;
  *   `CALLER_CONFLICT` while a command has the store for itself
  */
-export function openSqliteStore(path: string): Store {
+export function openSqliteStore(path: string, openDisk = openWalSync): Store {
   const database = openDatabase(path);
-  const sql = createSql(database);
+  const claim = orElse(
+    () => claimFile(lockFile(path), 'host'),
+    () => database.close(),
+  );
+  const disk = orElse(
+    () => openDisk(path),
+    () => {
+      database.close();
+      claim[Symbol.dispose]();
+    },
+  );
+  const sql = createSql(database, disk);
   const totals = createTotals(sql);
-  const claim = claimOrClose(database, path);
   return {
     driver: 'sqlite',
-    ping: async () => void sql.get('SELECT 1'),
+    async ping() {
+      sql.get('SELECT 1');
+      sql.assertSound();
+    },
     // One file has one host: nobody else changes it.
     listen: () => undefined,
     exclusive: createTurns(),
@@ -64,18 +76,22 @@ export function openSqliteStore(path: string): Store {
     ...createRecordings(sql),
     async [Symbol.asyncDispose]() {
       if (!database.isOpen) return;
-      await sql.write(() => undefined);
-      database.close();
-      claim[Symbol.dispose]();
+      try {
+        await sql.write(() => undefined);
+      } finally {
+        await sql.close();
+        database.close();
+        claim[Symbol.dispose]();
+      }
     },
   };
 }
 
-function claimOrClose(database: DatabaseSync, path: string): Disposable {
+function orElse<T>(open: () => T, close: () => void): T {
   try {
-    return claimFile(lockFile(path), 'host');
+    return open();
   } catch (error) {
-    database.close();
+    close();
     throw error;
   }
 }

@@ -91,3 +91,6 @@ export function toErrorData(error: unknown): ErrorData {
   if (error instanceof HostError) return error.toData();
   return { code: 'HOST_INTERNAL', message: 'The host failed while doing this' };
 }
+
+/** A setting that does not fit: one line that says which name is wrong and how to put it right. */
+export class SettingsError extends Error {}

@@ -2,7 +2,6 @@
 // everything below gets what it needs handed in.
 
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Logger } from 'pino';
@@ -13,7 +12,6 @@ import type { CatalogEntry } from './catalog/catalog.ts';
 import { listen } from './http/listen.ts';
 import { wireDeliveries, wireFacts } from './delivery/wire.ts';
 import { closeHttp, createHttpServer } from './http/server.ts';
-import { APP_FOLDER } from './jail/spawn.ts';
 import { readKernelPowers } from './jail/kernel.ts';
 import type { KernelPowers } from './jail/kernel.ts';
 import { auditChanges } from './lifecycle/audit-changes.ts';
@@ -37,12 +35,14 @@ import type { HostParts } from './lifecycle/parts.ts';
 import { Probe } from './lifecycle/probe.ts';
 import { CallRecords } from './lifecycle/records.ts';
 import { reloadFolder } from './lifecycle/reload.ts';
+import type { ReloadPowers } from './lifecycle/reload.ts';
 import { readReadiness } from './lifecycle/readiness.ts';
 import { watchEgress } from './lifecycle/watch-egress.ts';
-import { watchFolders } from './lifecycle/watch.ts';
+import type { FolderWatch } from './lifecycle/watch.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { meterStore } from './metrics/store-meter.ts';
+import { SHIPPED_ROOT, VERSION } from './product.ts';
 import { Recorder } from './recorder/recorder.ts';
 import type { Settings } from './settings.ts';
 import { openMasterKey } from './store/master-key.ts';
@@ -78,13 +78,8 @@ export type HostOptions = {
   readonly kernel?: KernelPowers;
 };
 
-/** The shipped extensions. */
-export const SHIPPED_ROOT = join(APP_FOLDER, 'plugins');
 /** The engine of every cell: cells run the Node that runs the host. */
 const ENGINE = `${process.versions.v8} ${process.arch}`;
-
-/** The version of this product. */
-export const VERSION = readVersion();
 
 /**
  * Starts a host.
@@ -155,10 +150,7 @@ async function startHost(
   const http = await createHttpServer({ ...powers, version: VERSION, nowMs });
   const reloads = { ...parts, onChange: publish };
   const evictor = createEvictor(parts.instances, nowMs);
-  const watch = settings.watch
-    ? watchFolders(parts.catalog.roots, (category, name) => reloadFolder(reloads, category, name))
-    : undefined;
-  await watch?.ready;
+  const watch = settings.watch ? await watchRoots(reloads) : undefined;
   const follower = new Follower({ ...reloads, installer: parts.installer, tokens, log });
   await follower.restoreExtensions();
   await openEnabled(reloads, log);
@@ -185,6 +177,16 @@ async function startHost(
     await stopAll();
     throw error;
   }
+}
+
+/** Starts the watch over all folders of extensions. Its package is loaded here: few hosts need it. */
+async function watchRoots(reloads: ReloadPowers): Promise<FolderWatch> {
+  const { watchFolders } = await import('./lifecycle/watch.ts');
+  const watch = watchFolders(reloads.catalog.roots, (category, name) =>
+    reloadFolder(reloads, category, name),
+  );
+  await watch.ready;
+  return watch;
 }
 
 type Publish = (change: Omit<StateChange, 'at'>) => void;
@@ -328,9 +330,4 @@ function createRecorder(store: Store, vault: Vault, log: Logger): Recorder {
 
 function reportTo(log: Logger, what: string): (error: unknown) => void {
   return (error) => log.error({ err: error }, what);
-}
-
-function readVersion(): string {
-  const text = readFileSync(join(APP_FOLDER, 'package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -4,6 +4,8 @@ import { resolve } from 'node:path';
 
 import * as z from 'zod';
 
+import { SettingsError } from './errors.ts';
+
 /** Checked settings; paths are absolute. */
 export type Settings = {
   readonly port: number;
@@ -25,9 +27,6 @@ export type Settings = {
 
 /** From quiet to loud. */
 export const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
-
-/** One line that says which name is wrong and how to put it right. */
-export class SettingsError extends Error {}
 
 const PREFIX = 'COFFERDAM_';
 

@@ -1,13 +1,13 @@
 // Connections to vetted addresses: one pool per origin and address, for one instance. TLS is always
 // checked before a byte is sent. Resolves nothing and decides nothing about addresses.
 
+import { createRequire } from 'node:module';
 import { connect as connectTcp, isIP } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 
-import { Pool } from 'undici';
-import type { buildConnector } from 'undici';
+import type * as Undici from 'undici';
 
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -38,7 +38,11 @@ export type Detour = (vetted: Vetted) =>
     }
   | undefined;
 
-type Connect = buildConnector.connector;
+/** Loaded at the first connection: a tenth of a host's own files, and many hosts send nothing. */
+const require = createRequire(import.meta.url);
+let undici: typeof Undici | undefined;
+
+type Connect = Undici.buildConnector.connector;
 type Done = Parameters<Connect>[1];
 /** How to connect: the same for every connection of a pool. */
 type Manner = { readonly trust: Trust; readonly waitMs: number };
@@ -46,7 +50,7 @@ type Manner = { readonly trust: Trust; readonly waitMs: number };
 /** The pools of one instance. */
 export class Connections {
   readonly #detour: Detour | undefined;
-  readonly #pools = new Map<string, Pool>();
+  readonly #pools = new Map<string, Undici.Pool>();
   readonly #neverOpened = new WeakSet<object>();
 
   constructor(detour?: Detour) {
@@ -64,7 +68,7 @@ export class Connections {
   }
 
   /** The pool for a vetted target; the least used one is closed when there are too many. */
-  pool(vetted: Vetted, manner: Manner): Pool {
+  pool(vetted: Vetted, manner: Manner): Undici.Pool {
     const key = `${vetted.origin} ${vetted.address}`;
     const known = this.#pools.get(key);
     if (known !== undefined) {
@@ -77,7 +81,8 @@ export class Connections {
       this.#pools.delete(oldest);
       void pool.close();
     }
-    const pool = new Pool(vetted.origin, {
+    undici ??= require('undici') as typeof Undici;
+    const pool = new undici.Pool(vetted.origin, {
       connections: LIMITS.connectionsPerOrigin,
       pipelining: 1,
       connect: (options, done) => this.#connect(vetted, manner, { options, done }),

@@ -5,8 +5,7 @@ import { Readable } from 'node:stream';
 import { posix } from 'node:path';
 import { createGunzip } from 'node:zlib';
 
-import { Parser } from 'tar';
-import type { ReadEntry } from 'tar';
+import type { Parser, ReadEntry } from 'tar';
 
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -34,7 +33,9 @@ export async function readArchive(archive: Buffer): Promise<ArchiveContent> {
   const files = new Map<string, Buffer>();
   let bytes = 0;
   let entries = 0;
-  const parser = new Parser({ strict: true });
+  // Loaded with the first archive: most hosts see none.
+  const tar = await import('tar');
+  const parser = new tar.Parser({ strict: true });
   parser.on('entry', (entry: ReadEntry) => {
     entries += 1;
     const problem = decideEntry(entry, entries);

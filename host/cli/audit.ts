@@ -11,7 +11,6 @@ import type { Command } from './usage.ts';
 const FILTERS = ['actor', 'action', 'subject', 'outcome', 'since', 'until'] as const;
 
 export const audit: Command = {
-  name: 'audit',
   usage: 'audit [--subject <name>] [--json]',
   summary: 'Show who did what, newest first; all of it',
   details: `${CLIENT_HELP}

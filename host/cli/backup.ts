@@ -17,7 +17,6 @@ import { readArgs, UsageError } from './usage.ts';
 import type { Command } from './usage.ts';
 
 export const backup: Command = {
-  name: 'backup',
   usage: 'backup <file>',
   summary: 'Write everything that the store keeps into one file',
   details: `Hosts may run meanwhile. The master key is not in the file: keep it elsewhere.
@@ -34,7 +33,6 @@ Settings: COFFERDAM_DATA_DIR, COFFERDAM_DATABASE_URL`,
 };
 
 export const restore: Command = {
-  name: 'restore',
   usage: 'restore <file> [--replace]',
   summary: 'Fill the store from a backup, whole or not at all',
   details: `Every host must be stopped. The hosts then need the master key of the time of the backup.
@@ -54,7 +52,6 @@ Settings: COFFERDAM_DATA_DIR, COFFERDAM_DATABASE_URL`,
 };
 
 export const migrate: Command = {
-  name: 'migrate-store',
   usage: 'migrate-store <sqlite data dir> <postgres url>',
   summary: 'Copy a SQLite store into an empty PostgreSQL database',
   details: `Every host must be stopped. The SQLite file stays as it is.

@@ -8,13 +8,12 @@ import { BUILDER_MAIN, createBuilder } from '../build/builder.ts';
 import { CATEGORIES } from '../catalog/categories.ts';
 import { parseManifest } from '../catalog/manifest.ts';
 import { APP_FOLDER, spawnChild } from '../jail/spawn.ts';
-import { SHIPPED_ROOT } from '../main.ts';
+import { SHIPPED_ROOT } from '../product.ts';
 import { placeLines } from './problems.ts';
 import { readArgs, UsageError } from './usage.ts';
 import type { Command } from './usage.ts';
 
 export const check: Command = {
-  name: 'check',
   usage: 'check [folder]',
   summary: 'Check manifest and code of an extension',
   details:

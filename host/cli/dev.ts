@@ -22,7 +22,6 @@ import { readArgs, UsageError } from './usage.ts';
 import type { Command } from './usage.ts';
 
 export const dev: Command = {
-  name: 'dev',
   usage: 'dev [root] [--report] [--with-fakes]',
   summary: 'Run a host that reloads what you save',
   details:

@@ -68,7 +68,6 @@ const PROMISES: readonly { promise: string; body: string; code: RegExp; layer: s
 ];
 
 export const doctor: Command = {
-  name: 'doctor',
   usage: 'doctor [--json]',
   summary: 'Try every promise of the sandbox on this machine',
   details:

@@ -6,7 +6,6 @@ import { readArgs } from './usage.ts';
 import type { Command } from './usage.ts';
 
 export const grants: Command = {
-  name: 'grants',
   usage: 'grants <category/name[/instance]>',
   summary: 'Show who decided what about its grants, newest first',
   details: `${CLIENT_HELP}

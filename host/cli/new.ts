@@ -11,7 +11,6 @@ import { readArgs, UsageError } from './usage.ts';
 import type { Command } from './usage.ts';
 
 export const create: Command = {
-  name: 'new',
   usage: 'new <category/name> [root]',
   summary: 'Make the folder of a new extension',
   details:

@@ -3,15 +3,12 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
-import { create } from 'tar';
-
 import { readArchive } from '../catalog/archive.ts';
 import { checkFolder, printProblems } from './check.ts';
 import { readArgs } from './usage.ts';
 import type { Command } from './usage.ts';
 
 export const pack: Command = {
-  name: 'pack',
   usage: 'pack <folder> [file.tgz]',
   summary: 'Check an extension and pack it for installing',
   details: 'Tests, dot files and everything but plain files stay out.',
@@ -35,6 +32,7 @@ export async function packFolder(folder: string): Promise<Buffer> {
     (name) => !name.startsWith('.') && !/\.test\.[cm]?[jt]s$/.test(name),
   );
   const top = basename(path);
+  const { create } = await import('tar');
   const stream = create(
     { gzip: true, cwd: dirname(path), portable: true, follow: false },
     names.map((name) => join(top, name)),

@@ -1,17 +1,14 @@
-// Commands that ask a running host: call, replay, logs, install.
+// Commands that ask a running host: call, replay, logs.
 
-import { readFile, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 
 import { CLIENT_HELP, CLIENT_OPTIONS, createClient, instancePath, printAnswer } from './client.ts';
-import { packFolder } from './pack.ts';
 import { plain } from './problems.ts';
 import { readArgs, UsageError } from './usage.ts';
 import type { Command } from './usage.ts';
 
 export const call: Command = {
-  name: 'call',
   usage: 'call <category/name[/instance]> <handler> [json]',
   summary: 'Run a handler of an enabled instance',
   details: `${CLIENT_HELP}
@@ -34,7 +31,6 @@ json     The input; "-" reads it from stdin`,
 };
 
 export const replay: Command = {
-  name: 'replay',
   usage: 'replay <callId> [--live]',
   summary: 'Run a recorded call again, without effects unless --live',
   details: CLIENT_HELP,
@@ -50,7 +46,6 @@ export const replay: Command = {
 };
 
 export const logs: Command = {
-  name: 'logs',
   usage: 'logs <category/name[/instance]>',
   summary: 'Show log lines of an instance, then follow',
   details: CLIENT_HELP,
@@ -66,26 +61,6 @@ export const logs: Command = {
       if (line.startsWith('data: ')) process.stdout.write(`${plain(readable(line.slice(6)))}\n`);
     }
     return 0;
-  },
-};
-
-export const install: Command = {
-  name: 'install',
-  usage: 'install <folder or .tgz>',
-  summary: 'Install or update an extension on a running host',
-  details: CLIENT_HELP,
-  async run(args) {
-    const { values, positionals } = readArgs(args, {
-      options: CLIENT_OPTIONS,
-      positionals: ['path'],
-    });
-    const [path = ''] = positionals;
-    const found = await stat(path).catch(() => undefined);
-    if (found === undefined) throw new UsageError(`"${path}" does not exist`);
-    const archive = found.isDirectory() ? await packFolder(path) : await readFile(path);
-    const form = new FormData();
-    form.append('archive', new Blob([new Uint8Array(archive)]), 'extension.tgz');
-    return printAnswer(await createClient(values).request('POST', '/extensions', form));
   },
 };
 

@@ -15,7 +15,6 @@ import { readArgs } from './usage.ts';
 import type { Command } from './usage.ts';
 
 export const rotate: Command = {
-  name: 'rotate-key',
   usage: 'rotate-key [--old-key-file <file>]',
   summary: 'Seal every secret with a new master key',
   details: `Every host must be stopped. All secrets are sealed anew or none; done again after it was

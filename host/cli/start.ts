@@ -2,17 +2,17 @@
 
 import { existsSync } from 'node:fs';
 
+import { SettingsError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { createLog } from '../log.ts';
 import { runHost } from '../main.ts';
 import type { RunningHost } from '../main.ts';
-import { parseSettings, SettingsError } from '../settings.ts';
+import { parseSettings } from '../settings.ts';
 import type { Settings } from '../settings.ts';
 import { readArgs } from './usage.ts';
 import type { Command } from './usage.ts';
 
 export const start: Command = {
-  name: 'start',
   usage: 'start',
   summary: 'Run the host',
   details: 'Settings come from COFFERDAM_* names in the environment. SIGTERM drains and ends it.',

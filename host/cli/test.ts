@@ -8,7 +8,6 @@ import { readArgs } from './usage.ts';
 import type { Command } from './usage.ts';
 
 export const test: Command = {
-  name: 'test',
   usage: 'test [folder]',
   summary: "Run an extension's *.test.ts",
   details: 'Tests use node:test and createTestContext of cofferdam/sdk/testing.',

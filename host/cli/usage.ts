@@ -5,7 +5,6 @@ import type { ParseArgsOptionsConfig } from 'node:util';
 
 /** One command of the command line. */
 export type Command = {
-  readonly name: string;
   /** As help shows it, name first */
   readonly usage: string;
   readonly summary: string;

@@ -2,7 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 
-import { SettingsError } from '../settings.ts';
+import { SettingsError } from '../errors.ts';
 
 /** Why listening fails, and which setting helps. */
 const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 // The folder that a host keeps its state in. A setting names it, so a failure names the setting.
 
-import { SettingsError } from '../settings.ts';
+import { SettingsError } from '../errors.ts';
 import { makeFolder } from '../store/folder.ts';
 
 /** Makes a folder of the data folder, for this user alone. @throws {SettingsError} */

@@ -5,10 +5,6 @@ import { join } from 'node:path';
 import { HostError } from '../errors.ts';
 import { claimFile, lockFile } from './claim.ts';
 import { makeFolder } from './folder.ts';
-import { claimAlone } from './postgres-claim.ts';
-import { openPostgres } from './postgres-sql.ts';
-import { createPgTables } from './postgres-tables.ts';
-import { openPostgresStore } from './postgres.ts';
 import { openSqliteTables } from './sqlite-tables.ts';
 import { openSqliteStore } from './sqlite.ts';
 import type { Store } from './store.ts';
@@ -40,7 +36,11 @@ function makeDataDir(dataDir: string): void {
 
 /** Opens the store that a location names. @throws {HostError} `HOST_STORE_FAILED` */
 export async function openStore({ dataDir, databaseUrl }: StoreLocation): Promise<Store> {
-  if (databaseUrl !== undefined) return openPostgresStore(databaseUrl);
+  if (databaseUrl !== undefined) {
+    // Loaded here, as by a command below: a host on SQLite never needs it.
+    const { openPostgresStore } = await import('./postgres.ts');
+    return openPostgresStore(databaseUrl);
+  }
   makeDataDir(dataDir);
   return openSqliteStore(databaseFile(dataDir));
 }
@@ -56,7 +56,10 @@ export async function openTables(
   { dataDir, databaseUrl }: StoreLocation,
   use: 'alone' | 'beside',
 ): Promise<Tables> {
-  if (databaseUrl !== undefined) return openPostgresTables(databaseUrl, use);
+  if (databaseUrl !== undefined) {
+    const { openPostgresTables } = await import('./postgres-command.ts');
+    return openPostgresTables(databaseUrl, use);
+  }
   makeDataDir(dataDir);
   const path = databaseFile(dataDir);
   const claim = use === 'alone' ? claimFile(lockFile(path), 'alone') : undefined;
@@ -71,23 +74,6 @@ export async function openTables(
     };
   } catch (error) {
     claim?.[Symbol.dispose]();
-    throw error;
-  }
-}
-
-async function openPostgresTables(url: string, use: 'alone' | 'beside'): Promise<Tables> {
-  const sql = await openPostgres(url, 'cofferdam command', use === 'alone');
-  try {
-    const claim = use === 'alone' ? await claimAlone(sql) : undefined;
-    return {
-      ...createPgTables(sql),
-      async [Symbol.asyncDispose]() {
-        await sql.close();
-        await claim?.[Symbol.asyncDispose]();
-      },
-    };
-  } catch (error) {
-    await sql.close();
     throw error;
   }
 }

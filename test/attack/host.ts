@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-import { SHIPPED_ROOT } from '../../host/main.ts';
+import { SHIPPED_ROOT } from '../../host/product.ts';
 import { compileCache } from '../helpers/host-process.ts';
 import { manifestFor } from '../helpers/host.ts';
 

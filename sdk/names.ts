@@ -57,8 +57,16 @@ export function urlHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-/** Where a panel answers, without a path. Port 443 is left out, as browsers do. */
-export function originOf(panel: { readonly host: string; readonly port: number }): string {
+/**
+ * Where a panel answers, without a path. Port 443 is left out, as browsers do.
+ *
+ * @param panel `panelHost` and `panelPort` of a config; without a port, `host` is a `panelAddress`
+ */
+export function originOf(panel: { readonly host: string; readonly port?: number }): string {
   const { host, port } = panel;
+  if (port === undefined) {
+    const address = /^https?:\/\//i.test(host) ? host : `https://${host}`;
+    return address.replace(/\/$/, '');
+  }
   return `https://${urlHost(host)}${port === 443 ? '' : `:${port}`}`;
 }

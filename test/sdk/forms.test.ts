@@ -111,6 +111,8 @@ describe('fields of many forms', () => {
     );
     const byAddress = config.parse({ host: '2001:db8::1', port: 443 });
     assert.equal(originOf(byAddress), 'https://[2001:db8::1]');
+    assert.equal(originOf({ host: 'panel.example.com:8443/' }), 'https://panel.example.com:8443');
+    assert.equal(originOf({ host: 'http://panel.example.com' }), 'http://panel.example.com');
     for (const bad of [{ host: 'a b' }, { host: 'a', port: 0 }, { host: 'a', port: 65_536 }]) {
       assert.equal(config.safeParse(bad).success, false);
     }

@@ -1,7 +1,7 @@
 // The addresses of a server: chosen among free ones, and chosen again when somebody else was faster. The
 // panel refuses an address that is taken when it reads an order, and leaves it out when it carries it out.
 
-import { fail, isFailure } from 'cofferdam/sdk';
+import { fail, isFailure, shuffle } from 'cofferdam/sdk';
 
 import type { Convoy } from './api.ts';
 import type { Limits } from './config.ts';
@@ -114,11 +114,3 @@ export function buildOf(limits: Limits, addressIds: readonly number[]) {
 export const addressIdsOf = (server: ConvoyServer): number[] => idsOf(addressesOf(server));
 
 const idsOf = (addresses: readonly Address[]): number[] => addresses.map(({ id }) => id);
-
-function shuffle<T>(items: readonly T[]): T[] {
-  const keys = crypto.getRandomValues(new Uint32Array(Math.min(items.length, 16_384)));
-  return items
-    .map((item, at) => ({ item, key: keys[at % keys.length] ?? 0 }))
-    .toSorted((a, b) => a.key - b.key)
-    .map(({ item }) => item);
-}

@@ -1,8 +1,8 @@
 // The Convoy panel's Application API, replies parsed, refusals told apart.
 // Source: ConvoyPanel/panel 4.6, routes/api-application.php and app/Http/Requests/Admin.
 
-import { createRemote, fail, isFailure, readShape, z } from 'cofferdam/sdk';
-import type { FailureCode, RemoteReply } from 'cofferdam/sdk';
+import { createRemote, orAbsent, originOf, readPages, readShape, z } from 'cofferdam/sdk';
+import type { Explanation, RemoteReply } from 'cofferdam/sdk';
 
 import type { ConvoyContext } from './config.ts';
 import * as shapes from './shapes.ts';
@@ -24,7 +24,7 @@ const refusal = z.looseObject({
   errors: z.record(z.string(), z.array(z.string())).optional(),
 });
 
-function explain(reply: RemoteReply): { code?: FailureCode; message?: string; remedy?: string } {
+function explain(reply: RemoteReply): Explanation {
   const parsed = refusal.safeParse(reply.json);
   if (!parsed.success) return reply.status === 404 ? { code: 'invalid_response' } : {};
   const fields = Object.entries(parsed.data.errors ?? {}).map(
@@ -36,7 +36,7 @@ function explain(reply: RemoteReply): { code?: FailureCode; message?: string; re
 }
 
 /** The panel's words tell apart what its statuses do not. */
-function codeOf(status: number, message: string): { code?: FailureCode; remedy?: string } {
+function codeOf(status: number, message: string): Explanation {
   if (/currently in use|already in use|already been taken/.test(message))
     return { code: 'conflict' };
   if (/exceeds the node's limit/.test(message)) {
@@ -52,11 +52,6 @@ function codeOf(status: number, message: string): { code?: FailureCode; remedy?:
   return {};
 }
 
-/** The panel's address without a trailing slash. */
-export function originOf({ config: { host } }: ConvoyContext): string {
-  return (/^https?:\/\//i.test(host) ? host : `https://${host}`).replace(/\/$/, '');
-}
-
 /** The API of one panel. */
 export type Convoy = ReturnType<typeof connect>;
 
@@ -65,7 +60,7 @@ export function connect(ctx: ConvoyContext) {
   const remote = createRemote({
     name: 'Convoy',
     fetch: ctx.fetch,
-    baseUrl: `${originOf(ctx)}/api/application`,
+    baseUrl: `${originOf(ctx.config)}/api/application`,
     headers: { authorization: `Bearer ${ctx.config.apiKey}` },
     explain,
   });
@@ -83,7 +78,7 @@ function serversOf(send: Send) {
     /** Shows that the key is good; returns nothing. */
     probe: () => send('GET', '/servers', { query: { per_page: 1 } }),
     server: (uuid: string) =>
-      absent(async () => one(shapes.server, await send('GET', at(uuid), { query: WHOLE }))),
+      orAbsent(async () => one(shapes.server, await send('GET', at(uuid), { query: WHOLE }))),
     servers: () => all(shapes.server, send, '/servers', WHOLE),
     /** The panel matches any part of a name, so the caller gets those that end in it. */
     serversNamed: async (ending: string) =>
@@ -98,10 +93,10 @@ function serversOf(send: Send) {
     unsuspend: (uuid: string) => send('POST', `${at(uuid)}/settings/unsuspend`),
     /** Takes a failed deletion back, so that the panel lets it be tried again. */
     clearStatus: (uuid: string) => send('PATCH', at(uuid), { json: { status: null } }),
-    remove: (uuid: string) => absent(() => send('DELETE', at(uuid))),
+    remove: (uuid: string) => orAbsent(() => send('DELETE', at(uuid))),
     /** Takes it off the panel and leaves the machine at Proxmox. */
     removeByForce: (uuid: string) =>
-      absent(() => send('DELETE', at(uuid), { query: { no_purge: 1 } })),
+      orAbsent(() => send('DELETE', at(uuid), { query: { no_purge: 1 } })),
   };
 }
 
@@ -114,7 +109,7 @@ function usersOf(send: Send) {
     user: async (id: number) => one(shapes.user, await send('GET', `/users/${id}`)),
     createUser: async (json: unknown) => one(shapes.user, await send('POST', '/users', { json })),
     updateUser: (id: number, json: unknown) => send('PATCH', `/users/${id}`, { json }),
-    removeUser: (id: number) => absent(() => send('DELETE', `/users/${id}`)),
+    removeUser: (id: number) => orAbsent(() => send('DELETE', `/users/${id}`)),
     /** Good for 15 seconds. */
     loginToken: async (id: number) => {
       const reply = await send('POST', `/users/${id}/generate-sso-token`);
@@ -126,10 +121,10 @@ function usersOf(send: Send) {
 function nodesOf(send: Send) {
   return {
     nodes: () => all(shapes.node, send, '/nodes'),
-    node: (id: number) => absent(async () => one(shapes.node, await send('GET', `/nodes/${id}`))),
+    node: (id: number) => orAbsent(async () => one(shapes.node, await send('GET', `/nodes/${id}`))),
     /** Of every group, hidden ones too; undefined when there is no such node. */
     templateGroups: (nodeId: number) =>
-      absent(async () => {
+      orAbsent(async () => {
         const reply = await send('GET', `/nodes/${nodeId}/template-groups`);
         return readShape(listOf(shapes.templateGroup), reply.json, 'Convoy’s list of templates')
           .data;
@@ -156,26 +151,15 @@ async function all<T>(
   path: string,
   query: Query = {},
 ): Promise<T[]> {
-  const items: T[] = [];
-  for (let page = 1; page <= PAGES_MAX; page += 1) {
+  const what = `Convoy’s answer to GET ${path}`;
+  return await readPages({ what: `Convoy: ${path}`, pagesMax: PAGES_MAX }, async (page) => {
     const { json } = await send('GET', path, { query: { ...query, per_page: PAGE_ITEMS, page } });
-    items.push(...readShape(listOf(shape), json, `Convoy’s answer to GET ${path}`).data);
-    const { meta } = readShape(pages, json, `Convoy’s answer to GET ${path}`);
-    if ((meta?.pagination?.total_pages ?? 1) <= page) return items;
-  }
-  throw fail('capacity', `Convoy: ${path} has more than ${PAGES_MAX * PAGE_ITEMS} objects`);
+    const { data } = readShape(listOf(shape), json, what);
+    const { meta } = readShape(pages, json, what);
+    return { items: data, isLast: (meta?.pagination?.total_pages ?? 1) <= page };
+  });
 }
 
 function one<T>(shape: z.ZodType<T>, reply: RemoteReply): T {
   return readShape(z.looseObject({ data: shape }), reply.json, 'Convoy’s answer').data;
-}
-
-/** Runs a look-up; undefined when the panel itself says that the object is not there. */
-async function absent<T>(run: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await run();
-  } catch (error) {
-    if (isFailure(error, 'not_found')) return undefined;
-    throw error;
-  }
 }

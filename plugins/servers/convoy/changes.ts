@@ -12,7 +12,6 @@ import { doneOf, findServers, FORGOTTEN, isBusy, pendingOf, requireServer } from
 import type { ConvoyServer } from './shapes.ts';
 
 const GIB = 1_073_741_824;
-const RETRY_MS = 5_000;
 
 /** Switches a server off and keeps its owner out. */
 export async function suspend(
@@ -100,9 +99,7 @@ export async function terminate(
     if (isFailed) await api.clearStatus(server.uuid);
     await api.remove(server.uuid);
   }
-  const { uuid, user_id: userId } = first;
-  const properties = { uuid, userId };
-  return { status: 'pending', remoteId: uuid, properties, retryAfterMs: RETRY_MS };
+  return pendingOf(first);
 }
 
 function requireAtRest({ uuid, status }: ConvoyServer): void {

@@ -1,21 +1,16 @@
 // Convoy: KVM servers on a panel for Proxmox.
 
-import { defineServer } from 'cofferdam/sdk';
+import { defineServer, originOf } from 'cofferdam/sdk';
 
 import { createPassword, requireCustomer, setPassword } from './accounts.ts';
 import { chooseAddresses } from './addresses.ts';
-import { connect, originOf } from './api.ts';
+import { connect } from './api.ts';
 import { renew, resize, suspend, terminate, unsuspend } from './changes.ts';
-import { config, parseSettings, readCheckout } from './config.ts';
+import { config, parseSettings } from './config.ts';
 import { checkoutFields, productFields } from './fields.ts';
-import {
-  advance,
-  checkoutProblems,
-  createServer,
-  doneOf,
-  requireRoom,
-  requireServer,
-} from './servers.ts';
+import { readOrder, requireRoom } from './offers.ts';
+import { advance, createServer } from './orders.ts';
+import { doneOf, knownOf, requireServer } from './servers.ts';
 import { addressesOf } from './shapes.ts';
 
 const MIB = 1_048_576;
@@ -48,7 +43,7 @@ export default defineServer({
     requireCustomer(await api.user(userId));
     const query = new URLSearchParams({ token: await api.loginToken(userId) });
     return {
-      url: `${originOf(ctx)}/authenticate?${query.toString()}`,
+      url: `${originOf(ctx.config)}/authenticate?${query.toString()}`,
       expiresAt: new Date(Date.now() + LOGIN_MS).toISOString(),
     };
   },
@@ -62,8 +57,7 @@ export default defineServer({
     const user = await api.user(server.user_id);
     await setPassword(api, user, password);
     const oneTime = { accountEmail: user.email, accountPassword: password };
-    const { uuid, user_id: userId } = server;
-    return { status: 'done', remoteId: uuid, properties: { uuid, userId }, oneTime };
+    return { status: 'done', ...knownOf(server), oneTime };
   },
 
   async usage(service, ctx) {
@@ -106,7 +100,8 @@ export default defineServer({
     const settings = parseSettings(product.settings);
     await requireRoom(api, settings);
     await chooseAddresses(api, settings.nodeId, { wanted: settings, taken: new Set() });
-    return checkoutProblems(api, settings, readCheckout(checkout));
+    const read = await readOrder(api, settings, checkout);
+    return 'problems' in read ? read.problems : [];
   },
 
   async reconcile({ operation, service }, ctx) {

@@ -4,7 +4,7 @@ import type { Field, JsonObject } from 'cofferdam/sdk';
 
 import type { Convoy } from './api.ts';
 import type { Settings } from './config.ts';
-import { offeredTemplates } from './servers.ts';
+import { offeredTemplates } from './offers.ts';
 
 /** The product form; asked again when the node changes. */
 export async function productFields(api: Convoy, values: JsonObject): Promise<Field[]> {

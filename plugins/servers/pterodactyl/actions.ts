@@ -1,9 +1,9 @@
 // What customers and admins may start on a server by hand.
 
-import { fail } from 'cofferdam/sdk';
+import { fail, originOf } from 'cofferdam/sdk';
 import type { Service } from 'cofferdam/sdk';
 
-import { connect, originOf } from './api.ts';
+import { connect } from './api.ts';
 import type { Pterodactyl } from './api.ts';
 import type { PterodactylContext } from './config.ts';
 import { requireServer } from './servers.ts';
@@ -21,7 +21,7 @@ export const actions = {
     audience: 'both',
     async run({ subject }: Input, ctx: PterodactylContext) {
       const { identifier } = await requireServer(connect(ctx), subject, ctx);
-      return { url: `${originOf(ctx)}/server/${identifier}` };
+      return { url: `${originOf(ctx.config)}/server/${identifier}` };
     },
   },
   reinstall: {

@@ -1,7 +1,15 @@
 // The Pterodactyl panel's Application API (and three calls of its Client API), replies parsed.
 // Source: pterodactyl/panel 1.11, routes/api-application.php, routes/api-client.php and their requests.
 
-import { createRemote, fail, isFailure, z } from 'cofferdam/sdk';
+import {
+  createRemote,
+  isFailure,
+  orAbsent,
+  originOf,
+  readPages,
+  readShape,
+  z,
+} from 'cofferdam/sdk';
 import type { RemoteReply } from 'cofferdam/sdk';
 
 import type { PterodactylContext } from './config.ts';
@@ -17,22 +25,16 @@ type Query = Readonly<Record<string, string | number | undefined>>;
 type Options = { readonly query?: Query; readonly json?: unknown };
 type Send = (method: string, path: string, options?: Options) => Promise<RemoteReply>;
 
-/** The panel's address without a trailing slash. */
-export function originOf({ config: { host } }: PterodactylContext): string {
-  return (/^https?:\/\//i.test(host) ? host : `https://${host}`).replace(/\/$/, '');
-}
-
 /** The API of one panel. */
 export type Pterodactyl = ReturnType<typeof connect>;
 
 /** Connects with the config of the instance; nothing is sent yet. */
-export function connect(ctx: PterodactylContext) {
-  const { config, fetch, call } = ctx;
+export function connect({ config, fetch, call }: PterodactylContext) {
   const connectAs = (key: string, base: string): Send => {
     const remote = createRemote({
       name: 'Pterodactyl',
       fetch,
-      baseUrl: originOf(ctx) + base,
+      baseUrl: originOf(config) + base,
       headers: { authorization: `Bearer ${key}` },
       explain,
     });
@@ -55,21 +57,23 @@ const WHOLE = { include: 'allocations,user' };
 function serversOf(send: Send) {
   return {
     serverByExternalId: (externalId: string) =>
-      absent(async () => {
+      orAbsent(async () => {
         const path = `/servers/external/${encodeURIComponent(externalId)}`;
         return one(shapes.server, await send('GET', path, { query: WHOLE }));
       }),
     server: (id: number) =>
-      absent(async () => one(shapes.server, await send('GET', `/servers/${id}`, { query: WHOLE }))),
+      orAbsent(async () =>
+        one(shapes.server, await send('GET', `/servers/${id}`, { query: WHOLE })),
+      ),
     servers: () => all(shapes.server, send, '/servers', { include: 'user', sort: 'id' }),
     createServer: async (json: unknown) =>
       one(shapes.server, await send('POST', '/servers', { json, query: WHOLE })),
     suspend: (id: number) => send('POST', `/servers/${id}/suspend`),
     unsuspend: (id: number) => send('POST', `/servers/${id}/unsuspend`),
     reinstall: (id: number) => send('POST', `/servers/${id}/reinstall`),
-    remove: (id: number) => absent(() => send('DELETE', `/servers/${id}`)),
+    remove: (id: number) => orAbsent(() => send('DELETE', `/servers/${id}`)),
     /** Takes it off the panel even when its node does not answer. */
-    removeByForce: (id: number) => absent(() => send('DELETE', `/servers/${id}/force`)),
+    removeByForce: (id: number) => orAbsent(() => send('DELETE', `/servers/${id}/force`)),
     updateBuild: (id: number, json: unknown) => send('PATCH', `/servers/${id}/build`, { json }),
     updateStartup: (id: number, json: unknown) => send('PATCH', `/servers/${id}/startup`, { json }),
     /** The first objects of a list; undefined when the key may not read it. */
@@ -100,7 +104,7 @@ function usersOf(send: Send) {
 function placesOf(send: Send) {
   return {
     nodes: () => all(shapes.node, send, '/nodes', { sort: 'id' }),
-    node: (id: number) => absent(async () => one(shapes.node, await send('GET', `/nodes/${id}`))),
+    node: (id: number) => orAbsent(async () => one(shapes.node, await send('GET', `/nodes/${id}`))),
     /** Public nodes with that much room, MiB. @throws {ExtensionFailure} `capacity` when there is none */
     deployableNodes: (room: { memory: number; disk: number; locationIds: readonly number[] }) =>
       all(shapes.node, send, '/nodes/deployable', {
@@ -112,9 +116,9 @@ function placesOf(send: Send) {
       all(shapes.allocation, send, `/nodes/${nodeId}/allocations`, query),
     locations: () => all(shapes.location, send, '/locations'),
     nests: () => all(shapes.named, send, '/nests'),
-    eggs: (nestId: number) => absent(() => all(shapes.named, send, `/nests/${nestId}/eggs`)),
+    eggs: (nestId: number) => orAbsent(() => all(shapes.named, send, `/nests/${nestId}/eggs`)),
     egg: (nestId: number, eggId: number) =>
-      absent(async () => {
+      orAbsent(async () => {
         const query = { include: 'variables' };
         return one(shapes.egg, await send('GET', `/nests/${nestId}/eggs/${eggId}`, { query }));
       }),
@@ -147,14 +151,11 @@ async function all<T>(
   path: string,
   query: Query = {},
 ): Promise<T[]> {
-  const items: T[] = [];
-  for (let page = 1; page <= PAGES_MAX; page += 1) {
+  return await readPages({ what: `Pterodactyl: ${path}`, pagesMax: PAGES_MAX }, async (page) => {
     const reply = await send('GET', path, { query: { per_page: PAGE_ITEMS, ...query, page } });
-    items.push(...list(shape, reply));
     const { meta } = parse(pagination, reply);
-    if ((meta?.pagination?.total_pages ?? 1) <= page) return items;
-  }
-  throw fail('capacity', `Pterodactyl: ${path} has more than ${PAGES_MAX * PAGE_ITEMS} objects`);
+    return { items: list(shape, reply), isLast: (meta?.pagination?.total_pages ?? 1) <= page };
+  });
 }
 
 function list<T>(shape: z.ZodType<T>, reply: RemoteReply): T[] {
@@ -167,20 +168,6 @@ function one<T>(shape: z.ZodType<T>, reply: RemoteReply): T {
 }
 
 function parse<T>(shape: z.ZodType<T>, { json }: RemoteReply): T {
-  const parsed = shape.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const where = parsed.error.issues[0]?.path.join('.') ?? '';
-  throw fail('invalid_response', `Pterodactyl answered without a usable "${where}"`, {
-    remedy: 'Check that the address is a Pterodactyl panel of version 1.11 or later',
-  });
-}
-
-/** Runs a look-up; undefined when the panel itself says that the object is not there. */
-async function absent<T>(run: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await run();
-  } catch (error) {
-    if (isFailure(error, 'not_found')) return undefined;
-    throw error;
-  }
+  const remedy = 'Check that the address is a Pterodactyl panel of version 1.11 or later';
+  return readShape(shape, json, 'Pterodactyl’s answer', remedy);
 }

@@ -1,18 +1,11 @@
 // What an admin enters for one Pterodactyl panel, and the settings of a product, parsed.
 
-import { fail, fingerprint, secret, z } from 'cofferdam/sdk';
+import { fingerprint, flag, panelAddress, readSettings, secret, whole, z } from 'cofferdam/sdk';
 import type { Context, Json, JsonObject } from 'cofferdam/sdk';
 
 /** The config form. */
 export const config = z.object({
-  host: z
-    .string()
-    .trim()
-    .regex(
-      /^(?:https?:\/\/)?(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?\/?$/i,
-      'must be a host name, or an address such as "https://panel.example.com"',
-    )
-    .meta({ label: 'Panel address', description: 'Such as https://panel.example.com' }),
+  host: panelAddress('https://panel.example.com'),
   apiKey: secret({
     label: 'Application API key',
     description: 'Begins with ptla_; made under Admin, Application API',
@@ -47,10 +40,6 @@ export type PterodactylContext = Context<Config>;
 export const VARIABLE = 'env_';
 
 const ID_MAX = 2_147_483_647;
-const number = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
-const flag = z
-  .union([z.boolean(), z.enum(['0', '1', 'true', 'false'])])
-  .transform((value) => value === true || value === '1' || value === 'true');
 /** A list, or its items in one text. */
 const list = z
   .union([z.array(z.union([z.string(), z.number()])), z.string(), z.number()])
@@ -88,29 +77,29 @@ const portVariable = z
 /** What the admin set for a product; the names of `productConfig`. */
 const settings = z.object({
   locationIds: listOf(idText, 100),
-  nodeId: number(1, ID_MAX).optional(),
-  nestId: number(1, ID_MAX),
-  eggId: number(1, ID_MAX),
+  nodeId: whole(1, ID_MAX).optional(),
+  nestId: whole(1, ID_MAX),
+  eggId: whole(1, ID_MAX),
   dockerImage: z.string().max(191).optional(),
   startup: z.string().max(10_000).optional(),
-  memoryMiB: number(0, 16_777_216),
-  swapMiB: number(-1, 16_777_216).default(0),
-  diskMiB: number(0, 1_073_741_824),
-  cpuPercent: number(0, 1_000_000).default(0),
-  io: number(10, 1000).default(500),
+  memoryMiB: whole(0, 16_777_216),
+  swapMiB: whole(-1, 16_777_216).default(0),
+  diskMiB: whole(0, 1_073_741_824),
+  cpuPercent: whole(0, 1_000_000).default(0),
+  io: whole(10, 1000).default(500),
   cpuPinning: z
     .string()
     .regex(/^\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*$/, 'must look like "0-1,3"')
     .optional(),
-  databases: number(0, 10_000).default(0),
-  backups: number(0, 10_000).default(0),
-  extraAllocations: number(0, 10_000).default(0),
+  databases: whole(0, 10_000).default(0),
+  backups: whole(0, 10_000).default(0),
+  extraAllocations: whole(0, 10_000).default(0),
   portVariables: listOf(portVariable, 50),
   portRange: listOf(port, 50),
-  dedicatedIp: flag.default(false),
-  skipScripts: flag.default(false),
-  startOnCompletion: flag.default(false),
-  oomKiller: flag.default(false),
+  dedicatedIp: flag().default(false),
+  skipScripts: flag().default(false),
+  startOnCompletion: flag().default(false),
+  oomKiller: flag().default(false),
   customerVariables: listOf(variableName, 100),
 });
 
@@ -121,21 +110,14 @@ export type Settings = z.output<typeof settings> & {
 
 /** @throws {ExtensionFailure} `invalid_input` that names the setting */
 export function parseSettings(values: JsonObject): Settings {
-  const given = Object.fromEntries(
-    Object.entries(values).filter(([, value]) => value !== '' && value !== null),
-  );
-  const parsed = settings.safeParse(given);
-  if (parsed.success) return { ...parsed.data, variables: readVariables(given) };
-  const [issue] = parsed.error.issues;
-  throw fail('invalid_input', `Product setting "${String(issue?.path[0])}": ${issue?.message}`, {
-    remedy: 'Correct the setting of the product',
-  });
+  return { ...readSettings(settings, values), variables: readVariables(values) };
 }
 
-/** The `env_…` values of a form, by the variable's name. */
+/** The `env_…` values that a form filled in, by the variable's name. */
 export function readVariables(values: JsonObject): Record<string, string> {
   const found = Object.entries(values).filter(
-    ([name, value]) => name.startsWith(VARIABLE) && value !== null && typeof value !== 'object',
+    ([name, value]) =>
+      name.startsWith(VARIABLE) && value !== null && value !== '' && typeof value !== 'object',
   );
   return Object.fromEntries(
     found.map(([name, value]) => [name.slice(VARIABLE.length), textOf(value)]),

@@ -1,23 +1,22 @@
 // Pterodactyl: game servers on a panel of the operator's own.
 
-import { createPassword, defineServer } from 'cofferdam/sdk';
+import { createPassword, defineServer, originOf } from 'cofferdam/sdk';
 import type { ServerResult } from 'cofferdam/sdk';
 
 import { setPassword } from './accounts.ts';
 import { actions, requireClient } from './actions.ts';
-import { connect, originOf } from './api.ts';
-import type { Pterodactyl } from './api.ts';
+import { connect } from './api.ts';
 import { ensurePorts, limitsOf, requireEgg, startupOf } from './build.ts';
 import { config, parseSettings } from './config.ts';
 import { checkoutFields, productFields } from './fields.ts';
-import { requireRoom } from './ports.ts';
+import { nodesWithRoom, requireRoomToGrow } from './ports.ts';
+import { missingRights } from './rights.ts';
 import {
   advance,
   createServer,
   findServer,
   FORGOTTEN,
   progressOf,
-  requireCapacity,
   requireServer,
 } from './servers.ts';
 import { allocationsOf, environmentOf } from './shapes.ts';
@@ -75,7 +74,7 @@ export default defineServer({
 
   async getLoginUrl(service, ctx) {
     const { identifier } = await requireServer(connect(ctx), service, ctx);
-    return { url: `${originOf(ctx)}/server/${identifier}` };
+    return { url: `${originOf(ctx.config)}/server/${identifier}` };
   },
 
   async changePackage(change, ctx) {
@@ -165,7 +164,7 @@ export default defineServer({
     const api = connect(ctx);
     const settings = parseSettings(product.settings);
     const egg = await requireEgg(api, settings);
-    await requireCapacity(api, settings);
+    await nodesWithRoom(api, settings);
     return checkoutProblems(egg, settings, checkout);
   },
 
@@ -187,31 +186,4 @@ const STATES: { readonly [status: string]: 'active' | 'suspended' | 'pending' } 
 function done({ id, uuid, identifier }: GameServer) {
   const properties = { serverId: id, uuid, identifier };
   return { status: 'done', remoteId: String(id), properties } satisfies ServerResult;
-}
-
-/** What the key may not read; eggs and allocations lie below nests and nodes. */
-async function missingRights(api: Pterodactyl): Promise<string[]> {
-  const missing: string[] = [];
-  const below: { readonly [path: string]: string } = { '/nests': 'eggs', '/nodes': 'allocations' };
-  for (const path of ['/servers', '/users', '/locations', '/nests', '/nodes']) {
-    const items = await api.peek(path);
-    const inner = below[path];
-    const id = items?.[0]?.id;
-    if (items === undefined) missing.push(path.slice(1));
-    else if (inner !== undefined && id !== undefined) {
-      if ((await api.peek(`${path}/${id}/${inner}`)) === undefined) missing.push(inner);
-    }
-  }
-  return missing;
-}
-
-async function requireRoomToGrow(
-  api: Pterodactyl,
-  server: GameServer,
-  { memoryMiB, diskMiB }: { memoryMiB: number; diskMiB: number },
-): Promise<void> {
-  const { memory, disk } = server.limits;
-  if (memoryMiB <= memory && diskMiB <= disk) return;
-  const node = await api.node(server.node);
-  if (node !== undefined) requireRoom(node, { memory: memoryMiB - memory, disk: diskMiB - disk });
 }

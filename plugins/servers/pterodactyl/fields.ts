@@ -3,7 +3,7 @@
 import type { Field, JsonObject } from 'cofferdam/sdk';
 
 import type { Pterodactyl } from './api.ts';
-import { readVariables, VARIABLE } from './config.ts';
+import { readVariables } from './config.ts';
 import type { Settings } from './config.ts';
 import { variablesOf } from './shapes.ts';
 import type { Egg } from './shapes.ts';
@@ -82,7 +82,7 @@ async function placeFields(api: Pterodactyl, values: JsonObject): Promise<Field[
 
 function eggFields(egg: Egg, values: JsonObject): Field[] {
   const variables = variablesOf(egg);
-  const set = Object.keys(readVariables(values)).filter((name) => values[VARIABLE + name] !== '');
+  const set = Object.keys(readVariables(values));
   const images = Object.entries(egg.docker_images ?? {}).map(([label, image]) => ({
     value: image,
     label: Array.isArray(egg.docker_images) ? image : label,

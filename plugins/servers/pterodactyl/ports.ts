@@ -1,11 +1,11 @@
 // Which addresses and ports a server gets, and on which node: planned from what is free now. Somebody
 // else may be faster; the caller plans again without the ports that were lost.
 
-import { fail } from 'cofferdam/sdk';
+import { fail, shuffle } from 'cofferdam/sdk';
 
 import type { Pterodactyl } from './api.ts';
 import type { PortRange, Settings } from './config.ts';
-import type { Allocation, PanelNode } from './shapes.ts';
+import type { Allocation, GameServer, PanelNode } from './shapes.ts';
 
 /** Nodes looked at for free ports. */
 const NODES_MAX = 20;
@@ -89,7 +89,7 @@ export async function nodesWithRoom(api: Pterodactyl, settings: Settings): Promi
  *
  * @param more MiB that come on top of what the node has given away
  */
-export function requireRoom(node: PanelNode, more: { memory: number; disk: number }): void {
+function requireRoom(node: PanelNode, more: { memory: number; disk: number }): void {
   for (const kind of ['memory', 'disk'] as const) {
     const over = node[`${kind}_overallocate`];
     const whole = node[kind] * (1 + over / 100);
@@ -105,6 +105,18 @@ export function requireRoom(node: PanelNode, more: { memory: number; disk: numbe
       },
     );
   }
+}
+
+/** Whether a server's node has the room for a larger product. @throws {ExtensionFailure} `capacity` */
+export async function requireRoomToGrow(
+  api: Pterodactyl,
+  server: GameServer,
+  { memoryMiB, diskMiB }: { memoryMiB: number; diskMiB: number },
+): Promise<void> {
+  const { memory, disk } = server.limits;
+  if (memoryMiB <= memory && diskMiB <= disk) return;
+  const node = await api.node(server.node);
+  if (node !== undefined) requireRoom(node, { memory: memoryMiB - memory, disk: diskMiB - disk });
 }
 
 /** An address for each want, no address twice; undefined when that is not possible. */
@@ -132,13 +144,4 @@ export function matchPorts(
     const allocation = order.find(({ id }) => holder.get(id) === at);
     return allocation === undefined ? [] : [{ ...want, allocation }];
   });
-}
-
-/** In an order of chance, so that two calls at once seldom want the same port. */
-function shuffle<T>(items: readonly T[]): T[] {
-  const keys = crypto.getRandomValues(new Uint32Array(Math.min(items.length, 16_384)));
-  return items
-    .map((item, at) => ({ item, key: keys[at % keys.length] ?? 0 }))
-    .toSorted((a, b) => a.key - b.key)
-    .map(({ item }) => item);
 }

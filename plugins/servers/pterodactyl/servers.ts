@@ -1,7 +1,7 @@
 // One service's game server: finding it, making it, and bringing it to what was sold. Every step can be
 // run again: a lost reply or a crash leads to the same server, never to a second one.
 
-import { fail, isFailure } from 'cofferdam/sdk';
+import { digestKey, fail, isFailure, problemFailure } from 'cofferdam/sdk';
 import type { JsonObject, ServerResult, Service } from 'cofferdam/sdk';
 
 import { ensureUser } from './accounts.ts';
@@ -9,7 +9,7 @@ import type { Pterodactyl } from './api.ts';
 import { ensurePorts, limitsOf, PORT_TRIES, portsOf, requireEgg } from './build.ts';
 import { parseSettings } from './config.ts';
 import type { PterodactylContext, Settings } from './config.ts';
-import { choosePlace, nodesWithRoom } from './ports.ts';
+import { choosePlace } from './ports.ts';
 import type { Place } from './ports.ts';
 import { ownerOf } from './shapes.ts';
 import type { Egg, GameServer } from './shapes.ts';
@@ -22,9 +22,7 @@ export async function externalIdOf(service: Service, ctx: PterodactylContext): P
   const { externalIdPrefix } = ctx.config;
   const plain = externalIdPrefix + service.id;
   if (/^[A-Za-z0-9_:.-]{1,191}$/.test(plain) && !/^\.+$/.test(plain)) return plain;
-  const bytes = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(service.id));
-  const hex = [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, '0'));
-  return `${externalIdPrefix}sha256-${hex.join('').slice(0, 40)}`;
+  return `${externalIdPrefix}sha256-${await digestKey(service.id)}`;
 }
 
 /**
@@ -73,8 +71,8 @@ export async function createServer(
   if (existing !== undefined) return advance(api, service, existing);
   const settings = parseSettings(service.product.settings);
   const egg = await requireEgg(api, settings);
-  const [problem] = checkoutProblems(egg, settings, service.checkout);
-  if (problem !== undefined) throw fail('invalid_input', `"${problem.field}" ${problem.message}`);
+  const problems = checkoutProblems(egg, settings, service.checkout);
+  if (problems.length > 0) throw problemFailure(problems);
   const environment = fillVariables(egg, settings, { checkout: service.checkout });
   const taken = new Set<number>();
   for (let tries = 1; ; tries += 1) {
@@ -137,11 +135,6 @@ export function progressOf(server: GameServer): ServerResult {
 
 /** What the panel keeps when the server is gone. */
 export const FORGOTTEN: JsonObject = { serverId: null, uuid: null, identifier: null };
-
-/** Whether the product could be made now. @throws {ExtensionFailure} `capacity` */
-export async function requireCapacity(api: Pterodactyl, settings: Settings): Promise<void> {
-  await nodesWithRoom(api, settings);
-}
 
 function orderOf(egg: Egg, settings: Settings) {
   return {

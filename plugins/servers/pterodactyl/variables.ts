@@ -2,15 +2,12 @@
 // egg's own rules before the panel sees them.
 
 import { fail } from 'cofferdam/sdk';
-import type { Field, JsonObject } from 'cofferdam/sdk';
+import type { Field, JsonObject, Problem } from 'cofferdam/sdk';
 
 import { readVariables, VARIABLE } from './config.ts';
 import type { Settings } from './config.ts';
 import { variablesOf } from './shapes.ts';
 import type { Egg, Variable } from './shapes.ts';
-
-/** One thing wrong with a form. */
-export type Problem = { readonly field: string; readonly message: string };
 
 /** How long a name may be at the panel. */
 const NAME_MAX = 191;
@@ -31,12 +28,7 @@ export function fillVariables(
   const filled: Record<string, string> = {};
   for (const { env_variable: name, default_value: standard, rules } of variablesOf(egg)) {
     const choice = offered.includes(name) ? chosen[name] : undefined;
-    filled[name] =
-      settings.variables[name] ??
-      (choice === '' ? undefined : choice) ??
-      now[name] ??
-      standard ??
-      '';
+    filled[name] = settings.variables[name] ?? choice ?? now[name] ?? standard ?? '';
     const problem = isPort.has(name) ? undefined : checkValue(rules, filled[name]);
     if (problem === undefined) continue;
     throw fail('invalid_input', `"${VARIABLE}${name}" ${problem}`, {
@@ -60,8 +52,7 @@ export function checkoutProblems(egg: Egg, settings: Settings, checkout: JsonObj
   const chosen = readVariables(checkout);
   const problems = offeredTo(egg, settings).flatMap(
     ({ env_variable: name, rules, default_value: standard }): Problem[] => {
-      const value = chosen[name] ?? '';
-      const message = checkValue(rules, value === '' ? (standard ?? '') : value);
+      const message = checkValue(rules, chosen[name] ?? standard ?? '');
       return message === undefined ? [] : [{ field: VARIABLE + name, message }];
     },
   );

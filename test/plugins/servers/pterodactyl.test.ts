@@ -222,7 +222,7 @@ describe('pterodactyl', { timeout: 60_000 }, () => {
       }
       const ids = [...panel.fake.servers.values()].map((each) => each.external_id ?? '');
       assert.equal(new Set(ids).size, 4);
-      for (const id of ids) assert.match(id, /^sha256-[0-9a-f]{40}$/);
+      for (const id of ids) assert.match(id, /^sha256-[0-9a-f]{32}$/);
     });
 
     it('finds a server whose external id was cleared, but not one that now is another’s', async () => {

@@ -124,8 +124,12 @@ export const LIMITS = {
   /** Calls after which a cell is replaced, and the share of its memory: heaps fragment, code piles up. */
   callsPerCell: 1_000_000,
   wornMemoryShare: 0.8,
-  /** Warm spare cells kept ready. */
+  /**
+   * Warm spare cells kept ready, and milliseconds after one was taken until it is replaced: that costs 0.1 s
+   * of a core, which whoever starts now needs first.
+   */
   spareCells: 1,
+  spareRestMs: 1_000,
   /** Failures of one instance within strikeWindowMs before it is quarantined, and for how long. */
   strikes: 5,
   strikeWindowMs: 60_000,

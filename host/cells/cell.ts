@@ -77,7 +77,7 @@ export class Cell {
   #nextSlot = 1;
   #stray = 0;
   #end: CellEnd | undefined;
-  #hello: (() => void) | undefined;
+  #hello: PromiseWithResolvers<void> | undefined;
   #tail = '';
   #drained: Promise<void> | undefined;
   /** Epoch-free milliseconds when the unanswered ping left; 0 when none is out. */
@@ -116,18 +116,12 @@ export class Cell {
   /** Sends the platform's scripts; resolves when the cell has an isolate ready. */
   async greet(greeting: Buffer): Promise<void> {
     this.#writer.send(FRAME.platform, 0, 0, greeting);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#hello = Promise.withResolvers();
     const timer = setTimeout(() => {
-      reject(new HostError('HOST_INTERNAL', `Cell ${this.pid} did not start: no hello in time`));
-      this.kill({ cause: 'stopped', detail: 'no hello' });
+      this.kill({ cause: 'stopped', detail: 'no hello in time' });
     }, LIMITS.cellStartMs);
-    this.#hello = resolve;
-    this.#child.once('exit', () =>
-      // What it said is in the log by `cell.killed`; callers get no inner text.
-      reject(new HostError('HOST_INTERNAL', `Cell ${this.pid} ended at start`)),
-    );
     try {
-      await promise;
+      await this.#hello.promise;
       this.greeted = true;
     } finally {
       clearTimeout(timer);
@@ -253,6 +247,8 @@ export class Cell {
   #finish(end: CellEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
+    // What it said is in the log by `cell.killed`; callers get no inner text.
+    this.#hello?.reject(new HostError('HOST_INTERNAL', `Cell ${this.pid} ended at start`));
     this.#pipe.destroy();
     this.#onEnd(this, end);
     for (const { events } of this.#slots.values()) events.gone(end);
@@ -281,7 +277,7 @@ export class Cell {
       this.pingedAtMs = 0;
       return;
     }
-    if (frame.kind === FRAME.hello && frame.slot === 0) return this.#hello?.();
+    if (frame.kind === FRAME.hello && frame.slot === 0) return this.#hello?.resolve();
     if (frame.slot >= this.#nextSlot) {
       throw new RangeError(
         `Frame ${frame.kind} names slot ${frame.slot}, which this cell never had`,

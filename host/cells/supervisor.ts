@@ -50,6 +50,7 @@ export class Supervisor {
   readonly #retired = new Set<Cell>();
   readonly #watchdog: Watchdog;
   #spares: Promise<Cell>[] = [];
+  #refilling: NodeJS.Timeout | undefined;
   #stopped = false;
 
   constructor(powers: SupervisorPowers) {
@@ -115,8 +116,9 @@ export class Supervisor {
   /** Kills every cell; callers drain first. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
-    await Promise.allSettled(this.#spares);
+    clearTimeout(this.#refilling);
     for (const cell of [...this.#cells]) cell.kill({ cause: 'stopped', detail: 'the host stops' });
+    await Promise.allSettled(this.#spares);
     this.#watchdog.stop();
   }
 
@@ -130,17 +132,25 @@ export class Supervisor {
     for (let spare = this.#spares.shift(); spare !== undefined; spare = this.#spares.shift()) {
       const cell = await spare.catch(() => undefined);
       if (cell === undefined || cell.ended) continue;
-      // The replacement must not slow the start that is just being served.
-      setTimeout(() => this.warm(), LIMITS.watchMs).unref();
+      this.#refill();
       return cell;
     }
     const cell = await this.#start();
-    this.warm();
+    this.#refill();
     return cell;
+  }
+
+  /** Starts the next spare once those that start now have had their time. */
+  #refill(): void {
+    this.#refilling ??= setTimeout(() => {
+      this.#refilling = undefined;
+      this.warm();
+    }, LIMITS.spareRestMs).unref();
   }
 
   async #start(): Promise<Cell> {
     const platform = await this.#powers.platform();
+    if (this.#stopped) throw new HostError('HOST_DRAINING', 'The host is shutting down');
     const child = this.#powers.spawnCell(platform.cell);
     const group = this.#powers.enclose?.(child, LIMITS.cellBaseMiB);
     const cell = new Cell(child, (ended, end) => this.#forget(ended, end), group);

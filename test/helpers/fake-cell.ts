@@ -18,8 +18,8 @@ export const WAIT = 'wait';
 /** Above any process id there is: nothing under /proc answers for it. */
 let pids = 1_000_000_000;
 
-/** Starts one; it says hello by itself. */
-export function startFakeCell(): ChildProcess {
+/** Starts one; it says hello by itself, unless it is to be one that hangs. */
+export function startFakeCell({ hangs = false }: { readonly hangs?: boolean } = {}): ChildProcess {
   const reader = new FrameReader();
   const pipe = new Duplex({
     read: () => undefined,
@@ -31,7 +31,7 @@ export function startFakeCell(): ChildProcess {
   // Later, as a process would: whoever sent has returned by then.
   const say: Say = (kind, slot, id, payload) =>
     void setImmediate(() => pipe.emit('data', frame(kind, slot, id, payload)));
-  say(FRAME.hello, 0, 0, '');
+  if (!hangs) say(FRAME.hello, 0, 0, '');
   pids += 1;
   return Object.assign(new EventEmitter(), {
     pid: pids,

@@ -1,19 +1,24 @@
 // Which cell a key gets, with cells that only say hello.
 
 import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
 import { it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 
 import { Supervisor } from '../../../host/cells/supervisor.ts';
 import { LIMITS } from '../../../host/limits.ts';
 import { startFakeCell } from '../../helpers/fake-cell.ts';
 
-it('gives a key a fresh cell once the last one has run its number of calls', async () => {
-  await using supervisor = new Supervisor({
-    spawnCell: startFakeCell,
+const start = (spawnCell: () => ChildProcess = () => startFakeCell()): Supervisor =>
+  new Supervisor({
+    spawnCell,
     platform: async () => ({ cell: '', greeting: Buffer.alloc(0) }),
     nowMs: Date.now,
     onCell: () => undefined,
   });
+
+it('gives a key a fresh cell once the last one has run its number of calls', async () => {
+  await using supervisor = start();
   const first = await supervisor.acquire('own:a');
   first.served = LIMITS.callsPerCell - 1;
   assert.equal(await supervisor.acquire('own:a'), first);
@@ -22,3 +27,35 @@ it('gives a key a fresh cell once the last one has run its number of calls', asy
   assert.notEqual(second, first);
   assert.equal(await supervisor.acquire('own:a'), second);
 });
+
+it('replaces a spare that was taken only after a rest', async ({ mock }) => {
+  await using supervisor = start();
+  supervisor.warm();
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const cell = await supervisor.acquire('own:a');
+  const other = await supervisor.acquire('own:b');
+  assert.deepEqual(supervisor.pids, [cell.pid, other.pid]);
+  mock.timers.tick(LIMITS.spareRestMs - 1);
+  await setImmediate();
+  assert.equal(supervisor.pids.length, 2);
+  mock.timers.tick(1);
+  await setImmediate();
+  assert.equal(supervisor.pids.length, 3);
+});
+
+it(
+  'stops at once while a cell starts, and tells whoever waits for it',
+  {
+    timeout: 5_000,
+  },
+  async () => {
+    const supervisor = start(() => startFakeCell({ hangs: true }));
+    supervisor.warm();
+    const waiting = assert.rejects(supervisor.acquire('own:a'), { code: 'HOST_DRAINING' });
+    await setImmediate();
+    assert.equal(supervisor.pids.length, 1);
+    await supervisor[Symbol.asyncDispose]();
+    await waiting;
+    assert.deepEqual(supervisor.pids, []);
+  },
+);

@@ -37,7 +37,7 @@ function createSubject(): Subject {
   const nowMs = (): number => clock.ms;
   const supervisor = new Supervisor({
     ...{
-      spawnCell: startFakeCell,
+      spawnCell: () => startFakeCell(),
       platform: async () => ({ cell: '', greeting: Buffer.alloc(0) }),
       nowMs,
     },

@@ -70,6 +70,9 @@ export const LIMITS = {
   /** Log lines an instance may write in a second; more are counted and dropped with one notice. */
   logLinesPerSecond: 200,
 
+  /** Bugs of ours that one instance met and that are logged in a minute: each has the same story to tell. */
+  bugsLogged: 10,
+
   /** Bytes of a streamed chunk and chunks in flight: 1 MiB per stream held at most. */
   streamChunkBytes: 64 * KIB,
   streamWindowChunks: 16,

@@ -15,6 +15,7 @@ import { closeHttp, createHttpServer } from './http/server.ts';
 import { readKernelPowers } from './jail/kernel.ts';
 import type { KernelPowers } from './jail/kernel.ts';
 import { auditChanges } from './lifecycle/audit-changes.ts';
+import { createBugLog } from './lifecycle/bug-log.ts';
 import { Calls } from './lifecycle/calls.ts';
 import { makeDataFolder } from './lifecycle/data-folder.ts';
 import { startChildren } from './lifecycle/children.ts';
@@ -243,10 +244,10 @@ function createParts(
     engine: ENGINE,
     onWarmed: (entry, compiled) => extensions.warm(entry, compiled),
     endow: createEndow({
-      ...{ store, vault, nowMs, egress },
-      own: state.own,
+      ...{ store, vault, nowMs, egress, own: state.own },
       ...watching,
       onDenied: (rule) => metrics.denied(rule),
+      onBug: createBugLog(log, nowMs),
       wrap: (table, standIns) => recorder.wrap(tracing.wrap(table), standIns),
     }),
     deniedOf: (instance) => sightings.deniedOf(instance),

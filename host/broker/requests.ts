@@ -63,8 +63,9 @@ export class Requests {
   /** Admits one request and serves it; its answer leaves by itself. */
   take(id: number, number: number, capability: string, payload: string): void {
     const call = this.#ports.findCall(number);
-    const refusal = this.#decide(id, call, { capability, chars: payload.length });
-    if (refusal !== undefined || call === undefined) return this.#refuse(id, refusal);
+    if (call === undefined) return this.#refuse(id, hasEnded(capability));
+    const refused = this.#decide(id, call, { capability, chars: payload.length });
+    if (refused !== undefined) return this.#refuse(id, refused);
     const open: Open = {
       call,
       isShared: number <= 0,
@@ -123,40 +124,29 @@ export class Requests {
 
   #decide(
     id: number,
-    call: RequestingCall | undefined,
+    call: RequestingCall,
     { capability, chars }: { readonly capability: string; readonly chars: number },
   ): ErrorData | undefined {
     if (this.#open.has(id)) {
       this.#ports.onViolation('request id used twice');
-      return refusal('EXTENSION_QUOTA_EXCEEDED', 'Request id is in use');
-    }
-    if (call === undefined) {
-      return refusal(
-        'CALLER_CANCELLED',
-        `Capability "${capability}" needs a running call: this one has ended`,
-      );
+      return refusal('EXTENSION_QUOTA_EXCEEDED', 'Request id is in use', 'Use each id once');
     }
     if (!Object.hasOwn(this.#ports.table, capability)) {
       const remedy = `Ask for it under "capabilities" in manifest.json`;
-      return {
-        ...refusal('CALLER_GRANT_NEEDED', `Capability "${capability}" is not granted`),
-        remedy,
-      };
+      return refusal('CALLER_GRANT_NEEDED', `Capability "${capability}" is not granted`, remedy);
     }
     const most = REQUEST_CHARS.get(capability) ?? LIMITS.sendCharsPerTurn;
     if (chars > most) {
-      return refusal(
-        'EXTENSION_QUOTA_EXCEEDED',
-        `A request to "${capability}" is over ${most} characters`,
-      );
+      const message = `A request to "${capability}" is over ${most} characters`;
+      return refusal('EXTENSION_QUOTA_EXCEEDED', message, 'Send its parts one by one');
     }
     if (this.#open.size >= LIMITS.requestsPerInstance) {
-      const limit = LIMITS.requestsPerInstance;
-      return refusal('EXTENSION_QUOTA_EXCEEDED', `More than ${limit} requests are in flight`);
+      const message = `More than ${LIMITS.requestsPerInstance} requests are in flight`;
+      return refusal('EXTENSION_QUOTA_EXCEEDED', message, 'Await some before sending more');
     }
     if (call.requests >= LIMITS.requestsPerCall) {
-      const limit = LIMITS.requestsPerCall;
-      return refusal('EXTENSION_QUOTA_EXCEEDED', `The call has made ${limit} requests already`);
+      const message = `The call has made ${LIMITS.requestsPerCall} requests already`;
+      return refusal('EXTENSION_QUOTA_EXCEEDED', message, 'Do the rest in another call');
     }
     return undefined;
   }
@@ -233,15 +223,19 @@ export class Requests {
     if (this.#open.delete(id)) this.#ports.send(FRAME.reply, id, text);
   }
 
-  #refuse(id: number, error: ErrorData | undefined, stamp = ''): void {
+  #refuse(id: number, error: ErrorData, stamp = ''): void {
     this.#open.delete(id);
-    const text = JSON.stringify(error ?? refusal('HOST_INTERNAL', 'Refused'));
-    this.#ports.send(FRAME.refuse, id, stamp + text);
+    this.#ports.send(FRAME.refuse, id, stamp + JSON.stringify(error));
   }
 }
 
-function refusal(code: ErrorData['code'], message: string): ErrorData {
-  return { code, message };
+function hasEnded(capability: string): ErrorData {
+  const message = `Capability "${capability}" needs a running call: this one has ended`;
+  return refusal('CALLER_CANCELLED', message, 'Await what a handler begins before it returns');
+}
+
+function refusal(code: ErrorData['code'], message: string, remedy: string): ErrorData {
+  return { code, message, remedy };
 }
 
 function parsePayload(text: string): unknown {

@@ -37,7 +37,8 @@ export type CapabilityReply = {
  * @param payload What the guest sent: unknown JSON, to be parsed here
  * @param scope The call it belongs to
  * @param upload The request's streamed body; read it only when the payload announces one
- * @throws {HostError} Reaches the guest as `{code, message, remedy}`; anything else as `HOST_INTERNAL`
+ * @throws {HostError} Reaches the guest as `{code, message, remedy}`; anything else as `HOST_INTERNAL`; see
+ *   failures.ts
  */
 export type Capability = (
   payload: unknown,

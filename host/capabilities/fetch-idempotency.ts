@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 
 import { HostError } from '../errors.ts';
 import type { Capability, CallScope } from './capability.ts';
+import { headerName } from './fetch-request.ts';
 import { matchesHost, matchesPort, normalHost, portOf } from './hosts.ts';
 import type { HostRule } from './hosts.ts';
 
@@ -57,7 +58,7 @@ class OperationKeys {
     const address = parse(url, addressOf);
     const header = address === undefined ? undefined : this.#headerFor(address);
     if (address === undefined || header === undefined) return request;
-    const isSet = headers.some((pair: unknown) => String(Object(pair)[0]).toLowerCase() === header);
+    const isSet = headers.some((pair) => headerName(pair) === header);
     if (isSet) return { ...request, once: header };
     const what = `${method.toUpperCase()} ${address.origin}${address.pathname}`;
     const key = createHash('sha256')

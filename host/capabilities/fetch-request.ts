@@ -16,7 +16,8 @@ export type FetchRequest = {
 };
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const BAD_VALUE = /[\0\r\n]|[^\0-\xff]/;
+/** Everything but visible ASCII, space, tab, and bytes read as Latin-1. */
+const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** Set by the connection, or able to confuse who reads the message after us. */
 const DROPPED: ReadonlySet<string> = new Set([
@@ -42,15 +43,23 @@ const DROPPED: ReadonlySet<string> = new Set([
 /**
  * Parses a request.
  *
- * @throws {HostError} `EXTENSION_OUTPUT_INVALID` for what no bridge sends, `EGRESS_LIMIT` over a bound
+ * @throws {HostError} `EXTENSION_OUTPUT_INVALID` naming the part that does not fit, `EGRESS_LIMIT` over a bound
  */
 export function parseFetchRequest(payload: unknown): FetchRequest {
-  if (typeof payload !== 'object' || payload === null) throw invalid('it is no object');
-  const { url, method, headers, redirect, body, upload } = payload as Record<string, unknown>;
-  if (typeof url !== 'string' || url.length > LIMITS.urlChars)
-    throw invalid('"url" is no usable text');
-  if (typeof method !== 'string' || !TOKEN.test(method)) throw invalid('"method" is not a method');
-  if (/^(?:CONNECT|TRACE|TRACK)$/i.test(method)) throw invalid(`method ${method} is not allowed`);
+  const { url, method, headers, redirect, body, upload } = Object(payload) as Record<
+    string,
+    unknown
+  >;
+  if (typeof url !== 'string') throw invalid('url', 'must be a text', USE_FETCH);
+  if (url.length > LIMITS.urlChars) {
+    throw invalid('url', `is over ${LIMITS.urlChars} characters`, 'Send what is long in the body');
+  }
+  if (typeof method !== 'string' || !TOKEN.test(method)) {
+    throw invalid('method', 'must be a word such as POST', USE_FETCH);
+  }
+  if (/^(?:CONNECT|TRACE|TRACK)$/i.test(method)) {
+    throw invalid('method', `may not be ${method}`, 'Ask the vendor for another way');
+  }
   const pairs = parseHeaders(headers);
   if (!pairs.some(([name]) => name === 'accept')) pairs.push(['accept', '*/*']);
   if (!pairs.some(([name]) => name === 'user-agent')) pairs.push(['user-agent', 'Cofferdam']);
@@ -67,26 +76,40 @@ export function parseFetchRequest(payload: unknown): FetchRequest {
   };
 }
 
+/** The name of a header as a guest sent it, in lower case; '' for what is no header, which is refused when it is sent. */
+export function headerName(pair: unknown): string {
+  const name: unknown = Array.isArray(pair) ? pair[0] : undefined;
+  return typeof name === 'string' ? name.toLowerCase() : '';
+}
+
 function parseHeaders(headers: unknown): [string, string][] {
-  if (!Array.isArray(headers)) throw invalid('"headers" is no list');
+  if (!Array.isArray(headers)) throw invalid('headers', 'must be a list', USE_FETCH);
   if (headers.length > LIMITS.requestHeaders) {
-    throw new HostError('EGRESS_LIMIT', `More than ${LIMITS.requestHeaders} headers`);
+    throw new HostError(
+      'EGRESS_LIMIT',
+      `More than ${LIMITS.requestHeaders} headers`,
+      FEWER_HEADERS,
+    );
   }
   const pairs: [string, string][] = [];
   let chars = 0;
   for (const pair of headers as unknown[]) {
-    if (!Array.isArray(pair)) throw invalid('a header is no pair');
+    if (!Array.isArray(pair)) throw invalid('headers', 'must hold pairs', USE_FETCH);
     const [name, value] = pair as unknown[];
-    if (typeof name !== 'string' || !TOKEN.test(name)) throw invalid('a header name is not valid');
+    if (typeof name !== 'string' || !TOKEN.test(name)) {
+      throw invalid('headers', 'must have names of letters, digits and hyphens', USE_FETCH);
+    }
     if (typeof value !== 'string' || BAD_VALUE.test(value)) {
-      throw invalid(`the value of header "${name.slice(0, 100)}" is not valid`);
+      const remedy = 'Take line breaks and control characters out, and encode what is not Latin-1';
+      throw invalid(`headers.${name.slice(0, 100)}`, 'holds what no header can carry', remedy);
     }
     chars += name.length + value.length;
     const lower = name.toLowerCase();
     if (!DROPPED.has(lower) && !lower.startsWith('proxy-')) pairs.push([lower, value]);
   }
   if (chars > LIMITS.requestHeaderChars) {
-    throw new HostError('EGRESS_LIMIT', `Headers are over ${LIMITS.requestHeaderChars} characters`);
+    const message = `Headers are over ${LIMITS.requestHeaderChars} characters`;
+    throw new HostError('EGRESS_LIMIT', message, FEWER_HEADERS);
   }
   return pairs;
 }
@@ -99,7 +122,7 @@ function parseBody(body: unknown): string | Buffer | undefined {
     const bytes = Buffer.from(base64, 'base64');
     return bounded(bytes, bytes.length);
   }
-  throw invalid('"body" is neither text nor base64');
+  throw invalid('body', 'must be a text or Base64', USE_FETCH);
 }
 
 /** A streamed body that ends with `EGRESS_LIMIT` over `LIMITS.requestBodyBytes`; bytes are counted. */
@@ -122,6 +145,10 @@ function bounded<T>(body: T, length: number): T {
   });
 }
 
-function invalid(why: string): HostError {
-  return new HostError('EXTENSION_OUTPUT_INVALID', `The request is not valid: ${why}`);
+const USE_FETCH = 'Send it with fetch, as the SDK gives it';
+const FEWER_HEADERS = { remedy: 'Send fewer or shorter headers' };
+
+function invalid(field: string, problem: string, remedy: string): HostError {
+  const message = `The request is not valid: "${field}" ${problem}`;
+  return new HostError('EXTENSION_OUTPUT_INVALID', message, { remedy, details: { field } });
 }

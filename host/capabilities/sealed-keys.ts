@@ -8,6 +8,7 @@ import * as z from 'zod';
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Capability } from './capability.ts';
+import { invalidField } from './failures.ts';
 import type { SecretBook } from './secrets.ts';
 
 const { subtle } = webcrypto;
@@ -55,7 +56,7 @@ export function createSealedKeys(secrets: SecretBook): Capability {
   const keys = new SealedKeys(secrets);
   return async (payload) => {
     const parsed = request.safeParse(payload);
-    if (!parsed.success) throw refused('the request does not fit');
+    if (!parsed.success) throw invalidField('Sealed key', parsed.error, REMEDY);
     const asked = parsed.data;
     try {
       if (asked.op === 'import') return { value: await keys.import(asked) };
@@ -120,9 +121,11 @@ class SealedKeys {
   }
 }
 
+const REMEDY = 'Import the secret with the algorithm that the vendor names, for sign or verify';
+
 function refused(why: string, cause?: unknown): HostError {
   return new HostError('EXTENSION_OUTPUT_INVALID', `Cannot use the sealed key: ${why}`, {
-    remedy: 'Import the secret with the algorithm that the vendor names, for sign or verify',
+    remedy: REMEDY,
     cause,
   });
 }

@@ -7,6 +7,7 @@ import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Store } from '../store/store.ts';
 import type { Capability, CapabilityReply } from './capability.ts';
+import { invalidField } from './failures.ts';
 
 const key = z.string().min(1).max(LIMITS.storageKeyChars);
 /** What came over the pipe was parsed as JSON, and is walked through once when it is measured. */
@@ -109,9 +110,7 @@ function flat<T>(walk: () => T): T {
 function parseRequest(payload: unknown): z.infer<typeof request> {
   const parsed = request.safeParse(payload);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const field = issue?.path.join('.') ?? '';
-  throw new HostError('EXTENSION_OUTPUT_INVALID', `Storage: "${field}": ${issue?.message ?? ''}`);
+  throw invalidField('Storage', parsed.error, 'Pass what the SDK describes for storage');
 }
 
 function bounded(value: unknown): unknown {
@@ -130,6 +129,7 @@ function addInteger(name: string, current: unknown, by: number): number {
   throw new HostError(
     'EXTENSION_OUTPUT_INVALID',
     `Storage: the value of "${name}" is no integer that can be added to`,
+    { remedy: 'Count under a key of its own, or set it to an integer first' },
   );
 }
 

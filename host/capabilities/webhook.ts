@@ -9,6 +9,7 @@ import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { SightingStore } from '../store/sightings.ts';
 import type { Capability, CallScope } from './capability.ts';
+import { invalidField } from './failures.ts';
 import type { SecretBook } from './secrets.ts';
 import { askMollie, askPayPal, mollieScheme, paypalScheme } from './webhook-call-back.ts';
 import type { Answered } from './webhook-call-back.ts';
@@ -76,7 +77,10 @@ export function createWebhookCheck(powers: WebhookPowers): Capability {
   const { secrets, store, nowMs } = powers;
   return async (payload, scope) => {
     const parsed = asked.safeParse(payload);
-    if (!parsed.success) throw invalid(parsed.error);
+    if (!parsed.success) {
+      const remedy = 'Pass the request as the handler got it, and a scheme as the SDK describes it';
+      throw invalidField('Webhook', parsed.error, remedy);
+    }
     const { scheme: how, request } = parsed.data;
     const delivery = {
       headers: request.headers,
@@ -147,14 +151,6 @@ function refused(why: string): { value: { valid: false; replayed: false; why: st
   return { value: { valid: false, replayed: false, why } };
 }
 
-function invalid(error: z.ZodError): HostError {
-  const [issue] = error.issues;
-  const field = issue?.path.join('.') ?? '';
-  return new HostError('EXTENSION_OUTPUT_INVALID', `Webhook: "${field}": ${issue?.message ?? ''}`, {
-    remedy: 'Pass the request as the handler got it, and a scheme as the SDK describes it',
-  });
-}
-
 /** @see https://docs.stripe.com/webhooks#verify-manually · https://www.standardwebhooks.com */
 function readSigned(how: Scheme, { headers, body }: Delivery): Signed | undefined {
   switch (how.kind) {
@@ -178,7 +174,9 @@ function readSigned(how: Scheme, { headers, body }: Delivery): Signed | undefine
       return signedAt(time, [time, body], given);
     }
     case 'hmac': {
-      const value = headers[how.header.toLowerCase()] ?? '';
+      const name = how.header.toLowerCase();
+      // Its name is the author's: "constructor" is no header of a request without one.
+      const value = (Object.hasOwn(headers, name) ? headers[name] : undefined) ?? '';
       if (!value.startsWith(how.prefix)) return undefined;
       const given = decode([value.slice(how.prefix.length)], how.encoding);
       return given.length === 0 ? undefined : { data: body, given, atMs: null };

@@ -6,6 +6,8 @@ import type { Detour } from '../capabilities/connect.ts';
 import { expandHosts } from '../capabilities/egress.ts';
 import type { EgressPolicy } from '../capabilities/egress.ts';
 import type { EarnedRule, EarnedShelf } from '../capabilities/earned.ts';
+import { withTypedFailures } from '../capabilities/failures.ts';
+import type { OnBug } from '../capabilities/failures.ts';
 import { createFetchCapability } from '../capabilities/fetch.ts';
 import { withOperationKeys } from '../capabilities/fetch-idempotency.ts';
 import { createSealedKeys } from '../capabilities/sealed-keys.ts';
@@ -46,6 +48,8 @@ type EndowPowers = {
   readonly watch: (instance: string) => EgressWatch;
   /** Told of a request that would have been refused. */
   readonly onReport: (instance: string, refusal: HostError) => void;
+  /** Told of what no code was made for. */
+  readonly onBug: OnBug;
   /** Stands between the guest and its capabilities. */
   readonly wrap: (table: CapabilityTable, standIns: SecretBook['sealed']) => CapabilityTable;
 };
@@ -96,12 +100,10 @@ export function createEndow(
       })),
       addressOf: (url: string) => secrets.openUrl(url).url,
     };
-    const table = wrap(made, secrets.sealed);
+    const { fetch: recorded, ...table } = wrap(made, secrets.sealed);
+    const keyed = recorded && { fetch: withOperationKeys(recorded, keys) };
     return {
-      table:
-        table['fetch'] === undefined
-          ? table
-          : { ...table, fetch: withOperationKeys(table['fetch'], keys) },
+      table: withTypedFailures({ ...table, ...keyed }, powers.onBug),
       values: { ...config, ...secrets.sealed },
       scrub: (text) => secrets.scrubber.text(text),
       close: () => void fetch.close(),

@@ -2,6 +2,7 @@
 // those answers are given instead of asking again. Pure data, no store.
 
 import type { CapabilityReply } from '../capabilities/capability.ts';
+import { headerName } from '../capabilities/fetch-request.ts';
 import { HostError, toErrorData } from '../errors.ts';
 import type { ErrorData } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -234,8 +235,9 @@ function isOfTheWorld(request: Omit<RecordedRequest, 'reply'>, reply: RecordedRe
 
 /** Whether a request may change something at a vendor. */
 export function isEffect({ capability, payload }: Omit<RecordedRequest, 'reply'>): boolean {
+  if (capability !== 'fetch') return false;
   const { method } = fetchOf(payload);
-  return capability === 'fetch' && method !== 'GET' && method !== 'HEAD';
+  return method !== 'GET' && method !== 'HEAD';
 }
 
 /** Whether an effect may be sent again when nobody knows whether it arrived: HTTP or the vendor makes sure. */
@@ -273,12 +275,9 @@ const ONCE: ReadonlySet<string> = new Set(['idempotency-key', 'paypal-request-id
 
 function fetchOf(payload: unknown): { readonly method: string; readonly headers: string[] } {
   const { method, headers } = Object(payload) as { method?: unknown; headers?: unknown };
-  const names = Array.isArray(headers)
-    ? headers.map((pair: unknown) => String(Object(pair)[0]))
-    : [];
   return {
     method: typeof method === 'string' ? method.toUpperCase() : 'GET',
-    headers: names.map((name) => name.toLowerCase()),
+    headers: Array.isArray(headers) ? headers.map(headerName) : [],
   };
 }
 

@@ -69,6 +69,8 @@ export const LIMITS = {
   logLineChars: 8_000,
   /** Log lines an instance may write in a second; more are counted and dropped with one notice. */
   logLinesPerSecond: 200,
+  /** Bytes of these lines: 200 of the longest would be 6 MB to read, and hold everybody up for as long. */
+  logBytesPerSecond: 256 * KIB,
 
   /** Bugs of ours that one instance met and that are logged in a minute: each has the same story to tell. */
   bugsLogged: 10,

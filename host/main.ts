@@ -251,8 +251,7 @@ function createParts(
       wrap: (table, standIns) => recorder.wrap(tracing.wrap(table), standIns),
     }),
     deniedOf: (instance) => sightings.deniedOf(instance),
-    onLog: (instance, callId, line) =>
-      logs.write(instance, callId === undefined ? line : { ...line, callId }),
+    onLog: (instance, callId, line) => logs.write(instance, line, callId),
     onChange: publish,
     isTrustedFolder,
   });

@@ -128,8 +128,8 @@ export function goneError(instance: string, end: CellEnd): HostError {
 }
 
 /** A log line's JSON; one that came cut is no JSON any more, and says so. */
-export function parseLine(text: string): Record<string, unknown> {
-  const line = parseObject(text);
+export function parseLine(bytes: Buffer): Record<string, unknown> {
+  const line = parseObject(bytes.toString('utf8', 0, LIMITS.logLineChars * 4));
   if (typeof line['message'] === 'string') return line;
   const message = `A log line was left out: it is over ${LIMITS.logLineChars * 4} bytes`;
   return { level: 'warn', message };

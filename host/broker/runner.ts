@@ -34,9 +34,16 @@ export type GuestLine = {
   readonly fields?: Readonly<Record<string, unknown>>;
 };
 
+/** A log line that nobody has looked at: of a flood most are counted and dropped as they are. */
+export type RawLine = {
+  readonly bytes: number;
+  /** Now or never: it stands in the pipe's buffer. */
+  read(): GuestLine;
+};
+
 /** What a runner tells its owner. */
 export type RunnerEvents = {
-  log(callId: string | undefined, line: GuestLine): void;
+  log(callId: string | undefined, line: RawLine): void;
   /** The isolate ended by itself; every call in it has failed already. */
   ended(runner: Runner, error: HostError): void;
   /** Code caches made after some calls, for all scripts but the schema's; absent: none are asked for. */
@@ -278,7 +285,7 @@ export class Runner {
       end: (id) => requests.end(id),
       broken: (id, message) => requests.end(id, new HostError('EXTENSION_THREW', message)),
       credit: (id, chunks) => requests.credit(id, chunks),
-      log: (number, text) => this.#log(number, text),
+      log: (number, bytes) => this.#log(number, bytes),
       caches: (blocks) => this.#warming?.take(blocks) ?? false,
       fault: (code, limit) => this.#end(faultError(this.instance, code, limit)),
       gone: (end) => this.#end(goneError(this.instance, end)),
@@ -299,13 +306,18 @@ export class Runner {
     this.#settle(number, guestError(text, this.#options.mapStack), undefined, cost);
   }
 
-  #log(number: number, text: string): void {
-    const { level, message, fields } = parseLine(text);
-    const known = LEVELS.find((each) => each === level) ?? 'info';
-    this.#options.events.log(this.#running.get(number)?.request.callId, {
-      level: known,
-      message: this.#options.mapStack(clip(message, LIMITS.logLineChars)),
-      ...(typeof fields === 'object' && fields !== null ? { fields: { ...fields } } : {}),
+  #log(number: number, bytes: Buffer): void {
+    const { events, mapStack } = this.#options;
+    events.log(this.#running.get(number)?.request.callId, {
+      bytes: bytes.length,
+      read() {
+        const { level, message, fields } = parseLine(bytes);
+        return {
+          level: LEVELS.find((each) => each === level) ?? 'info',
+          message: mapStack(clip(message, LIMITS.logLineChars)),
+          ...(typeof fields === 'object' && fields !== null ? { fields: { ...fields } } : {}),
+        };
+      },
     });
   }
 

@@ -34,7 +34,7 @@ export type SlotEvents = {
   end(id: number): void;
   broken(id: number, message: string): void;
   credit(id: number, chunks: number): void;
-  log(call: number, text: string): void;
+  log(call: number, text: Buffer): void;
   /** False: nobody asked for them. */
   caches(blocks: readonly Buffer[]): boolean;
   fault(code: string, limit: string): void;
@@ -323,7 +323,7 @@ function deliver(frame: Frame, events: SlotEvents): boolean {
       events.abandon(id);
       return true;
     case FRAME.log:
-      events.log(id, payload.toString('utf8', 0, LIMITS.logLineChars * 4));
+      events.log(id, payload);
       return true;
     case FRAME.caches:
       return events.caches(unpackBlocks(payload));

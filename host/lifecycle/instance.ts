@@ -14,7 +14,7 @@ import { LIMITS } from '../limits.ts';
 import { createStackMapper, decideLimits, loadScripts, withOwnCaches } from './compiled.ts';
 import type { Compiled } from './compiled.ts';
 import type { InstanceState } from './host.ts';
-import { scrubFields } from './log-fields.ts';
+import { scrubbedLine } from './log-fields.ts';
 import { configureRunner, handOver } from './own-calls.ts';
 import { Strikes } from './strikes.ts';
 
@@ -250,12 +250,7 @@ export class Instance {
         mapStack: createStackMapper(compiled.bundle),
         nowMs,
         events: {
-          log: (callId, { message, fields, ...line }) =>
-            onLog(callId, {
-              ...line,
-              message: endowment.scrub(message),
-              ...(fields === undefined ? {} : { fields: scrubFields(fields, endowment.scrub) }),
-            }),
+          log: (callId, line) => onLog(callId, scrubbedLine(line, endowment.scrub)),
           ended: (ended, error) => this.#onEnded(ended, error, cell),
           ...this.#warming(compiled),
           finished: (ran, request, error) => this.#onFinished(ran, request, error),
@@ -359,8 +354,9 @@ export class Instance {
     if (!blamed) return this.#setState('idle', this.#lastError);
     const ownCell = this.#cellKey() !== TRUSTED_CELL;
     this.#struck = true;
-    // What broke a limit may still burn CPU in natives: a process of one's own goes with it.
-    if (ownCell && !cell.ended)
+    // What broke a limit may still burn CPU in natives: a process of one's own goes with it. What only sent
+    // too much has ended with its turn, and a new process would cost more than the flood.
+    if (ownCell && !cell.ended && error.code !== 'EXTENSION_QUOTA_EXCEEDED')
       cell.kill({ cause: 'stopped', detail: 'its isolate broke a limit' });
     this.#strike(error);
   }

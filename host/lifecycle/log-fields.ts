@@ -1,8 +1,21 @@
-// Fields of a log line without secrets. Called for each line of an extension; must not throw.
+// A log line without secrets. Called for each line of an extension that is kept; must not throw.
 
 import { isJson } from '../broker/outcomes.ts';
+import type { RawLine } from '../broker/runner.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
+
+/** The same line, blanked when it is read. */
+export function scrubbedLine({ bytes, read }: RawLine, scrub: (text: string) => string): RawLine {
+  return {
+    bytes,
+    read() {
+      const { message, fields, ...line } = read();
+      const shown = { ...line, message: scrub(message) };
+      return fields === undefined ? shown : { ...shown, fields: scrubFields(fields, scrub) };
+    },
+  };
+}
 
 /**
  * The same object when nothing was blanked.

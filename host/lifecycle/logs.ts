@@ -5,7 +5,16 @@ import { LIMITS } from '../limits.ts';
 import { Feed } from './feed.ts';
 import type { LogLine } from '../broker/receipt.ts';
 
-type Kept = { readonly lines: LogLine[]; second: number; written: number; dropped: number };
+type Kept = {
+  readonly lines: LogLine[];
+  second: number;
+  written: number;
+  bytes: number;
+  dropped: number;
+};
+
+/** A line and its length before it is read. */
+type Unread = { readonly bytes: number; read(): Omit<LogLine, 'at' | 'instance'> };
 
 /** Lines of all instances. */
 export class InstanceLogs {
@@ -19,21 +28,26 @@ export class InstanceLogs {
     this.#onLine = onLine;
   }
 
-  /** Writes one line of an instance. */
-  write(instance: string, line: Omit<LogLine, 'at' | 'instance'>): void {
+  /** Writes one line of an instance, which is read unless it is dropped. */
+  write(instance: string, line: Unread, callId?: string): void {
     const kept = this.#keptOf(instance);
     const second = Math.floor(this.#nowMs() / 1_000);
     if (kept.second !== second) {
       const { dropped } = kept;
-      Object.assign(kept, { second, written: 0, dropped: 0 });
+      Object.assign(kept, { second, written: 0, bytes: 0, dropped: 0 });
       if (dropped > 0) {
-        const message = `${dropped} log lines were dropped: at most ${LIMITS.logLinesPerSecond} a second`;
+        const message = `${dropped} log lines were dropped: at most ${LIMITS.logLinesPerSecond} a second, of ${LIMITS.logBytesPerSecond} bytes together`;
         this.#add(instance, kept, { level: 'warn', message });
       }
     }
     kept.written += 1;
-    if (kept.written > LIMITS.logLinesPerSecond) kept.dropped += 1;
-    else this.#add(instance, kept, line);
+    kept.bytes += line.bytes;
+    const { logLinesPerSecond, logBytesPerSecond } = LIMITS;
+    if (kept.written > logLinesPerSecond || kept.bytes > logBytesPerSecond) kept.dropped += 1;
+    else {
+      const read = line.read();
+      this.#add(instance, kept, callId === undefined ? read : { ...read, callId });
+    }
   }
 
   /** The kept lines, then live ones until `signal` aborts. */
@@ -66,7 +80,7 @@ export class InstanceLogs {
   #keptOf(instance: string): Kept {
     const known = this.#kept.get(instance);
     if (known !== undefined) return known;
-    const made = { lines: [], second: 0, written: 0, dropped: 0 };
+    const made = { lines: [], second: 0, written: 0, bytes: 0, dropped: 0 };
     this.#kept.set(instance, made);
     return made;
   }

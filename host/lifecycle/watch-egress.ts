@@ -32,7 +32,8 @@ export function watchEgress({
       sightings.watch(instance).denied(refusal.toData(), undefined);
       const fields = { allowedBy: details?.['allowedBy'], remedy };
       // Beside the author's own lines: that is where an author looks.
-      logs.write(instance, { level: 'warn', message: `Would be refused: ${message}`, fields });
+      const line = { level: 'warn', message: `Would be refused: ${message}`, fields } as const;
+      logs.write(instance, { bytes: message.length, read: () => line });
     },
   };
 }

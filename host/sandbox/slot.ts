@@ -220,10 +220,18 @@ export class Slot {
     this.#outgoing = [];
     this.#sentChars = 0;
     let lines = 0;
+    let chars = 0;
     for (const { kind, id, text } of outgoing) {
-      if (kind === FRAME.log) lines += 1;
-      // Of a flood the host would drop the rest: 16 MiB of it held up everybody else's calls.
-      if (this.#over && kind === FRAME.log && lines > LIMITS.logLinesPerSecond) continue;
+      if (kind === FRAME.log) {
+        lines += 1;
+        chars += text.length;
+        // Of a flood the host would drop the rest: 16 MiB of it held up everybody else's calls.
+        if (lines > LIMITS.logLinesPerSecond || chars > LIMITS.logBytesPerSecond) {
+          // It counts what it drops; of a turn that ends the isolate nobody asks for the number.
+          if (!this.#over) this.#relay(kind, id, '');
+          continue;
+        }
+      }
       if (kind === FRAME.result || kind === FRAME.failure) this.#finish(kind, id, text, heapBytes);
       else if (kind === FRAME.request) this.#request(id, text);
       else this.#relay(kind, id, text);

@@ -35,7 +35,9 @@ describe('a reader of logs', () => {
       () => 0,
       () => undefined,
     );
-    for (const message of ['a', 'b']) logs.write('others/x/default', { level: 'info', message });
+    for (const message of ['a', 'b']) {
+      logs.write('others/x/default', { bytes: 1, read: () => ({ level: 'info', message }) });
+    }
     const end = new AbortController();
     for await (const { message } of logs.read('others/x/default', end.signal)) {
       assert.equal(message, 'a');

@@ -25,20 +25,25 @@ const PEER_MS = 250;
 const LIMITS =
   /^(?:EXTENSION_(?:CPU|MEMORY|QUOTA)_EXCEEDED|EXTENSION_(?:TIMED_OUT|CRASHED|OUTPUT_INVALID)|EGRESS_LIMIT)$/;
 
+/** Writes a case as an extension `others/<its id>`. */
+export async function writeCase(
+  write: AttackHost['write'],
+  { id, code }: Pick<GuestCase, 'id' | 'code'>,
+): Promise<void> {
+  const name = `others/${id.toLowerCase()}`;
+  const manifest = manifestFor(name, {
+    capabilities: { fetch: { hosts: ['allowed.example'] }, storage: { quotaBytes: 100_000 } },
+  });
+  await write(name, 'manifest.json', JSON.stringify(manifest));
+  await write(name, 'case.js', `export default async function (ctx) {\n${code}\n};\n`);
+  await write(name, 'extension.ts', EXTENSION);
+}
+
 /** @returns What is wrong; nothing when the case passes */
 export async function runGuestCase(host: AttackHost, attack: GuestCase): Promise<string[]> {
   const name = attack.id.toLowerCase();
   const path = `/extensions/others/${name}`;
-  const manifest = manifestFor(`others/${name}`, {
-    capabilities: { fetch: { hosts: ['allowed.example'] }, storage: { quotaBytes: 100_000 } },
-  });
-  await host.write(`others/${name}`, 'manifest.json', JSON.stringify(manifest));
-  await host.write(
-    `others/${name}`,
-    'case.js',
-    `export default async function (ctx) {\n${attack.code}\n};\n`,
-  );
-  await host.write(`others/${name}`, 'extension.ts', EXTENSION);
+  await writeCase(host.write, attack);
   const enabled = await host.request('POST', `${path}/enable`);
   if (enabled.status !== 200) {
     // Refused while building or loading: nothing of the case has run.

@@ -9,6 +9,7 @@ import type { Effort, Result } from './measure.ts';
 import { installPeers } from './peers.ts';
 import { coldStartRows } from './rows/cold-start.ts';
 import { evictionRows } from './rows/eviction.ts';
+import { exhaustionRows } from './rows/exhaustion.ts';
 import { fetchRows } from './rows/fetch.ts';
 import { httpRows } from './rows/http.ts';
 import { memoryRows } from './rows/memory.ts';
@@ -28,6 +29,7 @@ const ROWS: Readonly<Record<string, (effort: Effort) => Promise<Result[]>>> = {
   save: saveRows,
   reloads: reloadRows,
   neighbour: neighbourRows,
+  exhaustion: exhaustionRows,
   recovery: recoveryRows,
   memory: memoryRows,
   eviction: evictionRows,

@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 import { writeCase } from '../../attack/guest-cases.ts';
 import type { GuestCase } from '../../attack/guest-cases.ts';
@@ -13,7 +14,9 @@ import { CALL_PATH, ECHO, Scope, startHost, writeExtension } from '../processes.
 
 const CORPUS = join(import.meta.dirname, '../../../../shared/attacks/exhaustion.json');
 
-/** Every case once: called over and over for as long as the quiet one is asked. */
+const BETWEEN_CALLS_MS = 250;
+
+/** Every case: called over and over for as long as the quiet one is asked. */
 export async function exhaustionRows({ scale }: Effort): Promise<Result[]> {
   if (!existsSync(CORPUS)) {
     process.stdout.write(`skipped: ${CORPUS} is absent\n`);
@@ -49,6 +52,8 @@ export async function exhaustionRows({ scale }: Effort): Promise<Result[]> {
           deadlineMs: 3_000,
         });
         if (reply.includes('EXTENSION_QUARANTINED') || reply.includes('CALLER_NOT_RUNNING')) return;
+        // Some fail at once here: not the calls are the attack.
+        await setTimeout(BETWEEN_CALLS_MS);
       }
     };
     const attacking = attack();

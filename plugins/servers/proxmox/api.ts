@@ -1,10 +1,11 @@
-// The Proxmox VE API as this extension uses it: replies parsed, refusals told apart.
+// The Proxmox VE API as this extension uses it: replies parsed.
 // Source: the API viewer of Proxmox VE 9 (apidata 9.1).
 
-import { createRemote, fail, isFailure, z } from 'cofferdam/sdk';
-import type { Context, FailureCode } from 'cofferdam/sdk';
+import { createRemote, originOf, readShape, z } from 'cofferdam/sdk';
+import type { Context } from 'cofferdam/sdk';
 
 import type { Config } from './config.ts';
+import { explain } from './refusals.ts';
 
 /** A machine's two kinds. */
 export type GuestType = 'qemu' | 'lxc';
@@ -38,44 +39,15 @@ const current = z.looseObject({
   uptime: z.number().optional(),
 });
 const task = z.looseObject({ status: z.string(), exitstatus: z.string().optional() });
-const config = z.looseObject({ description: z.string().optional(), tags: z.string().optional() });
+const config = z.looseObject({
+  description: z.string().optional(),
+  tags: z.string().optional(),
+  net0: z.string().optional(),
+});
 const upid = z.string().regex(/^UPID:/);
 
-/** One line of `/cluster/resources`. */
-export type Resource = z.infer<typeof resource>;
-/** What a guest does now. */
-export type Current = z.infer<typeof current>;
-
-/** What went wrong, in Proxmox's own words: it keeps them in `message` and `errors`. */
-function explain(reply: { status: number; json: unknown; headers: Headers }): {
-  code?: FailureCode;
-  message?: string;
-} {
-  const body = (reply.json ?? {}) as { message?: unknown; errors?: Record<string, unknown> };
-  const fields = Object.entries(body.errors ?? {}).map(
-    ([name, why]) => `${name}: ${String(why).trim()}`,
-  );
-  const message = [String(body.message ?? '').trim(), ...fields]
-    .filter((part) => part !== '')
-    .join('; ');
-  // Proxmox's own words stand beside "data": a 500 without it is of something else that failed.
-  const isOwn = 'data' in body;
-  const code = reply.status === 500 && !isOwn ? 'unavailable' : codeOf(reply.status, message);
-  return { ...(code === undefined ? {} : { code }), ...(message === '' ? {} : { message }) };
-}
-
-/** Proxmox answers 500 for most refusals; only its words tell them apart. */
-function codeOf(status: number, message: string): FailureCode | undefined {
-  if (status === 400) return 'rejected';
-  // Proxmox says 500 of a machine that is not there: a 404 is not of Proxmox.
-  if (status === 404) return 'invalid_response';
-  if (status !== 500 && status !== 596 && status !== 595) return undefined;
-  if (/does not exist|no such (?:vm|ct)|not found/i.test(message)) return 'not_found';
-  if (/already exists/i.test(message)) return 'conflict';
-  if (/is locked|got timeout|can't lock file/i.test(message)) return 'locked';
-  if (/not enough|no space|quota|out of/i.test(message)) return 'capacity';
-  return status === 500 ? 'rejected' : 'unavailable';
-}
+/** How a guest is set up; disks and cards by their names. */
+export type GuestConfig = z.infer<typeof config>;
 
 /** The API of one cluster. */
 export type Proxmox = ReturnType<typeof connect>;
@@ -85,7 +57,7 @@ export function connect({ config: values, fetch, call }: Context<Config>) {
   const remote = createRemote({
     name: 'Proxmox',
     fetch,
-    baseUrl: `https://${values.host.includes(':') ? `[${values.host}]` : values.host}:${values.port}/api2/json`,
+    baseUrl: `${originOf(values)}/api2/json`,
     headers: { authorization: `PVEAPIToken=${values.tokenId}=${values.tokenSecret}` },
     explain,
   });
@@ -99,13 +71,8 @@ export function connect({ config: values, fetch, call }: Context<Config>) {
       ...(query === undefined ? {} : { query }),
       signal: call.signal,
     });
-    const parsed = z.object({ data: shape }).safeParse(reply.json);
-    if (parsed.success) return parsed.data.data;
-    const where = parsed.error.issues[0]?.path.join('.') ?? '';
-    throw fail(
-      'invalid_response',
-      `Proxmox: ${method} ${path} answered without a usable "${where}"`,
-    );
+    const body = z.object({ data: shape });
+    return readShape(body, reply.json, `Proxmox's answer to ${method} ${path}`).data;
   }
 
   return { ...clusterOf(request), ...guestsOf(request) };
@@ -209,14 +176,4 @@ function guestsOf(request: Request) {
         },
       ),
   };
-}
-
-/** Runs a look-up; undefined when Proxmox says that the thing is not there. Other failures pass. */
-export async function orAbsent<T>(run: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await run();
-  } catch (error) {
-    if (isFailure(error, 'not_found')) return undefined;
-    throw error;
-  }
 }

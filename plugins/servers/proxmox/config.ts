@@ -1,14 +1,28 @@
 // What an admin enters for one Proxmox cluster, and the settings of a product, parsed.
 
-import { fail, fingerprint, secret, z } from 'cofferdam/sdk';
-import type { Context, JsonObject } from 'cofferdam/sdk';
+import {
+  fail,
+  fingerprint,
+  flag,
+  hostName,
+  panelHost,
+  panelPort,
+  problemFailure,
+  readChoices,
+  readSettings,
+  secret,
+  whole,
+  z,
+} from 'cofferdam/sdk';
+import type { Context, JsonObject, Problem } from 'cofferdam/sdk';
 
 /** The config form. */
 export const config = z.object({
-  host: z
-    .union([z.hostname(), z.ipv6()])
-    .meta({ label: 'Proxmox host', description: 'Name or address of one node of the cluster' }),
-  port: z.int().min(1).max(65_535).default(8006).meta({ label: 'Port' }),
+  host: panelHost({
+    label: 'Proxmox host',
+    description: 'Name or address of one node of the cluster',
+  }),
+  port: panelPort(8006),
   tokenId: z
     .string()
     .regex(/^[^\s@!:]+@[^\s@!:]+![A-Za-z][\w.-]*$/, 'must look like "user@realm!token"')
@@ -24,38 +38,34 @@ export type Config = z.output<typeof config>;
 export type ProxmoxContext = Context<Config>;
 
 const text = z.string().trim().max(200);
-const optional = text.optional().transform((value) => (value === '' ? undefined : value));
-const number = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
-const flag = z
-  .union([z.boolean(), z.enum(['0', '1', 'true', 'false'])])
-  .transform((value) => value === true || value === '1' || value === 'true');
+const optional = text.min(1).optional();
 
 /** What the admin set for a product; the names of `productConfig`. */
 const settings = z.object({
   node: text.min(1),
   type: z.enum(['qemu', 'lxc']).default('qemu'),
   source: z.enum(['clone', 'iso', 'template']).default('clone'),
-  template: number(100, 999_999_999).optional(),
+  template: whole(100, 999_999_999).optional(),
   iso: optional,
   ostemplate: optional,
   storage: optional,
   disk: z.enum(['scsi', 'virtio', 'sata', 'ide']).default('scsi'),
-  cores: number(1, 512).default(1),
-  sockets: number(1, 4).default(1),
-  memoryMiB: number(16, 16_777_216).default(1_024),
-  swapMiB: number(0, 1_048_576).default(512),
-  diskGiB: number(1, 128_000).default(10),
+  cores: whole(1, 512).default(1),
+  sockets: whole(1, 4).default(1),
+  memoryMiB: whole(16, 16_777_216).default(1_024),
+  swapMiB: whole(0, 1_048_576).default(512),
+  diskGiB: whole(1, 128_000).default(10),
   bridge: text.min(1).default('vmbr0'),
-  vlan: number(1, 4_094).optional(),
-  rateMbps: number(1, 1_000_000).optional(),
-  firewall: flag.default(false),
+  vlan: whole(1, 4_094).optional(),
+  rateMbps: whole(1, 1_000_000).optional(),
+  firewall: flag().default(false),
   pool: optional,
   cpu: optional,
   ostype: optional,
-  cloudInit: flag.default(true),
+  cloudInit: flag().default(true),
   user: optional,
   ipConfig: text.default('ip=dhcp'),
-  start: flag.default(true),
+  start: flag().default(true),
 });
 
 /** A product's settings, parsed. */
@@ -63,17 +73,7 @@ export type Settings = z.output<typeof settings>;
 
 /** @throws {ExtensionFailure} `invalid_input` that names the setting */
 export function parseSettings(values: JsonObject): Settings {
-  const given = Object.fromEntries(
-    Object.entries(values).filter(([, value]) => value !== '' && value !== null),
-  );
-  const parsed = settings.safeParse(given);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw fail('invalid_input', `Product setting "${issue?.path.join('.')}": ${issue?.message}`, {
-      remedy: 'Correct the setting of the product',
-    });
-  }
-  const { data } = parsed;
+  const data = readSettings(settings, values);
   const wanted =
     data.source === 'clone' ? 'template' : data.type === 'lxc' ? 'ostemplate' : undefined;
   if (data.source !== 'clone' && data.storage === undefined) throw missing('storage');
@@ -88,13 +88,7 @@ function missing(name: string) {
 }
 
 const checkout = z.object({
-  hostname: z
-    .string()
-    .regex(
-      /^(?=.{1,63}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/i,
-      'must be a DNS name of at most 63 characters',
-    )
-    .optional(),
+  hostname: hostName(63).optional(),
   sshKeys: z
     .string()
     .max(16_000)
@@ -117,22 +111,13 @@ export type Checkout = z.output<typeof checkout>;
 
 /** Only these two names are read: a customer can never change what the admin set. */
 export function parseCheckout(values: JsonObject): Checkout {
-  const problems = checkoutProblems(values);
-  const [first] = problems;
-  if (first !== undefined) throw fail('invalid_input', `"${first.field}" ${first.message}`);
-  return checkout.parse(present(values));
+  const read = readChoices(checkout, values);
+  if ('choices' in read) return read.choices;
+  throw problemFailure(read.problems);
 }
 
 /** What is wrong with a customer's values, by field. */
-export function checkoutProblems(values: JsonObject): { field: string; message: string }[] {
-  const parsed = checkout.safeParse(present(values));
-  if (parsed.success) return [];
-  return parsed.error.issues.map(({ path, message }) => ({ field: path.join('.'), message }));
-}
-
-function present({ hostname, sshKeys }: JsonObject): JsonObject {
-  return {
-    ...(hostname === undefined || hostname === '' || hostname === null ? {} : { hostname }),
-    ...(sshKeys === undefined || sshKeys === '' || sshKeys === null ? {} : { sshKeys }),
-  };
+export function checkoutProblems(values: JsonObject): readonly Problem[] {
+  const read = readChoices(checkout, values);
+  return 'choices' in read ? [] : read.problems;
 }

@@ -1,27 +1,14 @@
 import assert from 'node:assert/strict';
 import { afterEach, before, beforeEach, describe, it } from 'node:test';
 
-import { isFailure } from 'cofferdam/sdk';
-import type { JsonObject, ServerResult, Service } from 'cofferdam/sdk';
+import type { JsonObject } from 'cofferdam/sdk';
 
-import definition from '../../../plugins/servers/proxmox/extension.ts';
-import { createTestContext, createVendorFetch, handlersOf } from '../../helpers/context.ts';
-import { startFakeProxmox, TOKEN_ID, TOKEN_SECRET } from '../../vendors/proxmox/fake.ts';
+import { CLONE, fails, proxmox, serviceOf, startBench } from '../../vendors/proxmox/bench.ts';
+import type { Bench } from '../../vendors/proxmox/bench.ts';
+import { TOKEN_ID, TOKEN_SECRET } from '../../vendors/proxmox/fake.ts';
 import type { FakeProxmox } from '../../vendors/proxmox/fake.ts';
 import { HAS_SPEC } from '../../vendors/proxmox/spec.ts';
 
-const proxmox = handlersOf(definition);
-const SEALED = 'sealed:AAAABBBBCCCCDDDDEEEEFF';
-const CLONE = {
-  node: 'pve1',
-  type: 'qemu',
-  source: 'clone',
-  template: 9000,
-  cores: 2,
-  memoryMiB: 2048,
-  diskGiB: 20,
-  user: 'debian',
-};
 const LXC = {
   node: 'pve2',
   type: 'lxc',
@@ -41,6 +28,7 @@ const ISO = {
 };
 
 describe('proxmox', { timeout: 60_000 }, () => {
+  let bench: Bench;
   let fake: FakeProxmox;
   before(() => {
     if (!HAS_SPEC)
@@ -49,62 +37,14 @@ describe('proxmox', { timeout: 60_000 }, () => {
       );
   });
   beforeEach(async () => {
-    fake = await startFakeProxmox();
+    bench = await startBench();
+    ({ fake } = bench);
   });
-  afterEach(() => fake[Symbol.asyncDispose]());
+  afterEach(() => bench[Symbol.asyncDispose]());
 
-  const context = (secret = TOKEN_SECRET, tokenId = TOKEN_ID) => {
-    const host = 'pve.example.com';
-    const fetch = createVendorFetch({
-      origins: { [`https://${host}:8006`]: fake.origin },
-      sealed: { [SEALED]: secret },
-    });
-    const config = definition.config?.parse({ host, tokenId, tokenSecret: SEALED });
-    assert.ok(config);
-    return createTestContext({ config, fetch });
-  };
-  const service = (
-    settings: JsonObject,
-    properties: JsonObject = {},
-    checkout: JsonObject = {},
-    id = 's-1',
-  ): Service => ({
-    id,
-    user: { id: '7', email: 'ada@example.com' },
-    product: { id: 'p', name: 'VPS', settings },
-    checkout,
-    properties,
-  });
-  /** Asks until it is done, as the panel does. */
-  const settle = async (
-    operation: string,
-    first: ServerResult,
-    of: Service,
-  ): Promise<{ result: ServerResult; oneTime: JsonObject }> => {
-    let result = first;
-    let oneTime: JsonObject = {};
-    let current = of;
-    for (let tries = 0; tries < 20; tries += 1) {
-      if (result.status === 'failed') break;
-      oneTime = { ...oneTime, ...result.oneTime };
-      current = { ...current, properties: { ...current.properties, ...result.properties } };
-      if (result.status === 'done') break;
-      result = await proxmox.reconcile({ operation, service: current }, context());
-    }
-    return { result, oneTime };
-  };
-  const fails = async (promise: Promise<unknown>, code: Parameters<typeof isFailure>[1]) => {
-    const error = await promise.then(
-      (value) => assert.fail(`resolved with ${JSON.stringify(value)}`),
-      (reason: unknown) => reason,
-    );
-    assert.ok(isFailure(error, code), String(error));
-    return error.failure;
-  };
-  const writes = () =>
-    fake.requests
-      .filter(({ method }) => method !== 'GET')
-      .map(({ method, path }) => `${method} ${path}`);
+  const context: Bench['context'] = (...given) => bench.context(...given);
+  const settle: Bench['settle'] = (...given) => bench.settle(...given);
+  const writes: Bench['writes'] = () => bench.writes();
 
   it('tests the connection and names privileges that are missing', async () => {
     assert.deepEqual(await proxmox.testConnection(context()), {
@@ -125,7 +65,7 @@ describe('proxmox', { timeout: 60_000 }, () => {
   });
 
   it('clones, configures, grows the disk and starts, each after the task before it', async () => {
-    const of = service(
+    const of = serviceOf(
       CLONE,
       {},
       { hostname: 'web1.example.com', sshKeys: 'ssh-ed25519 AAAAC3Nz me@home' },
@@ -151,7 +91,7 @@ describe('proxmox', { timeout: 60_000 }, () => {
 
   it('answers pending while a task runs, and goes on by reconcile', async () => {
     fake.taskLooks = 6;
-    const of = service(CLONE);
+    const of = serviceOf(CLONE);
     const first = await proxmox.create(of, context());
     assert.equal(first.status, 'pending');
     assert.equal(fake.guests.get(100)?.lock, 'clone');
@@ -161,7 +101,7 @@ describe('proxmox', { timeout: 60_000 }, () => {
   });
 
   it('makes a machine from an ISO with a disk it can boot from', async () => {
-    const of = service(ISO);
+    const of = serviceOf(ISO);
     const { result } = await settle('create', await proxmox.create(of, context()), of);
     assert.equal(result.status, 'done');
     const config = fake.guests.get(100)?.config ?? {};
@@ -171,7 +111,7 @@ describe('proxmox', { timeout: 60_000 }, () => {
   });
 
   it('makes a container and tells its password once', async () => {
-    const of = service(LXC, {}, { hostname: 'box' });
+    const of = serviceOf(LXC, {}, { hostname: 'box' });
     const { result, oneTime } = await settle('create', await proxmox.create(of, context()), of);
     assert.equal(result.status, 'done');
     const created = fake.requests.find(
@@ -188,26 +128,26 @@ describe('proxmox', { timeout: 60_000 }, () => {
   });
 
   it('creates nothing twice when the reply was lost', async () => {
-    const of = service(CLONE);
+    const of = serviceOf(CLONE);
     fake.vendor.loseReply(/POST .*\/clone/);
     await fails(proxmox.create(of, context()), 'unavailable');
-    fake.guests.forEach((guest) => delete guest.lock);
+    fake.finishTasks();
     const { result } = await settle('create', await proxmox.create(of, context()), of);
     assert.equal(result.status === 'done' && result.remoteId, '100');
     assert.equal(writes().filter((each) => each.endsWith('/clone')).length, 1);
-    await proxmox.create(service(CLONE, { vmid: 100, node: 'pve1' }), context());
+    await proxmox.create(serviceOf(CLONE, { vmid: 100, node: 'pve1' }), context());
     assert.equal(fake.guests.size, 3);
   });
 
   it('takes the next id when somebody else was faster', async () => {
     fake.vendor.answerNext(/GET .*\/cluster\/nextid/, { status: 200, json: { data: '9000' } });
-    const of = service(CLONE);
+    const of = serviceOf(CLONE);
     const { result } = await settle('create', await proxmox.create(of, context()), of);
     assert.equal(result.status === 'done' && result.remoteId, '100');
   });
 
   it('gives two concurrent creates two machines', async () => {
-    const [a, b] = [service(CLONE, {}, {}, 'a'), service(CLONE, {}, {}, 'b')];
+    const [a, b] = [serviceOf(CLONE, {}, {}, 'a'), serviceOf(CLONE, {}, {}, 'b')];
     const [first, second] = await Promise.all([
       proxmox.create(a, context()),
       proxmox.create(b, context()),
@@ -227,20 +167,20 @@ describe('proxmox', { timeout: 60_000 }, () => {
       status: 500,
       json: { data: null, message: 'cluster not ready - no quorum?' },
     });
-    await fails(proxmox.create(service(CLONE), context()), 'rejected');
+    await fails(proxmox.create(serviceOf(CLONE), context()), 'rejected');
     assert.deepEqual(writes(), []);
   });
 
   it('says in Proxmox’s words why a task failed', async () => {
     fake.failNextTask('qmclone', 'unable to create image: got lock timeout - aborting command');
-    const of = service(CLONE);
+    const of = serviceOf(CLONE);
     const failure = await fails(proxmox.create(of, context()), 'locked');
     assert.match(failure.message, /got lock timeout/);
     assert.equal(failure.retriable, true);
   });
 
   it('stops before it suspends for good, and a restart of the node leaves it off', async () => {
-    const of = service(CLONE);
+    const of = serviceOf(CLONE);
     await settle('create', await proxmox.create(of, context()), of);
     assert.equal((await proxmox.suspend(of, context())).status, 'done');
     assert.equal(fake.guests.get(100)?.status, 'stopped');
@@ -255,7 +195,7 @@ describe('proxmox', { timeout: 60_000 }, () => {
 
   it('terminates a running machine: stop, wait, remove', async () => {
     fake.taskLooks = 2;
-    const of = service(CLONE);
+    const of = serviceOf(CLONE);
     await settle('create', await proxmox.create(of, context()), of);
     const { result } = await settle('terminate', await proxmox.terminate(of, context()), of);
     assert.equal(result.status, 'done');
@@ -266,7 +206,7 @@ describe('proxmox', { timeout: 60_000 }, () => {
   });
 
   it('never removes a machine that got the id after ours was gone', async () => {
-    const of = service(CLONE);
+    const of = serviceOf(CLONE);
     await settle('create', await proxmox.create(of, context()), of);
     const guest = fake.guests.get(100);
     assert.ok(guest);
@@ -274,7 +214,7 @@ describe('proxmox', { timeout: 60_000 }, () => {
     assert.equal(
       (
         await proxmox.terminate(
-          service(CLONE, { vmid: 100, node: 'pve1', type: 'qemu' }),
+          serviceOf(CLONE, { vmid: 100, node: 'pve1', type: 'qemu' }),
           context(),
         )
       ).status,
@@ -288,8 +228,8 @@ describe('proxmox', { timeout: 60_000 }, () => {
       status: 403,
       json: { data: null, message: 'Permission check failed' },
     });
-    await fails(proxmox.terminate(service(CLONE), context()), 'forbidden');
-    await fails(proxmox.suspend(service(CLONE), context()), 'not_found');
+    await fails(proxmox.terminate(serviceOf(CLONE), context()), 'forbidden');
+    await fails(proxmox.suspend(serviceOf(CLONE), context()), 'not_found');
   });
 
   it('recognises a web page where the API should be', async () => {
@@ -312,13 +252,13 @@ describe('proxmox', { timeout: 60_000 }, () => {
         errors: { cores: 'value must have a maximum value of 128' },
       },
     });
-    const of = service(CLONE);
+    const of = serviceOf(CLONE);
     const failure = await fails(proxmox.create(of, context()), 'rejected');
     assert.match(failure.message, /cores: value must have a maximum/);
   });
 
   it('lets a customer change nothing that the admin set', async () => {
-    const of = service(
+    const of = serviceOf(
       CLONE,
       {},
       { hostname: 'web', cores: 64, memoryMiB: 999_999, template: 9001, node: 'pve2' },
@@ -340,7 +280,7 @@ describe('proxmox', { timeout: 60_000 }, () => {
   });
 
   it('changes the package, grows the disk and refuses to shrink it', async () => {
-    const of = service(CLONE);
+    const of = serviceOf(CLONE);
     await settle('create', await proxmox.create(of, context()), of);
     const larger = { ...of.product, settings: { ...CLONE, cores: 4, diskGiB: 40 } };
     const changed = await proxmox.changePackage(
@@ -378,7 +318,7 @@ describe('proxmox', { timeout: 60_000 }, () => {
   });
 
   it('shows usage, addresses and its machines, and a console link that says what it is', async () => {
-    const of = service(CLONE);
+    const of = serviceOf(CLONE);
     await settle('create', await proxmox.create(of, context()), of);
     const [cpu, memory] = await proxmox.usage(of, context());
     assert.deepEqual([cpu?.used, memory?.limit], [25, 2 ** 30]);

@@ -1,25 +1,16 @@
 // A Proxmox VE cluster on loopback: guests with states and locks, tasks that take some looks to end,
 // refusals in Proxmox's own shapes. Time is counted in looks at a task, never in milliseconds.
 
-import { Refusal as VendorRefusal, startVendor } from '../../contract/vendor.ts';
+import { startVendor } from '../../contract/vendor.ts';
 import type { Vendor, VendorReply, VendorRequest } from '../../contract/vendor.ts';
 import { DOCUMENTATION, noteJudged } from '../oracle.ts';
 import { HAS_SPEC, loadRequestCheck } from './spec.ts';
+import { createTasks, Refusal } from './tasks.ts';
+import type { FakeGuest } from './tasks.ts';
 
 /** The token that the fake knows. */
 export const TOKEN_ID = 'panel@pve!cofferdam';
 export const TOKEN_SECRET = '0b8ae8de-5f3e-4f1c-9e15-2f1f3f0d6c11';
-
-/** A machine or container of the fake. */
-export type FakeGuest = {
-  readonly vmid: number;
-  readonly type: 'qemu' | 'lxc';
-  node: string;
-  status: 'running' | 'stopped';
-  template: boolean;
-  lock?: string;
-  config: Record<string, string>;
-};
 
 /** One request as the fake got it. */
 export type ProxmoxRequest = {
@@ -28,8 +19,6 @@ export type ProxmoxRequest = {
   readonly params: Readonly<Record<string, string>>;
   readonly authorization: string;
 };
-
-type Task = { looks: number; readonly finish: () => string; ended?: string };
 
 /** What a test may change. */
 export type FakeProxmox = AsyncDisposable & {
@@ -45,29 +34,17 @@ export type FakeProxmox = AsyncDisposable & {
   failNextTask(kind: string, exitstatus: string): void;
   /** Lets every task that runs come to its end. */
   finishTasks(): void;
+  /** Whether lists have names of machines that carry no tag: they are some seconds late. */
+  showsNames: boolean;
   privileges: string[];
 };
-
-/** Proxmox's own form of a refusal. */
-class Refusal extends VendorRefusal {
-  constructor(status: number, message: string, errors?: Readonly<Record<string, string>>) {
-    super(status, {
-      data: null,
-      message: `${message}
-`,
-      ...(errors === undefined ? {} : { errors }),
-    });
-  }
-}
 
 /** Starts a cluster of the nodes pve1 and pve2 with a template of each type. */
 export async function startFakeProxmox(): Promise<FakeProxmox> {
   const check = loadRequestCheck();
   const requests: ProxmoxRequest[] = [];
   const guests = new Map<number, FakeGuest>();
-  const tasks = new Map<string, Task>();
-  const failures = new Map<string, string>();
-  let nextTask = 1;
+  const tasks = createTasks(TOKEN_ID, () => fake.taskLooks);
 
   const add = (guest: FakeGuest): void => void guests.set(guest.vmid, guest);
   add({
@@ -97,29 +74,14 @@ export async function startFakeProxmox(): Promise<FakeProxmox> {
     requests,
     guests,
     taskLooks: 1,
-    privileges: ['VM.Allocate', 'VM.Audit', 'VM.PowerMgmt', 'VM.Config.Options', 'Datastore.Audit'],
-    failNextTask: (kind, exitstatus) => void failures.set(kind, exitstatus),
-    finishTasks() {
-      for (const task of tasks.values()) task.ended ??= task.finish();
-    },
-  };
-
-  const begin = (node: string, kind: string, id: number, finish: () => void): string => {
-    const serial = (nextTask++).toString(16).toUpperCase().padStart(8, '0');
-    const upid = `UPID:${node}:${serial}:0001:6925A1B2:${kind}:${id}:${TOKEN_ID}:`;
-    const failure = failures.get(kind);
-    failures.delete(kind);
-    tasks.set(upid, {
-      looks: fake.taskLooks,
-      finish: () => {
-        const guest = guests.get(id);
-        if (guest !== undefined) delete guest.lock;
-        if (failure !== undefined) return failure;
-        finish();
-        return 'OK';
-      },
-    });
-    return upid;
+    showsNames: false,
+    privileges: [
+      ...['VM.Allocate', 'VM.Audit', 'VM.PowerMgmt', 'VM.Config.Options', 'VM.Config.CPU'],
+      ...['VM.Config.Memory', 'VM.Config.Disk', 'VM.Config.Network'],
+      ...['Datastore.Audit', 'Datastore.AllocateSpace'],
+    ],
+    failNextTask: tasks.failNext,
+    finishTasks: tasks.finishAll,
   };
 
   function answer({ method, path: raw, query, body, headers }: VendorRequest): VendorReply {
@@ -146,7 +108,7 @@ export async function startFakeProxmox(): Promise<FakeProxmox> {
     if (method === 'POST' && create !== null)
       return createGuest(create[1] ?? '', create[2] as 'qemu', params);
     const task = /^\/nodes\/[^/]+\/tasks\/([^/]+)\/status$/.exec(path);
-    if (task !== null) return lookAt(task[1] ?? '');
+    if (task !== null) return tasks.lookAt(task[1] ?? '');
     const content = /^\/nodes\/[^/]+\/storage\/([^/]+)\/content$/.exec(path);
     if (content !== null) return contentOf(content[1] ?? '', params['content']);
     if (/^\/nodes\/[^/]+\/storage$/.test(path)) return STORAGES;
@@ -171,14 +133,17 @@ export async function startFakeProxmox(): Promise<FakeProxmox> {
       case '/cluster/nextid':
         return String(nextId());
       case '/cluster/resources':
-        return [...guests.values()].map(({ vmid, type, node, status, template, config }) => ({
+        return [...guests.values()].map(({ vmid, type, node, status, template, config, lock }) => ({
           id: `${type}/${vmid}`,
           type,
           vmid,
           node,
           status,
           template: template ? 1 : 0,
-          name: config['name'] ?? config['hostname'],
+          ...(lock === undefined ? {} : { lock }),
+          ...(fake.showsNames || template || config['tags'] !== undefined
+            ? { name: config['name'] ?? config['hostname'] }
+            : {}),
           ...(config['tags'] === undefined ? {} : { tags: config['tags'] }),
         }));
       default:
@@ -191,8 +156,10 @@ export async function startFakeProxmox(): Promise<FakeProxmox> {
     rest: string,
     { params, guest }: { params: Readonly<Record<string, string>>; guest: FakeGuest },
   ): unknown {
-    const { node, vmid, type } = guest;
+    const { vmid, type } = guest;
     const kind = type === 'qemu' ? 'qm' : 'vz';
+    const work = (what: string, finish: () => void): string =>
+      tasks.begin({ kind: kind + what, guest, finish });
     if (rest === '/status/current') {
       const { status, lock } = guest;
       return {
@@ -227,25 +194,23 @@ export async function startFakeProxmox(): Promise<FakeProxmox> {
         Object.assign(guest.config, params);
         return null;
       case 'PUT /resize':
-        return begin(node, `${kind}resize`, vmid, () =>
-          resize(guest, params['disk'] ?? '', params['size'] ?? ''),
-        );
+        return work('resize', () => resize(guest, params['disk'] ?? '', params['size'] ?? ''));
       case 'POST /clone':
         return clone(guest, params);
       case 'POST /status/start':
         if (guest.status === 'running')
           throw new Refusal(500, `${type === 'qemu' ? 'VM' : 'CT'} ${vmid} already running`);
-        return begin(node, `${kind}start`, vmid, () => void (guest.status = 'running'));
+        return work('start', () => void (guest.status = 'running'));
       case 'POST /status/stop':
       case 'POST /status/shutdown':
-        return begin(node, `${kind}stop`, vmid, () => void (guest.status = 'stopped'));
+        return work('stop', () => void (guest.status = 'stopped'));
       case 'POST /status/reboot':
-        return begin(node, `${kind}reboot`, vmid, () => undefined);
+        return work('reboot', () => undefined);
       case 'DELETE ':
         if (guest.status === 'running')
           throw new Refusal(500, `VM ${vmid} is running - destroy failed`);
         guest.lock = 'destroy';
-        return begin(node, `${kind}destroy`, vmid, () => void guests.delete(vmid));
+        return work('destroy', () => void guests.delete(vmid));
       default:
         throw new Refusal(501, `Method '${method} ${rest}' not implemented`);
     }
@@ -266,8 +231,17 @@ export async function startFakeProxmox(): Promise<FakeProxmox> {
         : null;
       if (size !== null) config[name] = `${size[1]}:vm-${id}-disk-0,size=${size[2]}G`;
     }
-    add({ vmid: id, type, node, status: 'stopped', template: false, lock: 'create', config });
-    return begin(node, type === 'qemu' ? 'qmcreate' : 'vzcreate', id, () => undefined);
+    // The lock is all that is there until the disks are made.
+    const guest: FakeGuest = {
+      ...{ vmid: id, type, node, status: 'stopped', template: false, lock: 'create', config: {} },
+    };
+    add(guest);
+    return tasks.begin({
+      kind: type === 'qemu' ? 'qmcreate' : 'vzcreate',
+      guest,
+      finish: () => void (guest.config = config),
+      undo: () => void guests.delete(id),
+    });
   }
 
   function clone(template: FakeGuest, params: Readonly<Record<string, string>>): string {
@@ -285,31 +259,28 @@ export async function startFakeProxmox(): Promise<FakeProxmox> {
         ? { name: params['name'] ?? '' }
         : { hostname: params['hostname'] ?? '' }),
     };
-    add({
+    const isQemu = template.type === 'qemu';
+    // Of a machine nobody can tell whose it is until its disks are copied: neither name nor note.
+    const guest: FakeGuest = {
       vmid: id,
       type: template.type,
-      node: params['target'] ?? template.node,
+      node: template.node,
       status: 'stopped',
       template: false,
-      lock: 'clone',
-      config: { ...copied, ...named },
+      lock: isQemu ? 'clone' : 'create',
+      config: isQemu ? { description: ' qmclone temporary file\n' } : { ...copied, ...named },
+    };
+    add(guest);
+    return tasks.begin({
+      kind: isQemu ? 'qmclone' : 'vzclone',
+      guest,
+      id: template.vmid,
+      finish: () => {
+        guest.config = { ...copied, ...named };
+        guest.node = params['target'] ?? template.node;
+      },
+      undo: () => void guests.delete(id),
     });
-    return begin(
-      template.node,
-      template.type === 'qemu' ? 'qmclone' : 'vzclone',
-      id,
-      () => undefined,
-    );
-  }
-
-  function lookAt(upid: string): unknown {
-    const task = tasks.get(upid);
-    if (task === undefined) throw new Refusal(500, `no such task`);
-    task.looks -= 1;
-    if (task.looks <= 0 && task.ended === undefined) task.ended = task.finish();
-    return task.ended === undefined
-      ? { status: 'running', upid }
-      : { status: 'stopped', exitstatus: task.ended, upid };
   }
 
   function find(node: string, type: string, vmid: number): FakeGuest {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import type { JsonObject, Service } from 'cofferdam/sdk';
+import type { Json, JsonObject, Service } from 'cofferdam/sdk';
 
 import definition from '../../../plugins/servers/proxmox/extension.ts';
 import type { ServerVendor } from '../../contract/subject.ts';
@@ -42,6 +42,7 @@ export const PROXMOX: ServerVendor = {
   definition,
   async start() {
     const fake = await startFakeProxmox();
+    const storage = new Map<string, Json>();
     return {
       vendor: fake.vendor,
       context({ isWrong = false, signal } = {}) {
@@ -56,7 +57,7 @@ export const PROXMOX: ServerVendor = {
           sealed: { [SEALED]: isWrong ? 'wrong-wrong-wrong' : TOKEN_SECRET },
         });
         const call = signal === undefined ? {} : { call: { signal } };
-        return createTestContext({ config, fetch, ...call });
+        return createTestContext({ config, fetch, storage, ...call });
       },
       service: serviceOf,
       objects: () =>

@@ -47,6 +47,8 @@ import { SHIPPED_ROOT, VERSION } from './product.ts';
 import { Recorder } from './recorder/recorder.ts';
 import type { Settings } from './settings.ts';
 import { openMasterKey } from './store/master-key.ts';
+import { openStoreClock } from './store/clock.ts';
+import type { StoreClock } from './store/clock.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { createTokens, ensureAdminToken } from './store/tokens.ts';
@@ -120,6 +122,7 @@ async function startHost(
   const { log } = options;
   const sealed = sealDeliveries(unmetered, createVault(masterKey));
   const { store, counts } = meterStore(sealed, () => performance.now());
+  const clock = await openStoreClock(store, () => performance.now());
   const tokens = createTokens(store, nowMs);
   const adminToken = await ensureAdminToken(store, settings.adminToken, nowMs);
   const changes = new Feed<StateChange>();
@@ -139,7 +142,7 @@ async function startHost(
     deliveries: () => store.countDeliveries(),
     onChange: (listener) => changes.listen(listener),
   });
-  const made = { metrics, store, masterKey, storeId, changes, publish, state, children };
+  const made = { metrics, clock, store, masterKey, storeId, changes, publish, state, children };
   const parts: HostParts = createParts(settings, { ...options, ...made });
   const calls = new Calls(parts);
   const host = createExtensionHost(parts, calls);
@@ -223,9 +226,10 @@ function createParts(
       };
       readonly children: Children;
       readonly metrics: Metrics;
+      readonly clock: StoreClock;
     },
 ): HostParts {
-  const { store, publish, state, log, egress, changes, metrics } = given;
+  const { store, clock, publish, state, log, egress, changes, metrics } = given;
   const { builder, supervisor } = given.children;
   const { roots, installed } = rootsOf(settings);
   const vault = createVault(given.masterKey);
@@ -256,16 +260,11 @@ function createParts(
     isTrustedFolder,
   });
   return {
-    catalog,
-    extensions,
-    instances,
-    probe,
-    store,
-    vault,
+    ...{ catalog, extensions, instances, probe, store, vault, nowMs, clock },
     records: createRecords(store, recorder, log),
     recorder,
     tracing,
-    facts: wireFacts(settings, { store, publish, nowMs }),
+    facts: wireFacts(settings, { store, publish, clock }),
     meter: metrics.calls,
     publicUrl: settings.publicUrl,
     log,
@@ -274,7 +273,6 @@ function createParts(
     changes,
     installer: createInstaller(installed, catalog, given.storeId),
     shippedRoot: SHIPPED_ROOT,
-    nowMs,
     isDraining: () => state.draining,
     publish,
     readiness: () => readReadiness(settings, { ...given.children, store, state }),

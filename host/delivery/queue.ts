@@ -3,6 +3,7 @@
 
 import { HostError, toErrorData } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import type { StoreClock } from '../store/clock.ts';
 import type { DeliveryEnd, DeliveryRow, DeliveryStore, NewDelivery } from '../store/deliveries.ts';
 import type { RecordingStore } from '../store/recordings.ts';
 import { decideNext } from './retry.ts';
@@ -18,7 +19,7 @@ export type QueuePowers = {
   readonly store: DeliveryStore & Pick<RecordingStore, 'purgeEffects'>;
   /** Runs one attempt; a thrown `HostError` is a failed one. */
   readonly execute: (row: DeliveryRow) => Promise<Attempt>;
-  readonly nowMs: () => number;
+  readonly clock: StoreClock;
   readonly onDead: (row: DeliveryRow, error: HostError) => void;
   /** A failure of the store or of our own: the queue goes on at the next look. */
   readonly onError: (error: unknown) => void;
@@ -32,7 +33,9 @@ export class DeliveryQueue {
   #claimed = 0;
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Timeout | undefined;
-  #freedMs = Number.NEGATIVE_INFINITY;
+  #keptMs = Number.NEGATIVE_INFINITY;
+  /** What the store's clock said at the last look; before the first one it may have been set back. */
+  #lookedMs = Number.POSITIVE_INFINITY;
   #purgedMs = 0;
   #looking = false;
   #again = false;
@@ -108,8 +111,8 @@ export class DeliveryQueue {
 
   /** It may be there all the same, and claimed: then it is anybody's, at once. */
   async #giveUp({ id }: NewDelivery, error: unknown): Promise<never> {
-    const { store, nowMs, onError } = this.#powers;
-    const now = nowMs();
+    const { store, clock, onError } = this.#powers;
+    const now = clock.nowMs();
     await store
       .delivery(id)
       .then((stray) => {
@@ -137,15 +140,15 @@ export class DeliveryQueue {
   }
 
   async #look(): Promise<void> {
-    const { store, nowMs } = this.#powers;
-    await this.#freeLost();
+    const { store, clock } = this.#powers;
+    await this.#keepUp();
     await this.#purge();
     while (this.#again && !this.#stopped) {
       this.#again = false;
       const limit = LIMITS.deliveriesRunning - this.#claimed;
       if (limit <= 0) return;
       const rows = await store.claimDeliveries({
-        nowMs: nowMs(),
+        nowMs: clock.nowMs(),
         limit,
         perTarget: LIMITS.deliveriesPerTarget,
         except: this.#busyTargets(),
@@ -175,7 +178,8 @@ export class DeliveryQueue {
   }
 
   async #settle(row: DeliveryRow, attempt: Promise<Attempt>): Promise<void> {
-    const { store, nowMs, onDead } = this.#powers;
+    const { store, clock, onDead } = this.#powers;
+    const { nowMs } = clock;
     const { seq, attempt: number } = row;
     const end = async (how: DeliveryEnd): Promise<void> => void (await store.endDelivery(how));
     try {
@@ -208,17 +212,22 @@ export class DeliveryQueue {
     }
   }
 
-  /** As often as the queue polls, however often it is woken. */
-  async #freeLost(): Promise<void> {
+  /** As often as the queue polls, however often it is woken: looks at the clock and at others' claims. */
+  async #keepUp(): Promise<void> {
+    const { store, clock } = this.#powers;
     const now = performance.now();
-    if (now - this.#freedMs < LIMITS.deliveryPollMs - LIMITS.deliveryNoticeMs) return;
-    this.#freedMs = now;
-    await this.#powers.store.freeLostClaims(now);
+    if (now - this.#keptMs < LIMITS.deliveryPollMs - LIMITS.deliveryNoticeMs) return;
+    this.#keptMs = now;
+    await clock.sync();
+    const nowMs = clock.nowMs();
+    if (nowMs < this.#lookedMs) await store.renewWaits(nowMs);
+    this.#lookedMs = nowMs;
+    await store.freeLostClaims(now);
   }
 
   async #purge(): Promise<void> {
-    const { store, nowMs } = this.#powers;
-    const now = nowMs();
+    const { store, clock } = this.#powers;
+    const now = clock.nowMs();
     if (now - this.#purgedMs < LIMITS.purgeEveryMs) return;
     this.#purgedMs = now;
     await store.purgeDeliveries({

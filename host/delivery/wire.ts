@@ -25,7 +25,7 @@ export type PanelSettings = {
 /** The ledger's keeper; the panel is told of what changes, where one is set. */
 export function wireFacts(
   { panelUrl }: PanelSettings,
-  { store, publish, nowMs }: Pick<HostParts, 'store' | 'publish' | 'nowMs'>,
+  { store, publish, clock: { nowMs } }: Pick<HostParts, 'store' | 'publish' | 'clock'>,
 ): FactRecorder {
   const tellsPanel = panelUrl !== undefined;
   return createFactRecorder({
@@ -46,17 +46,16 @@ export function wireDeliveries(
   { panelUrl: url, panelSecret: secret }: PanelSettings,
   { parts, calls }: { readonly parts: HostParts; readonly calls: Calls },
 ): Deliveries {
-  const { store, vault, publish, changes, log, nowMs } = parts;
+  const { store, vault, publish, changes, log, clock } = parts;
+  const { nowMs } = clock;
   const hasPanel = url !== undefined && secret !== undefined;
   const panel = hasPanel ? createPanelMessenger({ url, secret, nowMs }) : undefined;
   const finish = createFinishOperation({ store, vault, nowMs, hasPanel });
   const reconciler = createReconciler({ calls, nowMs, finish });
-  const resumer = createResumer({ ...parts, calls, finish });
+  const resumer = createResumer({ ...parts, nowMs, calls, finish });
   const onError = (error: unknown): void => log.error({ err: error }, 'delivery failed');
   const queue = new DeliveryQueue({
-    store,
-    nowMs,
-    onError,
+    ...{ store, clock, onError },
     execute: (row) => executeDelivery({ calls, panel, reconciler, resumer }, row),
     onDead: ({ id, kind, target, type }, error) =>
       publish({
@@ -70,5 +69,5 @@ export function wireDeliveries(
     if (type.startsWith('instance.')) subscriptions.forget();
     if (type === 'fact.recorded') queue.wake();
   });
-  return createDeliveries({ ...parts, calls, queue, subscriptions, resumer, onError });
+  return createDeliveries({ ...parts, nowMs, calls, queue, subscriptions, resumer, onError });
 }

@@ -12,6 +12,7 @@ import { HostError, toErrorData } from '../errors.ts';
 import type { FactRecorder } from '../ledger/facts.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallMeter } from '../metrics/call-meter.ts';
+import type { StoreClock } from '../store/clock.ts';
 import type { DeliveryRow } from '../store/deliveries.ts';
 import type { Store, TurnWait } from '../store/store.ts';
 import type { TracedCall, Tracing } from '../tracing.ts';
@@ -45,6 +46,7 @@ export type CallPowers = {
   readonly tracing: Tracing;
   readonly meter: Pick<CallMeter, 'ended'>;
   readonly nowMs: () => number;
+  readonly clock: StoreClock;
   readonly log: Logger;
   readonly isDraining: () => boolean;
   /** Where the world reaches this host, without a slash at the end. */
@@ -88,9 +90,9 @@ export class Calls {
 
   constructor(powers: CallPowers) {
     this.#powers = powers;
-    const { store, nowMs, log } = powers;
+    const { store, clock, log } = powers;
     const onError = (error: unknown): void => log.error({ err: error }, 'end of call not kept');
-    this.#guarding = { store, nowMs, onError };
+    this.#guarding = { store, nowMs: clock.nowMs, onError };
   }
 
   /** One call from HTTP. @throws {HostError} Whatever stops it */
@@ -303,10 +305,10 @@ export class Calls {
     const pending = readPending(text);
     if (pending === undefined) return;
     const call = { callId, instance: id, handler, inputText, key, subject };
-    const { store, nowMs } = this.#powers;
+    const { store, clock } = this.#powers;
     // Of a call that was cut off nobody waits for the answer: what it shows once is kept for the end.
     const isUnseen = script?.mode === 'resume';
-    await store.addDeliveries([pendingDelivery(pending, { ...call, isUnseen }, nowMs())]);
+    await store.addDeliveries([pendingDelivery(pending, { ...call, isUnseen }, clock.nowMs())]);
   }
 
   /** Where a vendor reaches the instance: told only to those that may be reached. */

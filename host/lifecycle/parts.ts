@@ -6,6 +6,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { FactRecorder } from '../ledger/facts.ts';
 import type { CallMeter } from '../metrics/call-meter.ts';
 import type { Recorder } from '../recorder/recorder.ts';
+import type { StoreClock } from '../store/clock.ts';
 import type { Store } from '../store/store.ts';
 import type { Tracing } from '../tracing.ts';
 import type { Vault } from '../store/vault.ts';
@@ -41,6 +42,8 @@ export type HostParts = {
   readonly installer: Installer;
   readonly shippedRoot: string;
   readonly nowMs: () => number;
+  /** What is due goes by this one. */
+  readonly clock: StoreClock;
   readonly isDraining: () => boolean;
   readonly publish: (change: Omit<StateChange, 'at'>) => void;
   readonly readiness: ExtensionHost['readiness'];

@@ -46,6 +46,7 @@ export type DeliveryRow = NewDelivery & {
   readonly state: DeliveryState;
   /** How often it was claimed; also tells the claim that may end it. */
   readonly attempt: number;
+  /** When its last attempt ended, or, of one that waits, when that wait began if not with the row. */
   readonly endedMs: number | null;
   /** JSON text of the last failure's `ErrorData` */
   readonly error: string | null;
@@ -104,6 +105,11 @@ export type DeliveryStore = {
    * @returns How many it has freed
    */
   freeLostClaims(nowMs: number): Promise<number>;
+  /**
+   * Begins waits anew that begin later than now: the clock was set back meanwhile. Each is then as long as it
+   * was to be, from now on.
+   */
+  renewWaits(nowMs: number): Promise<void>;
   /** Forgets one: a webhook that proved to be forged, a call that has ended. */
   removeDelivery(seq: number): Promise<void>;
   /** Newest first; `before` is the `seq` of the last one seen. */

@@ -48,13 +48,21 @@ export function createPgDeliveries(sql: PgSql, presence: HostPresence): Delivery
     // Others may be alive.
     releaseClaims: async () => undefined,
     freeLostClaims: createLostClaims(sql, presence),
+    async renewWaits(nowMs) {
+      await sql.write(
+        `UPDATE cofferdam.deliveries
+         SET due_ms = $1 + due_ms - COALESCE(ended_ms, created_ms), ended_ms = $1
+         WHERE state = 'waiting' AND COALESCE(ended_ms, created_ms) > $1`,
+        nowMs,
+      );
+    },
     async removeDelivery(seq) {
       await sql.write('DELETE FROM cofferdam.deliveries WHERE seq = $1', seq);
     },
     async replayDelivery(id, nowMs) {
       const rows = await sql.write(
         `UPDATE cofferdam.deliveries
-         SET state = 'waiting', attempt = 0, due_ms = $1, ended_ms = NULL
+         SET state = 'waiting', attempt = 0, due_ms = $1, ended_ms = $1
          WHERE id = $2 AND state IN ('done', 'dead') RETURNING seq`,
         nowMs,
         id,
@@ -123,9 +131,9 @@ function endOne(run: PgRun, end: DeliveryEnd): ReturnType<PgRun> {
   }
   const next = end.uncounted === true ? attempt - 1 : attempt;
   return run(
-    `UPDATE cofferdam.deliveries SET state = 'waiting', due_ms = $3, claimed_by = NULL, error = $4,
-       payload = COALESCE($5, payload), attempt = $6 ${mine}`,
-    ...[seq, attempt, end.dueMs, error, end.renewed?.payload ?? null, next],
+    `UPDATE cofferdam.deliveries SET state = 'waiting', due_ms = $3, ended_ms = $7, claimed_by = NULL,
+       error = $4, payload = COALESCE($5, payload), attempt = $6 ${mine}`,
+    ...[seq, attempt, end.dueMs, error, end.renewed?.payload ?? null, next, nowMs],
   );
 }
 

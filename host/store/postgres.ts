@@ -37,6 +37,10 @@ export async function openPostgresStore(url: string): Promise<Store> {
   return {
     driver: 'postgres',
     ping: async () => void (await sql.read('SELECT 1')),
+    async readClock() {
+      const [row] = await sql.read('SELECT extract(epoch FROM clock_timestamp()) * 1000 AS ms');
+      return Number(row?.['ms']);
+    },
     listen: (listener) => session.listen(listener),
     exclusive: (key, work, wait) => session.exclusive(key, work, wait),
     ...createPgInstances(sql),

@@ -31,6 +31,10 @@ const DUE = `
 const RUNNING = "SELECT seq, attempt, due_ms FROM deliveries WHERE state = 'running'";
 const FREE = "UPDATE deliveries SET state = 'waiting' WHERE state = 'running'";
 
+const RENEW = `UPDATE deliveries
+  SET due_ms = ?1 + due_ms - COALESCE(ended_ms, created_ms), ended_ms = ?1
+  WHERE state = 'waiting' AND COALESCE(ended_ms, created_ms) > ?1`;
+
 /** The deliveries part of the store. */
 export function createDeliveries(sql: Sql): DeliveryStore {
   const watch = new ClaimWatch();
@@ -60,9 +64,9 @@ export function createDeliveries(sql: Sql): DeliveryStore {
           return run(`UPDATE deliveries SET ${set} WHERE ${mine}`, ...sets, seq, attempt) > 0;
         }
         const set =
-          "state = 'waiting', due_ms = ?, error = ?, payload = COALESCE(?, payload), attempt = ?";
+          "state = 'waiting', due_ms = ?, ended_ms = ?, error = ?, payload = COALESCE(?, payload), attempt = ?";
         const next = end.uncounted === true ? attempt - 1 : attempt;
-        const sets = [end.dueMs, error, end.renewed?.payload ?? null, next];
+        const sets = [end.dueMs, nowMs, error, end.renewed?.payload ?? null, next];
         return run(`UPDATE deliveries SET ${set} WHERE ${mine}`, ...sets, seq, attempt) > 0;
       }),
     releaseClaims: () => sql.write((run) => void run(FREE)),
@@ -72,16 +76,16 @@ export function createDeliveries(sql: Sql): DeliveryStore {
       const lost = watch.look(sql.all(RUNNING), nowMs);
       return lost.length === 0 ? 0 : sql.write((run) => freeAll(run, lost));
     },
+    renewWaits: (nowMs) => sql.write((run) => void run(RENEW, nowMs)),
     removeDelivery: (seq) =>
       sql.write((run) => void run('DELETE FROM deliveries WHERE seq = ?', seq)),
     replayDelivery: (id, nowMs) =>
       sql.write(
         (run) =>
           run(
-            `UPDATE deliveries SET state = 'waiting', attempt = 0, due_ms = ?, ended_ms = NULL
+            `UPDATE deliveries SET state = 'waiting', attempt = 0, due_ms = ?, ended_ms = ?
              WHERE id = ? AND state IN ('done', 'dead')`,
-            nowMs,
-            id,
+            ...[nowMs, nowMs, id],
           ) > 0,
       ),
     trimDeadDeliveries: ({ target, kind, keep }) =>

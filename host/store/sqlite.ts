@@ -59,6 +59,7 @@ export function openSqliteStore(path: string, openDisk = openWalSync): Store {
       sql.get('SELECT 1');
       sql.assertSound();
     },
+    readClock: async () => Date.now(),
     // One file has one host: nobody else changes it.
     listen: () => undefined,
     exclusive: createTurns(),

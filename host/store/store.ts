@@ -138,6 +138,8 @@ type StateStore = {
   readonly driver: 'sqlite' | 'postgres';
   /** @throws {HostError} `HOST_STORE_FAILED` when the store does not answer */
   ping(): Promise<void>;
+  /** Epoch milliseconds of the clock that all hosts of this store share. See clock.ts. */
+  readClock(): Promise<number>;
   /** Tells what other hosts change from now on; a store with one host has nothing to tell. */
   listen(listener: (notice: StoreNotice) => void): void;
   /**

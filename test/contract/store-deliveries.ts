@@ -194,6 +194,26 @@ function endClaims({ open }: StoreSubject): void {
     assert.deepEqual([third?.attempt, third?.payload, third?.error], [2, '{"n":2}', null]);
   });
 
+  it('begins anew what waits since later than now, as long as it was to wait', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    await store.addDeliveries([
+      delivery('new', { dueMs: 9_500, createdMs: 9_000 }),
+      delivery('past', { dueMs: 9_999, createdMs: 900 }),
+      delivery('failed', { dueMs: 1_000, createdMs: 1_000 }),
+    ]);
+    const [failed] = await claim(store, 'failed');
+    assert.ok(failed !== undefined);
+    const end = { seq: failed.seq, attempt: 1, nowMs: 9_000, dueMs: 9_700, error: null } as const;
+    await store.endDelivery({ ...end, state: 'waiting' });
+    // Twice, as two hosts do that see the clock fall.
+    for (let times = 0; times < 2; times += 1) await store.renewWaits(2_000);
+    const due = await Promise.all(
+      ['new', 'failed', 'past'].map(async (id) => (await store.delivery(id))?.dueMs),
+    );
+    assert.deepEqual(due, [2_500, 2_700, 9_999]);
+  });
+
   it('replays what has ended, and nothing else', async () => {
     await using opened = await open();
     const { store } = opened;

@@ -43,6 +43,15 @@ function instanceClaims({ driver, open }: StoreSubject): void {
     await opened.store.ping();
   });
 
+  it('has a clock, which goes on', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const first = await store.readClock();
+    let next = first;
+    while (next <= first) next = await store.readClock();
+    assert.ok(Math.abs(next - Date.now()) < 60_000, `${next}`);
+  });
+
   it('gives an instance back as it was put, and as it was put last', async () => {
     await using opened = await open();
     const { store } = opened;

@@ -8,11 +8,15 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 
 import { DeliveryQueue } from '../../../host/delivery/queue.ts';
 import type { Attempt } from '../../../host/delivery/queue.ts';
+import { HostError } from '../../../host/errors.ts';
 import { guardCall } from '../../../host/lifecycle/cut-off.ts';
+import { LIMITS } from '../../../host/limits.ts';
 import type { DeliveryRow, NewDelivery } from '../../../host/store/deliveries.ts';
 import { openSqliteStore } from '../../../host/store/sqlite.ts';
 import type { Store } from '../../../host/store/store.ts';
+import { clockOf } from '../../helpers/clock.ts';
 
+const backoffMs = (attempt: number): number => LIMITS.deliveryBackoffMs[attempt - 1] ?? 0;
 const HOUR_MS = 3_600_000;
 const TARGET = 'servers/vms/default';
 
@@ -28,11 +32,7 @@ describe('a wall clock that is set', { timeout: 20_000 }, () => {
     dir = await mkdtemp(join(tmpdir(), 'cofferdam-clock-'));
     store = openSqliteStore(join(dir, 'store.sqlite'));
     clockMs = Date.parse('2026-03-29T10:00:00Z');
-    queue = new DeliveryQueue({
-      ...{ store, nowMs, onDead: () => undefined, onError: assert.ifError },
-      execute: (row) => execute(row),
-    });
-    queue.start();
+    queue = startQueue();
   });
   afterEach(async () => {
     await queue.stop();
@@ -64,6 +64,52 @@ describe('a wall clock that is set', { timeout: 20_000 }, () => {
     end(undefined);
     await guarded;
   });
+
+  it('tries a failed delivery again as late as it was to be, when it is set back', async () => {
+    const { promise: hasRun, resolve: ran } = Promise.withResolvers<number>();
+    execute = async ({ attempt }) => {
+      if (attempt === 1) throw new HostError('REMOTE_UNREACHABLE', 'Down');
+      ran(attempt);
+      return { state: 'done' };
+    };
+    await queue.add([event('again')]);
+    await waitsUntil('again', clockMs + backoffMs(1));
+    await queue.stop();
+    clockMs -= HOUR_MS;
+    queue = startQueue();
+    await waitsUntil('again', clockMs + backoffMs(1));
+    clockMs += backoffMs(1);
+    queue.wake();
+    assert.equal(await hasRun, 2);
+  });
+
+  it('goes on with what waits while it runs, at the next look', async () => {
+    const { promise: hasRun, resolve: ran } = Promise.withResolvers<string>();
+    execute = async ({ id }) => {
+      ran(id);
+      return { state: 'done' };
+    };
+    await store.addDeliveries([{ ...event('waits'), dueMs: clockMs + 5_000 }]);
+    queue.wake();
+    clockMs -= HOUR_MS;
+    // As far as five looks go.
+    const timer = setInterval(() => void (clockMs += 5_000), LIMITS.deliveryPollMs);
+    assert.equal(await hasRun, 'waits');
+    clearInterval(timer);
+  });
+
+  async function waitsUntil(id: string, dueMs: number): Promise<void> {
+    while ((await store.delivery(id))?.dueMs !== dueMs) await new Promise(setImmediate);
+  }
+
+  function startQueue(): DeliveryQueue {
+    const started = new DeliveryQueue({
+      ...{ store, clock: clockOf(nowMs), onDead: () => undefined, onError: assert.ifError },
+      execute: (row) => execute(row),
+    });
+    started.start();
+    return started;
+  }
 
   function event(id: string): NewDelivery {
     const about = { kind: 'event', target: TARGET, subject: '', type: 'invoice.paid' } as const;

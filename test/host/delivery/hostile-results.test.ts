@@ -29,6 +29,7 @@ import { openSqliteStore } from '../../../host/store/sqlite.ts';
 import type { Store } from '../../../host/store/store.ts';
 import type { Fact } from '../../../sdk/domain.ts';
 import { instanceRow } from '../../contract/store-subject.ts';
+import { clockOf } from '../../helpers/clock.ts';
 
 const nowMs = (): number => 1_000;
 
@@ -92,7 +93,7 @@ describe('a hostile result', () => {
     const slow = Promise.withResolvers<{ readonly attempt: Attempt }>();
     const queue = new DeliveryQueue({
       store,
-      nowMs,
+      clock: clockOf(nowMs),
       execute: ({ target }) => {
         told.resolve(target);
         return Promise.resolve({ state: 'done' });
@@ -120,7 +121,7 @@ describe('a hostile result', () => {
     const never = new Promise<CallOutcome>(() => undefined);
     const queue = new DeliveryQueue({
       store,
-      nowMs,
+      clock: clockOf(nowMs),
       execute: () => assert.fail('nothing is claimed before the queue starts'),
       onDead: () => undefined,
       onError: () => undefined,
@@ -175,7 +176,7 @@ describe('a hostile result', () => {
     };
     const queue = new DeliveryQueue({
       store,
-      nowMs,
+      clock: clockOf(nowMs),
       execute: refuse,
       onDead: () => undefined,
       onError: assert.ifError,

@@ -10,6 +10,7 @@ import { DeliveryQueue } from '../../../host/delivery/queue.ts';
 import { HostError } from '../../../host/errors.ts';
 import type { NewDelivery } from '../../../host/store/deliveries.ts';
 import { openSqliteStore } from '../../../host/store/sqlite.ts';
+import { clockOf } from '../../helpers/clock.ts';
 
 it('two hosts run what is about one thing in order, though each fails at first', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'cofferdam-order-'));
@@ -19,7 +20,7 @@ it('two hosts run what is about one thing in order, though each fails at first',
   const make = (): DeliveryQueue =>
     new DeliveryQueue({
       store,
-      nowMs: Date.now,
+      clock: clockOf(Date.now),
       async execute({ id, attempt }) {
         ran.push(`${id} ${attempt}`);
         const failure = { code: 'unavailable', retriable: true, retryAfterMs: 1 };

@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 
 import { Client } from 'pg';
 
+import { openStoreClock } from '../../../host/store/clock.ts';
 import { openPostgresStore } from '../../../host/store/postgres.ts';
 import type { Store } from '../../../host/store/store.ts';
 import { storeContract } from '../../contract/store.ts';
@@ -71,6 +72,23 @@ describe('PostgreSQL', { skip, timeout: 300_000 }, () => {
       kinds.filter((kind) => kind !== 'all'),
       ['deliveries', 'tokens'],
     );
+  });
+
+  it('gives all hosts its own clock, whatever those of their machines say', async () => {
+    await using opened = await openDatabase();
+    const realMs = Date.now;
+    try {
+      for (const aheadMs of [-3_600_000, 0, 3_600_000]) {
+        Date.now = () => realMs() + aheadMs;
+        const clock = await openStoreClock(opened.store, () => performance.now());
+        assert.ok(
+          Math.abs(clock.nowMs() - realMs()) < 60_000,
+          `${clock.nowMs() - realMs()} ms off`,
+        );
+      }
+    } finally {
+      Date.now = realMs;
+    }
   });
 
   it('refuses a database that a newer version wrote', async () => {

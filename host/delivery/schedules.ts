@@ -1,5 +1,6 @@
 // Ticks: what an instance's granted schedules say is due becomes a durable delivery, once for each tick
-// however many hosts look. A tick that nobody saw, because no host ran, is made up for once.
+// however many hosts look. A tick that nobody saw, because no host ran, is made up for once. When the clock
+// is set back, ticks go on by the new time; only the very one that ran last is not run again.
 
 import { Cron } from 'croner';
 
@@ -55,10 +56,12 @@ export async function addDueTicks(
     for (const { name, cron } of row.grants?.schedule ?? []) {
       const key = `${targetOf(row)} ${name} ${cron}`;
       names.add(key);
-      const fromMs = seenMs.get(key) ?? (await lastTickMs(store, row, name)) ?? now;
-      const tick = lastDue(cron, { fromMs, now });
-      if (tick !== undefined && !(await hasOpenTick(store, row, name))) {
-        rows.push(tickDelivery(row, name, tick));
+      const fromMs = seenMs.get(key) ?? (await lastTick(store, row, name))?.createdMs ?? now;
+      // Later than now: the clock was set back since.
+      const tick = lastDue(cron, { fromMs: Math.min(fromMs, now), now });
+      const last = tick && (await lastTick(store, row, name));
+      if (tick !== undefined && !standsFor(last, tick)) {
+        rows.push(tickDelivery(row, { name, tick, after: last?.seq ?? 0 }));
       }
     }
   }
@@ -80,19 +83,14 @@ export function lastDue(
   return tick !== undefined && tick.getTime() > fromMs ? tick : undefined;
 }
 
-/** A tick that has not ended stands for those after it: a slow handler does not pile up ticks. */
-async function hasOpenTick(store: TickStore, row: InstanceRow, name: string): Promise<boolean> {
-  const last = await lastTick(store, row, name);
-  return last?.state === 'waiting' || last?.state === 'running';
-}
-
-async function lastTickMs(
-  store: TickStore,
-  row: InstanceRow,
-  name: string,
-): Promise<number | undefined> {
-  const last = await lastTick(store, row, name);
-  return last === undefined ? undefined : Date.parse(last.dedupe.slice(name.length + 1));
+/**
+ * Whether the last tick is that one, added by another host or before the clock was set back; or has not
+ * ended: it stands for those after it, so that a slow handler does not pile up ticks.
+ */
+function standsFor(last: DeliveryRow | undefined, tick: Date): boolean {
+  return (
+    last?.createdMs === tick.getTime() || last?.state === 'waiting' || last?.state === 'running'
+  );
 }
 
 async function lastTick(
@@ -105,7 +103,11 @@ async function lastTick(
   return last;
 }
 
-function tickDelivery(row: InstanceRow, name: string, tick: Date): NewDelivery {
+/** @param after The tick before it: hosts that add one at the same time add the same, and a time may come twice */
+function tickDelivery(
+  row: InstanceRow,
+  { name, tick, after }: { readonly name: string; readonly tick: Date; readonly after: number },
+): NewDelivery {
   const at = tick.toISOString();
   return {
     id: createDeliveryId('dlv'),
@@ -113,7 +115,7 @@ function tickDelivery(row: InstanceRow, name: string, tick: Date): NewDelivery {
     target: targetOf(row),
     subject: `schedule:${name}`,
     type: name,
-    dedupe: `${name} ${at}`,
+    dedupe: `${name} ${at} ${after}`,
     payload: JSON.stringify({ name, at }),
     dueMs: tick.getTime(),
     createdMs: tick.getTime(),

@@ -29,41 +29,68 @@ describe('a schedule', () => {
   });
 
   it('adds no tick while an earlier one of it has not ended, and none twice', async () => {
-    const { rows, add } = await scheduled({ addFails: 0 });
-    await add('10:00:30');
-    assert.deepEqual(
-      rows.map(({ dedupe }) => dedupe),
-      [],
-    );
-    await add('10:01:00');
-    await add('10:01:01');
-    await add('10:02:00');
-    assert.deepEqual(
-      rows.map(({ dedupe }) => dedupe),
-      ['sync 2026-03-29T10:01:00.000Z'],
-    );
-    rows[0] = { ...rows[0], state: 'done' } as DeliveryRow;
+    const { ticks, add, end } = await scheduled({ addFails: 0 });
+    for (const time of ['10:00:30', '10:01:00', '10:01:01', '10:02:00']) await add(time);
+    assert.deepEqual(ticks(), ['10:01']);
+    end();
     await add('10:03:00');
-    assert.equal(rows[1]?.dedupe, 'sync 2026-03-29T10:03:00.000Z');
+    assert.deepEqual(ticks(), ['10:01', '10:03']);
   });
 
   it('adds a tick at the next look when the store refused it', async () => {
-    const { rows, add } = await scheduled({ addFails: 1 });
+    const { ticks, add } = await scheduled({ addFails: 1 });
     await add('10:00:30');
     await assert.rejects(add('10:01:00'), /the store is down/);
     await add('10:01:02');
-    assert.equal(rows[0]?.dedupe, 'sync 2026-03-29T10:01:00.000Z');
+    assert.deepEqual(ticks(), ['10:01']);
+  });
+
+  it('goes on when the clock is set back, by the new time', async () => {
+    const { ticks, add, end } = await scheduled({ addFails: 0 });
+    for (const time of ['10:00:30', '10:01:00', '09:00:30', '09:01:00', '09:02:00']) {
+      await add(time);
+      end();
+    }
+    assert.deepEqual(ticks(), ['10:01', '09:01', '09:02']);
+  });
+
+  it('goes on when the clock was set back while no host ran', async () => {
+    const { ticks, add, end, restart } = await scheduled({ addFails: 0 });
+    for (const time of ['10:00:30', '10:01:00']) await add(time);
+    end();
+    restart();
+    for (const time of ['09:00:30', '09:01:00']) await add(time);
+    assert.deepEqual(ticks(), ['10:01', '09:01']);
+  });
+
+  it('does not run the last tick again whose time comes a second time', async () => {
+    const { ticks, add, end } = await scheduled({ addFails: 0, cron: '0 3 * * *' });
+    for (const time of ['02:59:00', '03:00:00', '02:10:00', '03:00:00']) {
+      await add(time);
+      end();
+    }
+    assert.deepEqual(ticks(), ['03:00']);
   });
 });
 
-/** One instance with a tick each minute, over a store of one list. */
-async function scheduled({ addFails }: { addFails: number }): Promise<{
-  readonly rows: DeliveryRow[];
+/** One instance with a schedule, over a store of one list. */
+async function scheduled({
+  addFails,
+  cron = '* * * * *',
+}: {
+  readonly addFails: number;
+  readonly cron?: string;
+}): Promise<{
   readonly add: (time: string) => Promise<void>;
+  /** Their times, as they were added */
+  readonly ticks: () => string[];
+  /** Ends the last one */
+  readonly end: () => void;
+  readonly restart: () => void;
 }> {
   const rows: DeliveryRow[] = [];
   const seenMs = new Map<string, number>();
-  const grants = { schedule: [{ name: 'sync', cron: '* * * * *' }] };
+  const grants = { schedule: [{ name: 'sync', cron }] };
   const instance = instanceRow('main', { enabled: true, grants });
   let fails = addFails;
   const powers = {
@@ -72,15 +99,21 @@ async function scheduled({ addFails }: { addFails: number }): Promise<{
     queue: {
       async add(more: readonly NewDelivery[]) {
         if (fails-- > 0) throw new Error('the store is down');
-        const kept = { seq: 1, state: 'waiting', attempt: 0 } as const;
-        const added = more.map((row) => ({ ...row, ...kept, endedMs: null, error: null }));
+        const fresh = more.filter(({ dedupe }) => rows.every((row) => row.dedupe !== dedupe));
+        const kept = { state: 'waiting', attempt: 0, endedMs: null, error: null } as const;
+        const added = fresh.map((row, at) => ({ ...row, ...kept, seq: rows.length + at + 1 }));
         rows.push(...added);
         return added;
       },
     },
   };
   return {
-    rows,
     add: (time) => addDueTicks({ ...powers, nowMs: () => at(time) }, seenMs),
+    ticks: () => rows.map(({ payload }) => JSON.parse(payload).at.slice(11, 16)),
+    restart: () => seenMs.clear(),
+    end() {
+      const last = rows.pop();
+      if (last !== undefined) rows.push({ ...last, state: 'done' });
+    },
   };
 }

@@ -9,6 +9,7 @@ import type { Store } from '../../host/store/store.ts';
 import { storeAccessClaims } from './store-access.ts';
 import { storeAuditClaims } from './store-audit.ts';
 import { storeDeliveryClaims } from './store-deliveries.ts';
+import { storeFactClaims } from './store-facts.ts';
 import { storeEarnedClaims } from './store-earned.ts';
 import { storeDurabilityClaims } from './store-durability.ts';
 import { instanceRow } from './store-subject.ts';
@@ -29,6 +30,7 @@ export function storeContract(subject: StoreSubject): void {
     storeAuditClaims(subject);
     storeValueClaims(subject);
     storeDeliveryClaims(subject);
+    storeFactClaims(subject);
     storeSightingClaims(subject);
     storeRecordingClaims(subject);
     storeEarnedClaims(subject);

@@ -3,9 +3,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
+import { TEST_ROOT } from '../helpers/folder.ts';
 import { SHIPPED_ROOT } from '../../host/product.ts';
 import { compileCache } from '../helpers/host-process.ts';
 import { manifestFor } from '../helpers/host.ts';
@@ -38,7 +38,7 @@ export type AttackHost = {
 
 /** Starts it and enables the peer; with the shipped extensions beside those of the attack, or without. */
 export async function startAttackHost({ shipped }: { shipped: boolean }): Promise<AttackHost> {
-  const dir = await mkdtemp(join(tmpdir(), 'cofferdam-attack-'));
+  const dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-attack-'));
   const root = join(dir, 'extensions');
   const write: AttackHost['write'] = async (extension, file, text) => {
     const path = join(root, extension, file);

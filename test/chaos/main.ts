@@ -2,10 +2,10 @@
 // webhooks, two of them killed. Exit code 1 when something was lost, done twice or is stuck.
 
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { TEST_ROOT } from '../helpers/folder.ts';
 import { postgresMissing, startPostgres } from '../helpers/postgres.ts';
 import { startCluster } from './cluster.ts';
 import { compare } from './compare.ts';
@@ -40,7 +40,7 @@ await using postgres = await startPostgres();
 await using world = await startWorld(
   new Set(plan.hooks.filter(({ refused }) => refused).map(({ id }) => id)),
 );
-const dir = await mkdtemp(join(tmpdir(), 'cofferdam-chaos-'));
+const dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-chaos-'));
 await writeExtensions(dir);
 const { vendorPort, panelUrl, outcome } = world;
 const databaseUrl = await postgres.createDatabase();

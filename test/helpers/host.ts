@@ -1,9 +1,9 @@
 // A real host in a temporary folder: real builder, cells and HTTP. Extensions are written as files.
 
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 
+import { TEST_ROOT } from './folder.ts';
 import { createLog } from '../../host/log.ts';
 import { runHost } from '../../host/main.ts';
 import type { HostOptions, RunningHost } from '../../host/main.ts';
@@ -48,7 +48,7 @@ export async function startTestHost(
     onAnswer?: (answer: Answer) => void;
   } = {},
 ): Promise<TestHost> {
-  const dir = await mkdtemp(join(tmpdir(), 'cofferdam-test-'));
+  const dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-test-'));
   const root = join(dir, 'extensions');
   await mkdir(root);
   const write = async (extension: string, file: string, text: string): Promise<void> => {

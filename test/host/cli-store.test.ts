@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
+import { TEST_ROOT } from '../helpers/folder.ts';
 import { openStore } from '../../host/store/open.ts';
 import { createVault } from '../../host/store/vault.ts';
 import { openMasterKey } from '../../host/store/master-key.ts';
@@ -21,7 +21,7 @@ type Ended = { readonly code: number | null; readonly out: string; readonly err:
 describe('the commands that move a store', { timeout: 120_000 }, () => {
   let dir = '';
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'cofferdam-cli-store-'));
+    dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-cli-store-'));
   });
   after(() => rm(dir, { recursive: true, force: true }));
 

@@ -5,9 +5,10 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile, readdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+
+import { TEST_ROOT } from '../helpers/folder.ts';
 
 const LAUNCH = join(import.meta.dirname, '../../host/cli/launch.js');
 
@@ -16,7 +17,7 @@ type Ended = { code: number | null; out: string; err: string };
 describe('the command line', { timeout: 180_000 }, () => {
   let dir = '';
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'cofferdam-cli-'));
+    dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-cli-'));
   });
   after(() => rm(dir, { recursive: true, force: true }));
 

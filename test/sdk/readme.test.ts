@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
+import { TEST_ROOT } from '../helpers/folder.ts';
 import { LIMITS } from '../../host/limits.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -66,7 +66,7 @@ it('is pending until the vendor is ready', async () => {
 describe('what the pages show authors and panels', { timeout: 120_000 }, () => {
   let dir = '';
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'cofferdam-readme-'));
+    dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-readme-'));
   });
   after(() => rm(dir, { recursive: true, force: true }));
 

@@ -1,5 +1,6 @@
 // Durable writes: the embedded store in groups, against PostgreSQL with sixteen connections. And its opening.
 
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { Pool } from 'pg';
@@ -41,7 +42,8 @@ export async function storeRows({ rounds, scale }: Effort): Promise<Result[]> {
     process.stderr.write(`${missing}\n`);
     return [opening];
   }
-  const postgres = await startPostgres();
+  // On the disk, as the store that it is compared with.
+  const postgres = await startPostgres(tmpdir());
   scope.defer(async () => postgres[Symbol.asyncDispose]());
   const pool = new Pool({ connectionString: postgres.url, max: 16 });
   scope.defer(() => pool.end());

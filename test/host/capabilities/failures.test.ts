@@ -3,12 +3,12 @@
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
 import fc from 'fast-check';
 
+import { TEST_ROOT } from '../../helpers/folder.ts';
 import type { CapabilityReply, CapabilityTable } from '../../../host/capabilities/capability.ts';
 import { expandHosts } from '../../../host/capabilities/egress.ts';
 import { withTypedFailures } from '../../../host/capabilities/failures.ts';
@@ -117,7 +117,7 @@ describe('what a guest sends', { timeout: 60_000 }, () => {
   let table: CapabilityTable;
 
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'cofferdam-failures-'));
+    dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-failures-'));
     store = openSqliteStore(join(dir, 'store.sqlite'));
     table = createTable(assert.ifError);
   });

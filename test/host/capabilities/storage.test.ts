@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 
+import { TEST_ROOT } from '../../helpers/folder.ts';
 import type { CallScope } from '../../../host/capabilities/capability.ts';
 import { createStorage } from '../../../host/capabilities/storage.ts';
 import { openSqliteStore } from '../../../host/store/sqlite.ts';
@@ -22,7 +22,7 @@ describe('storage capability', { timeout: 20_000 }, () => {
   let ask: (payload: object) => Promise<unknown>;
 
   beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'cofferdam-storage-'));
+    dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-storage-'));
     store = openSqliteStore(join(dir, 'store.sqlite'));
     nowMs = 1_000_000;
     const serve = createStorage({

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 
+import { TEST_ROOT } from '../../helpers/folder.ts';
 import { DeliveryQueue } from '../../../host/delivery/queue.ts';
 import type { Attempt } from '../../../host/delivery/queue.ts';
 import { HostError } from '../../../host/errors.ts';
@@ -29,7 +29,7 @@ describe('a wall clock that is set', { timeout: 20_000 }, () => {
   const nowMs = (): number => clockMs;
 
   beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'cofferdam-clock-'));
+    dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-clock-'));
     store = openSqliteStore(join(dir, 'store.sqlite'));
     clockMs = Date.parse('2026-03-29T10:00:00Z');
     queue = startQueue();

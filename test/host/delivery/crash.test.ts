@@ -3,10 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
+import { TEST_ROOT } from '../../helpers/folder.ts';
 import { openTables } from '../../../host/store/open.ts';
 import { startCountingVendor } from '../../helpers/counting-vendor.ts';
 import type { CountingVendor } from '../../helpers/counting-vendor.ts';
@@ -137,7 +137,7 @@ for (const driver of ['sqlite', 'postgres'] as const) {
         tell();
         return new Promise(() => undefined);
       });
-      dir = await mkdtemp(join(tmpdir(), 'cofferdam-crash-'));
+      dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-crash-'));
       await writeExtension(dir, 'servers/vms', { code: VMS });
       await writeExtension(dir, 'gateways/pay', { code: PAY });
       const idempotency = { 'api.example.com': 'X-Once' };

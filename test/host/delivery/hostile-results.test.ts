@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
+import { TEST_ROOT } from '../../helpers/folder.ts';
 import type { Catalog } from '../../../host/catalog/catalog.ts';
 import { receiveHook } from '../../../host/delivery/hooks.ts';
 import { DeliveryQueue } from '../../../host/delivery/queue.ts';
@@ -38,7 +38,7 @@ describe('a hostile result', () => {
   let store: Store;
 
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'cofferdam-hostile-'));
+    dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-hostile-'));
     store = openSqliteStore(join(dir, 'store.sqlite'));
   });
   after(async () => {

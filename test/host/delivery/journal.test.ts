@@ -3,10 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 
+import { TEST_ROOT } from '../../helpers/folder.ts';
 import { Cancellation } from '../../../host/cancellation.ts';
 import type { CancelReason } from '../../../host/cancellation.ts';
 import type { CapabilityReply } from '../../../host/capabilities/capability.ts';
@@ -65,7 +65,7 @@ describe('the journal of a call', () => {
   let guardsLeft: number | undefined;
 
   beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'cofferdam-journal-'));
+    dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-journal-'));
     const opened = openSqliteStore(join(dir, 'store.sqlite'));
     guardsLeft = undefined;
     store = {

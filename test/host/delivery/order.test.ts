@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 
+import { TEST_ROOT } from '../../helpers/folder.ts';
 import { DeliveryQueue } from '../../../host/delivery/queue.ts';
 import { HostError } from '../../../host/errors.ts';
 import type { NewDelivery } from '../../../host/store/deliveries.ts';
@@ -13,7 +13,7 @@ import { openSqliteStore } from '../../../host/store/sqlite.ts';
 import { clockOf } from '../../helpers/clock.ts';
 
 it('two hosts run what is about one thing in order, though each fails at first', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'cofferdam-order-'));
+  const dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-order-'));
   const store = openSqliteStore(join(dir, 'store.sqlite'));
   const ran: string[] = [];
   const all = Promise.withResolvers<undefined>();

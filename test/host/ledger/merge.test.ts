@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
 import fc from 'fast-check';
 
+import { TEST_ROOT } from '../../helpers/folder.ts';
 import { LEDGER_RULES } from '../../../host/ledger/merge.ts';
 import type { FactRow, PaymentAsk } from '../../../host/store/facts.ts';
 import { openSqliteStore } from '../../../host/store/sqlite.ts';
@@ -110,7 +110,7 @@ let ledgers = 0;
 let dir: string;
 let store: Store;
 before(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'cofferdam-ledger-'));
+  dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-ledger-'));
   store = openSqliteStore(join(dir, 'store.db'));
 });
 after(async () => {

@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
 
 import { Client } from 'pg';
 
+import { TEST_ROOT } from '../../helpers/folder.ts';
 import { replaceOutcome } from '../../../host/lifecycle/idempotency.ts';
 import { guardCall, readCutOff } from '../../../host/lifecycle/cut-off.ts';
 import { Recorder } from '../../../host/recorder/recorder.ts';
@@ -308,7 +308,7 @@ async function rotate(location: StoreLocation, keys: { from: Buffer; to: Buffer 
 
 const dirs: string[] = [];
 async function newDir(): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), 'cofferdam-moves-'));
+  const dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-moves-'));
   dirs.push(dir);
   return dir;
 }

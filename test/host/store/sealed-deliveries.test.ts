@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 
+import { TEST_ROOT } from '../../helpers/folder.ts';
 import type { NewDelivery } from '../../../host/store/deliveries.ts';
 import { sealDeliveries } from '../../../host/store/sealed-deliveries.ts';
 import { openSqliteStore } from '../../../host/store/sqlite.ts';
@@ -15,7 +15,7 @@ import { createVault } from '../../../host/store/vault.ts';
 let dir: string;
 let plain: Store;
 before(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'cofferdam-sealed-'));
+  dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-sealed-'));
   plain = openSqliteStore(join(dir, 'store.db'));
 });
 after(async () => {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { it } from 'node:test';
 
+import { TEST_ROOT } from '../../helpers/folder.ts';
 import { databaseFile, openStore } from '../../../host/store/open.ts';
 import { openSqliteStore } from '../../../host/store/sqlite.ts';
 import type { Store } from '../../../host/store/store.ts';
@@ -12,7 +12,7 @@ import { storeContract } from '../../contract/store.ts';
 import type { OpenedStore } from '../../contract/store-subject.ts';
 
 async function openInFolder(): Promise<OpenedStore & { readonly dir: string }> {
-  const dir = await mkdtemp(join(tmpdir(), 'cofferdam-store-'));
+  const dir = await mkdtemp(join(TEST_ROOT, 'cofferdam-store-'));
   const open = (): Promise<Store> => openStore({ dataDir: dir, databaseUrl: undefined });
   const stores = [await open()];
   const [store] = stores;

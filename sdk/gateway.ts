@@ -76,29 +76,40 @@ export type MoneyResult =
     }
   | { readonly status: 'failed'; readonly error: Failure; readonly facts?: readonly Fact[] };
 
+/** A stored method to charge for an invoice, without the customer. */
+export type Charge = {
+  readonly invoice: Invoice;
+  readonly amount: Money;
+  readonly agreement: BillingAgreement;
+};
+
+/** An authorised payment to take, whole unless `amount` says otherwise. */
+export type Capture = { readonly transaction: Transaction; readonly amount?: Money };
+
+/** Money to give back. */
+export type Refund = {
+  readonly transaction: Transaction;
+  readonly amount: Money;
+  readonly reason?: string;
+};
+
+/** A method to store, with the customer at the screen. */
+export type AgreementWish = {
+  readonly user: User;
+  readonly returnUrl: string;
+  readonly currency?: string;
+};
+
 /** The handlers of a gateway extension. */
 export type GatewayHandlers<Config> = CommonHandlers<Config, Invoice> & {
   pay(payment: Payment, ctx: Context<Config>): Promise<PayResult>;
   webhook(request: WebhookRequest, ctx: Context<Config>): Promise<WebhookResult>;
-  refund?(
-    input: { readonly transaction: Transaction; readonly amount: Money; readonly reason?: string },
-    ctx: Context<Config>,
-  ): Promise<MoneyResult>;
-  capture?(
-    input: { readonly transaction: Transaction; readonly amount?: Money },
-    ctx: Context<Config>,
-  ): Promise<MoneyResult>;
+  refund?(input: Refund, ctx: Context<Config>): Promise<MoneyResult>;
+  capture?(input: Capture, ctx: Context<Config>): Promise<MoneyResult>;
   void?(input: { readonly transaction: Transaction }, ctx: Context<Config>): Promise<MoneyResult>;
-  charge?(
-    input: {
-      readonly invoice: Invoice;
-      readonly amount: Money;
-      readonly agreement: BillingAgreement;
-    },
-    ctx: Context<Config>,
-  ): Promise<MoneyResult>;
+  charge?(input: Charge, ctx: Context<Config>): Promise<MoneyResult>;
   createBillingAgreement?(
-    input: { readonly user: User; readonly returnUrl: string; readonly currency?: string },
+    input: AgreementWish,
     ctx: Context<Config>,
   ): Promise<PayResult & { readonly agreement?: BillingAgreement }>;
   cancelBillingAgreement?(

@@ -26,22 +26,29 @@ export { flag, hostName, panelAddress, panelHost, panelPort, whole } from './fie
 export { problemFailure, readChoices, readSettings } from './forms.ts';
 export { defineGateway } from './gateway.ts';
 export type {
+  AgreementWish,
   BillingAgreement,
+  Capture,
+  Charge,
   GatewayHandlers,
   MoneyResult,
   Payment,
   PayResult,
+  Refund,
   WebhookResult,
 } from './gateway.ts';
 export { isObject, parseJson } from './json.ts';
 export { instanceName, makeMark, readMark } from './marks.ts';
 export { currencyExponent, formatMinor, isMoney, money, parseMinor } from './money.ts';
 export type { Money } from './money.ts';
+export { checkPart, checkPayable, paidResult, readSince, refundResult } from './money-results.ts';
 export { accountName, originOf, parseDomain, readDomain, urlHost } from './names.ts';
 export { defineOther } from './other.ts';
 export type { OtherHandlers, Page } from './other.ts';
 export { inTurns, readPages } from './pages.ts';
 export type { ListPage } from './pages.ts';
+export { openPage } from './payment-page.ts';
+export type { Earlier, Pages } from './payment-page.ts';
 export { createPassword, randomText, shuffle } from './random.ts';
 export { createRemote } from './remote.ts';
 export type { Remote, RemoteRequest } from './remote.ts';
@@ -51,6 +58,7 @@ export { fingerprint, secret, z } from './schema.ts';
 export { defineServer } from './server.ts';
 export type { LoginUrl, RemoteService, ServerHandlers, ServerResult, Usage } from './server.ts';
 export {
+  claimInvoice,
   forgetStarted,
   isClaim,
   isSameStart,
@@ -62,7 +70,6 @@ export {
 } from './started.ts';
 export type { Started } from './started.ts';
 export {
-  checkPart,
   createAmounts,
   digestKey,
   operationKey,

@@ -93,6 +93,21 @@ export async function rememberStarted(
   return true;
 }
 
+/**
+ * Claims an invoice for a charge, before the vendor is asked: from here on no page of it is handed out.
+ *
+ * @throws `locked` when another call was faster
+ */
+export async function claimInvoice(
+  { storage, call }: { readonly storage: Storage; readonly call: Call },
+  invoiceId: string,
+  { amount, replaces }: { readonly amount: Money; readonly replaces: Started | null },
+): Promise<Started> {
+  const started = startedNow(call, { id: '', mode: 'charge', amount });
+  if (await rememberStarted(storage, invoiceId, { started, replaces })) return started;
+  throw lockedInvoice();
+}
+
 /** Forgets it, when it is still the one that is remembered. */
 export async function forgetStarted(
   storage: Storage,

@@ -1,7 +1,6 @@
 // What a vendor sent, checked on arrival, and what a vendor is sent: ids in paths, keys of repeats.
 
 import type { Call } from './capabilities.ts';
-import type { Transaction } from './domain.ts';
 import { fail } from './errors.ts';
 import { formatMinor, parseMinor } from './money.ts';
 import type { Money } from './money.ts';
@@ -127,17 +126,3 @@ export function plainWords(html: string): string {
 }
 
 const WORDS_CHARS = 300;
-
-/** A part of a payment, to capture or to give back. @throws `invalid_input` when it is no part */
-export function checkPart(amount: Money, { amount: whole }: Pick<Transaction, 'amount'>): Money {
-  if (amount.currency !== whole.currency) {
-    throw fail(
-      'invalid_input',
-      `The payment is in ${whole.currency}, the amount asked for in ${amount.currency}`,
-    );
-  }
-  if (amount.amountMinor <= 0 || amount.amountMinor > whole.amountMinor) {
-    throw fail('invalid_input', 'The amount must be above zero and at most that of the payment');
-  }
-  return amount;
-}

@@ -15,14 +15,23 @@ export { defineGateway } from '../../sdk/gateway.ts';
 export { isObject, parseJson } from '../../sdk/json.ts';
 export { instanceName, makeMark, readMark } from '../../sdk/marks.ts';
 export { currencyExponent, formatMinor, isMoney, money, parseMinor } from '../../sdk/money.ts';
+export {
+  checkPart,
+  checkPayable,
+  paidResult,
+  readSince,
+  refundResult,
+} from '../../sdk/money-results.ts';
 export { accountName, originOf, parseDomain, readDomain, urlHost } from '../../sdk/names.ts';
 export { defineOther } from '../../sdk/other.ts';
 export { inTurns, readPages } from '../../sdk/pages.ts';
+export { openPage } from '../../sdk/payment-page.ts';
 export { createPassword, randomText, shuffle } from '../../sdk/random.ts';
 export { createRemote } from '../../sdk/remote.ts';
 export { networkFailure, readRetryAfter } from '../../sdk/remote-failures.ts';
 export { defineServer } from '../../sdk/server.ts';
 export {
+  claimInvoice,
   forgetStarted,
   isClaim,
   isSameStart,
@@ -33,7 +42,6 @@ export {
   startedNow,
 } from '../../sdk/started.ts';
 export {
-  checkPart,
   createAmounts,
   digestKey,
   operationKey,

@@ -5,20 +5,27 @@ import { it } from 'node:test';
 
 import {
   checkPart,
+  checkPayable,
+  claimInvoice,
   createAmounts,
   forgetStarted,
+  isFailure,
   listStarted,
   makeMark,
+  openPage,
   operationKey,
+  paidResult,
   pathId,
   readAmount,
   readMark,
   readShape,
+  readSince,
   readStarted,
+  refundResult,
   rememberStarted,
   z,
 } from 'cofferdam/sdk';
-import type { Started } from 'cofferdam/sdk';
+import type { Earlier, Fact, Started } from 'cofferdam/sdk';
 
 import { createStorage, createTestContext } from '../helpers/context.ts';
 
@@ -150,4 +157,71 @@ it('writes amounts as a vendor takes them, or not at all', options, () => {
   ] as const) {
     assert.throws(() => format(amountMinor, currency), { name: 'ExtensionFailure' });
   }
+});
+
+it('opens one page for an invoice, whoever asks and however often', options, async () => {
+  const shared = new Map();
+  const amount = { amountMinor: 1, currency: 'EUR' };
+  const opened: string[] = [];
+  const closed: string[] = [];
+  const ask = async (operationId: string) => {
+    const ctx = createTestContext({ config: {}, fetch, storage: shared, call: { operationId } });
+    const look = async (): Promise<Earlier> => {
+      const one = await readStarted(ctx.storage, '42');
+      return one === null
+        ? { kind: 'none', replaces: null }
+        : { kind: 'open', id: one.id, url: `https://pay.example/${one.id}` };
+    };
+    const open = async () => {
+      const id = `p${opened.push(operationId)}`;
+      return { id, url: `https://pay.example/${id}` };
+    };
+    const close = async (id: string) => closed.push(id);
+    return await openPage(ctx, { invoiceId: '42', amount, mode: 'page' }, { look, open, close });
+  };
+  const [a, b] = await Promise.all([ask('a'), ask('b')]);
+  assert.deepEqual(a, { kind: 'redirect', url: 'https://pay.example/p1', externalId: 'p1' });
+  assert.deepEqual([b, closed], [a, ['p2']]);
+  assert.deepEqual([await ask('c'), opened.length], [a, 2]);
+});
+
+it('lets one charge through, and its repeat', options, async () => {
+  const storage = new Map();
+  const claim = (operationId: string) => {
+    const ctx = createTestContext({ config: {}, fetch, storage, call: { operationId } });
+    const amount = { amountMinor: 1, currency: 'EUR' };
+    return claimInvoice(ctx, '42', { amount, replaces: null });
+  };
+  assert.equal((await claim('a')).operation, 'a');
+  assert.equal((await claim('a')).id, '');
+  await assert.rejects(claim('b'), (error) => isFailure(error, 'locked'));
+});
+
+it('tells how money moved by the facts alone', options, () => {
+  const fact = (kind: Fact['kind'], state: Fact['state']): Fact => ({
+    ...{ externalId: 'x', kind, state, amountMinor: 1, currency: 'EUR' },
+  });
+  const done = fact('payment', 'succeeded');
+  assert.deepEqual(paidResult([fact('token', 'succeeded'), done])?.status, 'done');
+  assert.equal(paidResult([fact('payment', 'processing')])?.status, 'pending');
+  assert.equal(paidResult([fact('payment', 'failed'), fact('token', 'succeeded')]), undefined);
+  const about = { vendor: 'V', payment: 'p', why: 'it is closed' };
+  assert.equal(refundResult(fact('refund', 'refunded'), about).status, 'done');
+  assert.equal(refundResult(fact('refund', 'processing'), about).status, 'pending');
+  const failed = refundResult(fact('refund', 'failed'), about);
+  assert.ok(failed.status === 'failed' && failed.facts?.length === 1);
+  assert.equal(failed.error.message, 'V could not refund payment "p": it is closed');
+});
+
+it('takes amounts above zero, and times that are some', options, () => {
+  assert.equal(checkPayable({ amountMinor: 1, currency: 'EUR' }).amountMinor, 1);
+  for (const amountMinor of [0, -1]) {
+    assert.throws(() => checkPayable({ amountMinor, currency: 'EUR' }), /above zero/);
+  }
+  assert.equal(readSince('2026-11-24T00:00:00Z'), Date.parse('2026-11-24'));
+  assert.ok(Math.abs(Date.now() - 86_400_000 - readSince(undefined)) < 60_000);
+  assert.throws(
+    () => readSince('yesterday'),
+    (error) => isFailure(error, 'invalid_input'),
+  );
 });

@@ -1,6 +1,6 @@
 // Bank transfer: bank details with a reference for the customer, and the matching of what arrived.
 
-import { defineGateway, fail, formatMinor } from 'cofferdam/sdk';
+import { checkPayable, defineGateway, fail, formatMinor } from 'cofferdam/sdk';
 
 import { config } from './config.ts';
 import { matchEntries, readMatched, recordPayment } from './matching.ts';
@@ -13,9 +13,7 @@ export default defineGateway({
   // The fields are shown to the customer; the form leads back to the invoice and sends nothing away.
   async pay({ invoice, amount, returnUrl }, ctx) {
     const { holder, iban, bic, currency, note } = ctx.config;
-    if (amount.amountMinor <= 0) {
-      throw fail('invalid_input', 'Cannot start a payment: the amount must be above zero');
-    }
+    checkPayable(amount);
     if (amount.currency !== currency) {
       throw fail('unsupported', `The account takes ${currency}, not ${amount.currency}`, {
         remedy: 'Offer another payment method for this currency',

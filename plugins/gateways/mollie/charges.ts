@@ -1,14 +1,24 @@
 // Money moved without the customer at the screen: charging a mandate, capture, void, refund.
 
-import { checkPart, forgetStarted, isFailure, lockedInvoice } from 'cofferdam/sdk';
-import { operationKey, rememberStarted, startedNow } from 'cofferdam/sdk';
+import {
+  checkPart,
+  claimInvoice,
+  forgetStarted,
+  isFailure,
+  mayHaveActed,
+  operationKey,
+  paidResult,
+  refundResult,
+  rememberStarted,
+  startedNow,
+} from 'cofferdam/sdk';
 import type {
-  BillingAgreement,
+  Capture,
+  Charge,
   Fact,
   Failure,
-  Invoice,
-  Money,
   MoneyResult,
+  Refund,
   Transaction,
 } from 'cofferdam/sdk';
 
@@ -27,11 +37,7 @@ const REFUNDS_MAX = 250;
 /** Charges a mandate for an invoice, without the customer. Direct debits take days: `pending`. */
 export async function charge(
   mollie: Mollie,
-  input: {
-    readonly invoice: Invoice;
-    readonly amount: Money;
-    readonly agreement: BillingAgreement;
-  },
+  input: Charge,
   ctx: MollieContext,
 ): Promise<MoneyResult> {
   const { invoice, amount, agreement } = input;
@@ -41,11 +47,8 @@ export async function charge(
   // The customer may have the payment page open, or may have just paid on it.
   const earlier = await lookAtEarlier(mollie, invoice.id, { amount }, ctx);
   if (earlier.kind === 'paid') return report(earlier.facts, invoice.id);
-  const claim = startedNow(ctx.call, { id: '', mode: 'charge', amount });
   const replaces = earlier.kind === 'none' ? earlier.replaces : null;
-  if (!(await rememberStarted(ctx.storage, invoice.id, { started: claim, replaces }))) {
-    throw lockedInvoice();
-  }
+  const claim = await claimInvoice(ctx, invoice.id, { amount, replaces });
   try {
     const payment = await mollie.ask(shapes.payment, ['POST', '/v2/payments'], {
       step: 'charge',
@@ -57,8 +60,8 @@ export async function charge(
     if (result.status === 'failed') await forgetStarted(ctx.storage, invoice.id, started);
     return result;
   } catch (error) {
+    if (!mayHaveActed(error)) await forgetStarted(ctx.storage, invoice.id, claim);
     if (!isFailure(error, 'declined')) throw error;
-    await forgetStarted(ctx.storage, invoice.id, claim);
     return { status: 'failed', error: error.failure };
   }
 }
@@ -66,7 +69,7 @@ export async function charge(
 /** Takes an authorised payment, whole or in part. One that is taken already counts as done. */
 export async function capture(
   mollie: Mollie,
-  input: { readonly transaction: Transaction; readonly amount?: Money },
+  input: Capture,
   ctx: MollieContext,
 ): Promise<MoneyResult> {
   const { externalId: id, invoiceId, amount: whole } = input.transaction;
@@ -108,7 +111,7 @@ export async function cancel(
 /** Gives money back, all of it or a part. Mollie sends it the next working day: `pending` until then. */
 export async function refund(
   mollie: Mollie,
-  input: { readonly transaction: Transaction; readonly amount: Money; readonly reason?: string },
+  input: Refund,
   ctx: MollieContext,
 ): Promise<MoneyResult> {
   const { transaction, reason = '' } = input;
@@ -134,15 +137,11 @@ export async function refund(
         description: (reason || `Refund of invoice ${invoiceId}`).slice(0, 255),
       },
     }));
-  const fact = refundFact(made, invoiceId);
-  if (fact.state === 'failed') {
-    const message = `Mollie could not refund payment "${externalId}": the refund is "${made.status}"`;
-    const remedy = 'Give the money back outside of Mollie, or try again from the Mollie dashboard';
-    const error = { code: 'rejected' as const, message, retriable: false, remedy };
-    return { status: 'failed', error, facts: [fact] };
-  }
-  const status = fact.state === 'processing' ? 'pending' : 'done';
-  return { status, externalId: made.id, facts: [fact] };
+  return refundResult(refundFact(made, invoiceId), {
+    vendor: 'Mollie',
+    payment: externalId,
+    why: `the refund is "${made.status}"`,
+  });
 }
 
 function operationOf(metadata: unknown): unknown {
@@ -155,11 +154,8 @@ function report(
   invoiceId: string,
   payment?: Pick<MolliePayment, 'details'>,
 ): MoneyResult {
-  const paid = facts.find(({ kind, state }) => kind === 'payment' && state !== 'failed');
-  if (paid !== undefined) {
-    const status = paid.state === 'processing' ? 'pending' : 'done';
-    return { status, externalId: paid.externalId, facts };
-  }
+  const paid = paidResult(facts);
+  if (paid !== undefined) return paid;
   const { failureMessage, failureReason } = payment?.details ?? {};
   const why = failureMessage ?? failureReason ?? 'no reason given';
   const error: Failure = {

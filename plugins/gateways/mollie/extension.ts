@@ -13,8 +13,6 @@ import { reconcileOne, reconcileSince } from './reconcile.ts';
 import * as shapes from './shapes.ts';
 import { readFacts } from './webhook.ts';
 
-const DAY_MS = 24 * 60 * 60 * 1_000;
-
 export default defineGateway({
   config,
 
@@ -66,8 +64,7 @@ export default defineGateway({
   async reconcile({ externalId, since }, ctx) {
     const mollie = createMollie(ctx);
     if (externalId !== undefined) return { facts: await reconcileOne(mollie, externalId, ctx) };
-    const dayBefore = new Date(Date.now() - DAY_MS).toISOString();
-    return { facts: await reconcileSince(mollie, since ?? dayBefore, ctx) };
+    return { facts: await reconcileSince(mollie, since, ctx) };
   },
 
   async testConnection(ctx) {

@@ -2,7 +2,7 @@
 // A mandate comes from a first payment that the customer makes, here over nothing.
 
 import { fail, isFailure } from 'cofferdam/sdk';
-import type { BillingAgreement, PayResult, User } from 'cofferdam/sdk';
+import type { AgreementWish, BillingAgreement, PayResult, User } from 'cofferdam/sdk';
 
 import { idOf, markUser, toMollie } from './api.ts';
 import type { Mollie } from './api.ts';
@@ -14,7 +14,7 @@ import type { Mandate } from './shapes.ts';
 /** Opens the page on which a customer allows later charges. */
 export async function startAgreement(
   mollie: Mollie,
-  input: { readonly user: User; readonly returnUrl: string; readonly currency?: string },
+  input: AgreementWish,
   ctx: MollieContext,
 ): Promise<PayResult> {
   const { user, returnUrl, currency = 'EUR' } = input;

@@ -2,17 +2,17 @@
 // one is always cancelled before it can be paid.
 
 import {
+  checkPayable,
   fail,
   forgetStarted,
   isClaim,
   isFailure,
   isSameStart,
-  lockedInvoice,
+  openPage,
+  orAbsent,
   readStarted,
-  rememberStarted,
-  startedNow,
 } from 'cofferdam/sdk';
-import type { Fact, Money, Payment, PayResult, Started } from 'cofferdam/sdk';
+import type { Earlier, Money, Payment, PayResult, Started } from 'cofferdam/sdk';
 
 import { idOf, markInvoice, toMollie } from './api.ts';
 import type { Mollie } from './api.ts';
@@ -21,35 +21,26 @@ import { paymentFacts, readPayment } from './facts.ts';
 import * as shapes from './shapes.ts';
 import type { MolliePayment } from './shapes.ts';
 
-/** What has become of what was started: paid or being paid, still open, or nothing to mind. */
-export type Earlier =
-  | { readonly kind: 'paid'; readonly facts: readonly Fact[] }
-  | { readonly kind: 'open'; readonly url: string; readonly id: string }
-  | { readonly kind: 'none'; readonly replaces: Started | null };
-
 /** Starts the payment of an invoice, or goes on with the one that was started before. */
 export async function startPayment(
   mollie: Mollie,
   wish: Payment,
   ctx: MollieContext,
 ): Promise<PayResult> {
-  const { invoice, amount } = wish;
-  if (amount.amountMinor <= 0) {
-    throw fail('invalid_input', 'Cannot start a payment: the amount must be above zero');
-  }
-  const want = { amount, mode: 'page' };
-  const earlier = await lookAtEarlier(mollie, invoice.id, want, ctx);
-  if (earlier.kind !== 'none') return answer(earlier);
-  const payment = await createPage(mollie, wish, ctx);
-  const started = startedNow(ctx.call, { id: payment.id, ...want });
-  if (await rememberStarted(ctx.storage, invoice.id, { started, replaces: earlier.replaces })) {
-    return answer({ kind: 'open', url: pageOf(payment), id: payment.id });
-  }
-  // Two visits at once: only one page may stay, or the invoice could be paid on both.
-  await closePage(mollie, payment.id);
-  const other = await lookAtEarlier(mollie, invoice.id, want, ctx);
-  if (other.kind !== 'none') return answer(other);
-  throw lockedInvoice();
+  const invoiceId = wish.invoice.id;
+  const want = { amount: checkPayable(wish.amount), mode: 'page' };
+  return await openPage(
+    ctx,
+    { invoiceId, ...want },
+    {
+      look: () => lookAtEarlier(mollie, invoiceId, want, ctx),
+      async open() {
+        const payment = await createPage(mollie, wish, ctx);
+        return { id: payment.id, url: pageOf(payment) };
+      },
+      close: (id) => closePage(mollie, id),
+    },
+  );
 }
 
 /**
@@ -68,7 +59,7 @@ export async function lookAtEarlier(
   const started = await readStarted(ctx.storage, invoiceId);
   const none: Earlier = { kind: 'none', replaces: started };
   if (started === null || isClaim(started, ctx.call)) return none;
-  const payment = await findPayment(mollie, started.id);
+  const payment = await orAbsent(() => readPayment(mollie, started.id));
   // From another profile or mode, before the admin changed the key: nothing here can be paid.
   if (payment === undefined) return none;
   const url = payment._links?.checkout?.href;
@@ -91,23 +82,13 @@ export async function lookAtEarlier(
 }
 
 /** Takes a page away from the customer; returns what the payment is then. */
-export async function closePage(mollie: Mollie, id: string): Promise<MolliePayment> {
+async function closePage(mollie: Mollie, id: string): Promise<MolliePayment> {
   try {
     return await mollie.ask(shapes.payment, ['DELETE', `/v2/payments/${idOf('tr', id)}`]);
   } catch (error) {
     // Paid or cancelled between our look and this: read again what it is now.
     if (!isFailure(error, 'rejected')) throw error;
     return await readPayment(mollie, id);
-  }
-}
-
-/** A payment by its id; undefined when this profile has none. */
-export async function findPayment(mollie: Mollie, id: string): Promise<MolliePayment | undefined> {
-  try {
-    return await readPayment(mollie, id);
-  } catch (error) {
-    if (isFailure(error, 'not_found')) return undefined;
-    throw error;
   }
 }
 
@@ -157,10 +138,4 @@ async function createPage(
       ...(ctx.config.capture === 'manual' ? { captureMode: 'manual' } : {}),
     },
   });
-}
-
-function answer(earlier: Exclude<Earlier, { readonly kind: 'none' }>): PayResult {
-  return earlier.kind === 'paid'
-    ? { kind: 'done', facts: earlier.facts }
-    : { kind: 'redirect', url: earlier.url, externalId: earlier.id };
 }

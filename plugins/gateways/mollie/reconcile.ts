@@ -1,7 +1,7 @@
 // Reads back what Mollie knows: one object by its id, or everything of this instance since a time.
 // For payments whose webhook was lost; tells the same facts as the webhook would have.
 
-import { fail } from 'cofferdam/sdk';
+import { readSince } from 'cofferdam/sdk';
 import type { Fact } from 'cofferdam/sdk';
 
 import { idOf, readMarks } from './api.ts';
@@ -10,7 +10,7 @@ import type { MollieContext } from './config.ts';
 import { chargebackFact, paymentFacts, readPayment, refundFact } from './facts.ts';
 import * as shapes from './shapes.ts';
 
-/** Pages read of each kind in one call, of Mollie's largest size. */
+/** Pages read of each kind in one call, of Mollie's largest size: a result may have 8000 facts. */
 const PAGES_MAX = 10;
 const PAGE_ITEMS = 250;
 
@@ -41,16 +41,13 @@ export async function reconcileOne(
 /** The facts about everything of this instance that was made at or after `since`. */
 export async function reconcileSince(
   mollie: Mollie,
-  since: string,
+  since: string | undefined,
   ctx: MollieContext,
 ): Promise<readonly Fact[]> {
-  const at = Date.parse(since);
-  if (Number.isNaN(at)) {
-    throw fail('invalid_input', `Cannot reconcile since "${since}": it must be an ISO 8601 date`);
-  }
-  const payments = await readAll(at, (page) => readPayments(mollie, page));
-  const refunds = await readAll(at, (page) => readRefunds(mollie, page));
-  const chargebacks = await readAll(at, (page) => readChargebacks(mollie, page));
+  const at = readSince(since);
+  const payments = await readAll(ctx, at, (page) => readPayments(mollie, page));
+  const refunds = await readAll(ctx, at, (page) => readRefunds(mollie, page));
+  const chargebacks = await readAll(ctx, at, (page) => readChargebacks(mollie, page));
   const facts: Fact[] = [];
   for (const payment of payments) facts.push(...(await paymentFacts(payment, ctx)));
   facts.push(...(await refundFacts(refunds, ctx)));
@@ -90,6 +87,7 @@ async function readChargebacks(
 
 /** Newest first, until one is older than `since`. Only the cursor is taken from Mollie's link. */
 async function readAll<T extends Listed>(
+  { log }: MollieContext,
   sinceMs: number,
   read: (query: PageQuery) => Promise<PageOf<T>>,
 ): Promise<readonly T[]> {
@@ -103,8 +101,11 @@ async function readAll<T extends Listed>(
     const young = items.filter(({ createdAt = '' }) => Date.parse(createdAt) >= sinceMs);
     all.push(...young);
     from = URL.parse(next ?? '')?.searchParams.get('from') ?? undefined;
-    if (young.length < items.length || from === undefined) break;
+    if (young.length < items.length || from === undefined) return all;
   }
+  log.warn('Mollie has more than one call reads: reconcile again from a later time', {
+    read: all.length,
+  });
   return all;
 }
 

@@ -3,8 +3,8 @@
 // https://developer.paypal.com/api/nvp-soap/paypal-payments-standard/integration-guide/html-variables/
 
 import {
+  checkPayable,
   createAmounts,
-  fail,
   makeMark,
   rememberStarted,
   readStarted,
@@ -34,10 +34,7 @@ export const amounts = createAmounts({
 /** Makes the address. */
 export async function startPayment(payment: Payment, ctx: IpnContext): Promise<PayResult> {
   const { invoice, amount, returnUrl, cancelUrl } = payment;
-  if (amount.amountMinor <= 0) {
-    throw fail('invalid_input', 'Cannot start a payment: the amount must be above zero');
-  }
-  const value = amounts.format(amount);
+  const value = amounts.format(checkPayable(amount));
   const { config, call, storage } = ctx;
   const fields = new URLSearchParams({
     cmd: '_xclick',

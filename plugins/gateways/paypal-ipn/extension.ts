@@ -4,7 +4,8 @@ import { defineGateway } from 'cofferdam/sdk';
 
 import { amounts, startPayment } from './button.ts';
 import { config } from './config.ts';
-import { askPayPal, readFacts, readNotification } from './notification.ts';
+import { readFacts } from './facts.ts';
+import { askPayPal, readNotification } from './notification.ts';
 
 export default defineGateway({
   config,

@@ -2,7 +2,7 @@
 // for a payment token that can be charged later.
 
 import { fail, isFailure, pathId } from 'cofferdam/sdk';
-import type { BillingAgreement, Fact, PayResult, User } from 'cofferdam/sdk';
+import type { AgreementWish, BillingAgreement, Fact, PayResult } from 'cofferdam/sdk';
 
 import { linkOf } from './api.ts';
 import type { PayPal } from './api.ts';
@@ -19,7 +19,7 @@ type Made = { readonly agreement: BillingAgreement; readonly facts: readonly Fac
 /** Opens the page for storing a method, or stores the one that was approved on it. */
 export async function startAgreement(
   paypal: PayPal,
-  input: { readonly user: User; readonly returnUrl: string },
+  input: AgreementWish,
   ctx: PayPalContext,
 ): Promise<PayResult & { readonly agreement?: BillingAgreement }> {
   const { user, returnUrl } = input;

@@ -4,17 +4,17 @@ import { defineGateway } from 'cofferdam/sdk';
 
 import { dropAgreement, startAgreement } from './agreements.ts';
 import { createPayPal, forgetToken } from './api.ts';
-import { cancel, capture, charge, refund } from './charges.ts';
+import { cancel, capture } from './authorizations.ts';
+import { charge } from './charges.ts';
 import { config } from './config.ts';
 import { findObstacle } from './currency.ts';
 import { dropWebhook, ensureWebhook } from './endpoint.ts';
 import { startPayment } from './orders.ts';
 import { reconcileOne, reconcileSince } from './reconcile.ts';
+import { refund } from './refunds.ts';
 import * as shapes from './shapes.ts';
 import { cancelSubscription } from './subscriptions.ts';
 import { readEvent, readFacts } from './webhook.ts';
-
-const DAY_MS = 24 * 60 * 60 * 1_000;
 
 export default defineGateway({
   config,
@@ -70,8 +70,7 @@ export default defineGateway({
   async reconcile({ externalId, since }, ctx) {
     const paypal = createPayPal(ctx);
     if (externalId !== undefined) return { facts: await reconcileOne(paypal, externalId, ctx) };
-    const dayBefore = new Date(Date.now() - DAY_MS).toISOString();
-    return { facts: await reconcileSince(paypal, since ?? dayBefore, ctx) };
+    return { facts: await reconcileSince(paypal, since, ctx) };
   },
 
   async testConnection(ctx) {

@@ -2,38 +2,32 @@
 // PayPal takes nothing by itself: an order is captured only while it is the one remembered for its invoice.
 
 import {
+  checkPayable,
   fail,
   forgetStarted,
   isClaim,
   isFailure,
   isSameStart,
-  lockedInvoice,
   makeMark,
+  openPage,
   pathId,
   readMark,
   readStarted,
-  rememberStarted,
-  startedNow,
 } from 'cofferdam/sdk';
-import type { Fact, Money, Payment, PayResult, Started } from 'cofferdam/sdk';
+import type { Earlier, Fact, Money, Payment, PayResult } from 'cofferdam/sdk';
 
 import { linkOf } from './api.ts';
 import type { PayPal } from './api.ts';
 import type { PayPalContext } from './config.ts';
 import { fromPayPal, toPayPal } from './currency.ts';
 import { authorizationFact, captureFact } from './facts.ts';
+import { planSubscription } from './plans.ts';
 import * as shapes from './shapes.ts';
 import type { Order } from './shapes.ts';
-import { lookAtSubscription, planSubscription, subscribe } from './subscriptions.ts';
+import { lookAtSubscription, subscribe } from './subscriptions.ts';
 
 /** Characters of PayPal's `custom_id`. */
 const MARK_CHARS = 127;
-
-/** What has become of what was started: paid or being paid, still open, or nothing to mind. */
-export type Earlier =
-  | { readonly kind: 'paid'; readonly facts: readonly Fact[] }
-  | { readonly kind: 'open'; readonly url: string; readonly id: string }
-  | { readonly kind: 'none'; readonly replaces: Started | null };
 
 /** Starts the payment of an invoice, or goes on with the one that was started before. */
 export async function startPayment(
@@ -41,27 +35,23 @@ export async function startPayment(
   payment: Payment,
   ctx: PayPalContext,
 ): Promise<PayResult> {
-  const { invoice, amount } = payment;
-  if (amount.amountMinor <= 0) {
-    throw fail('invalid_input', 'Cannot start a payment: the amount must be above zero');
-  }
+  const amount = checkPayable(payment.amount);
   toPayPal(amount);
+  const invoiceId = payment.invoice.id;
   const rhythm = planSubscription(payment, ctx);
   const want = { amount, mode: rhythm === undefined ? 'order' : 'subscription' };
-  const earlier = await lookAtEarlier(paypal, invoice.id, want, ctx);
-  if (earlier.kind !== 'none') return answer(earlier);
-  const made =
-    rhythm === undefined
-      ? await createOrder(paypal, payment, ctx)
-      : await subscribe(paypal, { payment, rhythm, mark: await markOf(ctx, invoice.id) }, ctx);
-  const started = startedNow(ctx.call, { id: made.id, ...want });
-  if (await rememberStarted(ctx.storage, invoice.id, { started, replaces: earlier.replaces })) {
-    return answer({ kind: 'open', ...made });
-  }
-  // Two visits at once: the other one's page counts; ours is never shown, so nobody can approve it.
-  const other = await lookAtEarlier(paypal, invoice.id, want, ctx);
-  if (other.kind !== 'none') return answer(other);
-  throw lockedInvoice();
+  return await openPage(
+    ctx,
+    { invoiceId, ...want },
+    {
+      look: () => lookAtEarlier(paypal, invoiceId, want, ctx),
+      // A page that comes second is never shown, so that nobody can approve it.
+      open: async () =>
+        rhythm === undefined
+          ? await createOrder(paypal, payment, ctx)
+          : await subscribe(paypal, { payment, rhythm, mark: await markOf(ctx, invoiceId) }, ctx),
+    },
+  );
 }
 
 /**
@@ -206,10 +196,4 @@ async function createOrder(
     throw fail('invalid_response', `PayPal gave order "${order.id}" no page to approve it on`);
   }
   return { id: order.id, url };
-}
-
-function answer(earlier: Exclude<Earlier, { readonly kind: 'none' }>): PayResult {
-  return earlier.kind === 'paid'
-    ? { kind: 'done', facts: earlier.facts }
-    : { kind: 'redirect', url: earlier.url, externalId: earlier.id };
 }

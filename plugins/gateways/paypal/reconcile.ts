@@ -1,12 +1,12 @@
 // Reads back what PayPal knows: one object by its id, or everything that is open and all disputes since a
 // time. For payments whose webhook was lost; tells the same facts as the webhook would have.
 
-import { fail, listStarted, pathId, readMark } from 'cofferdam/sdk';
+import { fail, listStarted, pathId, readMark, readSince } from 'cofferdam/sdk';
 import type { Fact } from 'cofferdam/sdk';
 
 import { settleSetup } from './agreements.ts';
 import type { PayPal } from './api.ts';
-import { readAuthorization } from './charges.ts';
+import { readAuthorization } from './authorizations.ts';
 import type { PayPalContext } from './config.ts';
 import { authorizationFact, captureFact, disputeFact, refundFact } from './facts.ts';
 import { onApproved, readOrder } from './orders.ts';
@@ -87,13 +87,10 @@ export async function reconcileOne(
 /** The facts about all payments that are still open, and about disputes since `since`. */
 export async function reconcileSince(
   paypal: PayPal,
-  since: string,
+  since: string | undefined,
   ctx: PayPalContext,
 ): Promise<readonly Fact[]> {
-  const at = Date.parse(since);
-  if (Number.isNaN(at)) {
-    throw fail('invalid_input', `Cannot reconcile since "${since}": it must be an ISO 8601 date`);
-  }
+  const from = new Date(readSince(since)).toISOString();
   const facts: Fact[] = [];
   for (const { started } of await listStarted(ctx.storage, STARTED_MAX)) {
     // A charge that has no id yet is for its own operation to repeat.
@@ -104,7 +101,7 @@ export async function reconcileSince(
         : await reconcileOrder(paypal, started.id, ctx);
     facts.push(...found);
   }
-  return [...facts, ...(await readDisputes(paypal, new Date(at).toISOString(), ctx))];
+  return [...facts, ...(await readDisputes(paypal, from, ctx))];
 }
 
 async function reconcileOrder(
@@ -143,8 +140,11 @@ async function readDisputes(
     for (const { dispute_id: id } of items) facts.push(...(await readDispute(paypal, id, ctx)));
     const next = links.find(({ rel }) => rel === 'next')?.href;
     token = URL.parse(next ?? '')?.searchParams.get('next_page_token') ?? undefined;
-    if (token === undefined) break;
+    if (token === undefined) return facts;
   }
+  ctx.log.warn('PayPal has more disputes than one call reads: reconcile again from a later time', {
+    read: facts.length,
+  });
   return facts;
 }
 

@@ -1,42 +1,16 @@
 // PayPal subscriptions: PayPal renews recurring items by itself, at the price of a plan.
-// A plan is made once per price and rhythm and used again.
 
 import { fail, pathId, readMark } from 'cofferdam/sdk';
-import type { Fact, InvoiceItem, Money, Payment } from 'cofferdam/sdk';
+import type { Fact, Payment } from 'cofferdam/sdk';
 
 import { linkOf } from './api.ts';
 import type { PayPal } from './api.ts';
 import type { PayPalContext } from './config.ts';
-import { toPayPal } from './currency.ts';
 import { subscriptionFact, subscriptionPaymentFact } from './facts.ts';
+import { readPlan } from './plans.ts';
+import type { Rhythm } from './plans.ts';
 import * as shapes from './shapes.ts';
 import type { Subscription, SubscriptionPayment } from './shapes.ts';
-
-type Rhythm = NonNullable<InvoiceItem['recurring']>;
-
-/** The longest that PayPal bills for at once. */
-const COUNTS_MAX = { day: 365, week: 52, month: 12, year: 1 } as const;
-
-/** In what rhythm an invoice can renew as a whole; undefined: it is paid once. */
-export function planSubscription(payment: Payment, ctx: PayPalContext): Rhythm | undefined {
-  const { invoice, amount } = payment;
-  const rhythms = invoice.items.flatMap(({ recurring }) => recurring ?? []);
-  const [first] = rhythms;
-  if (ctx.config.mode === 'payment' || first === undefined) return undefined;
-  const whys = [
-    rhythms.length < invoice.items.length && 'only some of its items renew',
-    new Set(rhythms.map(({ count, interval }) => `${count} ${interval}`)).size > 1 &&
-      'its items renew at different times',
-    amount.amountMinor !== invoice.total.amountMinor && 'only a part is paid now',
-    first.count > COUNTS_MAX[first.interval] && 'PayPal has no period that long',
-  ].filter((why) => why !== false);
-  if (whys.length === 0) return first;
-  ctx.log.warn('An invoice is paid once instead of by subscription', {
-    invoiceId: invoice.id,
-    why: whys.join(', '),
-  });
-  return undefined;
-}
 
 /** Makes a subscription that waits for the customer's approval. */
 export async function subscribe(
@@ -165,57 +139,4 @@ async function readPayments(
 function firstOf(payments: readonly SubscriptionPayment[]): SubscriptionPayment | undefined {
   const taken = payments.filter(({ status }) => status !== 'DECLINED');
   return taken.toSorted((a, b) => Date.parse(a.time) - Date.parse(b.time))[0];
-}
-
-async function readPlan(
-  paypal: PayPal,
-  { amount, rhythm }: { readonly amount: Money; readonly rhythm: Rhythm },
-  ctx: PayPalContext,
-): Promise<string> {
-  const { interval, count } = rhythm;
-  const { amountMinor, currency } = amount;
-  const key = `plan:${ctx.config.clientId}:${currency}:${amountMinor}:${count}:${interval}`;
-  return await remembered(ctx, key, async () => {
-    const price = toPayPal(amount);
-    const { id } = await paypal.ask(shapes.made, ['POST', '/v1/billing/plans'], {
-      step: 'plan',
-      json: {
-        product_id: await readProduct(paypal, ctx),
-        name: `${price.value} ${currency} every ${count} ${interval}`,
-        status: 'ACTIVE',
-        billing_cycles: [
-          {
-            sequence: 1,
-            tenure_type: 'REGULAR',
-            total_cycles: 0,
-            frequency: { interval_unit: interval.toUpperCase(), interval_count: count },
-            pricing_scheme: { fixed_price: price },
-          },
-        ],
-        payment_preferences: { auto_bill_outstanding: true, payment_failure_threshold: 3 },
-      },
-    });
-    return id;
-  });
-}
-
-async function readProduct(paypal: PayPal, ctx: PayPalContext): Promise<string> {
-  return await remembered(ctx, `product:${ctx.config.clientId}`, async () => {
-    const json = { name: ctx.config.brandName || 'Hosting services', type: 'SERVICE' };
-    const at = ['POST', '/v1/catalogs/products'] as const;
-    return (await paypal.ask(shapes.made, at, { step: 'product', json })).id;
-  });
-}
-
-/** Makes something once; of two that are made at once the first stays, the other is never used. */
-async function remembered(
-  { storage }: PayPalContext,
-  key: string,
-  make: () => Promise<string>,
-): Promise<string> {
-  const stored = await storage.get<string>(key);
-  if (stored !== null) return stored;
-  const made = await make();
-  if (await storage.compareAndSet(key, null, made)) return made;
-  return (await storage.get<string>(key)) ?? made;
 }

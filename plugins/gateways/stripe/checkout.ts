@@ -1,14 +1,14 @@
 // Stripe Checkout: the hosted pages for paying an invoice, for subscribing and for storing a method.
 
-import { fail } from 'cofferdam/sdk';
-import type { InvoiceItem, Payment, PayResult, User } from 'cofferdam/sdk';
+import { checkPayable, fail, openPage } from 'cofferdam/sdk';
+import type { AgreementWish, InvoiceItem, Payment, PayResult } from 'cofferdam/sdk';
 import type Stripe from 'stripe';
 
 import { ask } from './api.ts';
 import type { StripeContext } from './config.ts';
 import { toStripeAmount } from './currency.ts';
 import { withCustomer } from './customers.ts';
-import { lookAtEarlier, remember } from './earlier.ts';
+import { closePage, lookAtEarlier } from './earlier.ts';
 import { makeMarks } from './ownership.ts';
 
 type Params = Stripe.Checkout.SessionCreateParams;
@@ -20,43 +20,25 @@ export async function startPayment(
   payment: Payment,
   ctx: StripeContext,
 ): Promise<PayResult> {
-  const { invoice, amount } = payment;
-  if (amount.amountMinor <= 0) {
-    throw fail('invalid_input', 'Cannot start a payment: the amount must be above zero');
-  }
+  const amount = checkPayable(payment.amount);
+  const invoiceId = payment.invoice.id;
   const lines = planLines(payment, ctx);
   const want = { amount, mode: lines.mode };
-  const earlier = await lookAtEarlier(stripe, invoice.id, want, ctx);
-  if (earlier.kind === 'paid') return { kind: 'done', facts: earlier.facts };
-  if (earlier.kind === 'open') {
-    return { kind: 'redirect', url: earlier.url, externalId: earlier.session };
-  }
-  const session = await createSession(stripe, payment, lines, ctx);
-  const won = await remember(ctx.storage, invoice.id, {
-    session: session.id,
-    operation: ctx.call.operationId,
-    mode: lines.mode,
-    ...amount,
-  });
-  if (won) return redirect(session);
-  // Two visits at once: only one page may stay, or the invoice could be paid on both.
-  await ask(
-    `Cannot close checkout session "${session.id}"`,
-    stripe.checkout.sessions.expire(session.id),
+  return await openPage(
+    ctx,
+    { invoiceId, ...want },
+    {
+      look: () => lookAtEarlier(stripe, invoiceId, want, ctx),
+      open: async () => pageOf(await createSession(stripe, payment, lines, ctx)),
+      close: (id) => closePage(stripe, id),
+    },
   );
-  const other = await lookAtEarlier(stripe, invoice.id, want, ctx);
-  if (other.kind === 'paid') return { kind: 'done', facts: other.facts };
-  if (other.kind === 'open') return { kind: 'redirect', url: other.url, externalId: other.session };
-  throw fail('locked', `Invoice "${invoice.id}" is being paid by another call`, {
-    retryAfterMs: 1_000,
-    remedy: 'Try again in a moment',
-  });
 }
 
 /** Opens the page on which a customer stores a payment method for later. */
 export async function startAgreement(
   stripe: Stripe,
-  input: { readonly user: User; readonly returnUrl: string; readonly currency?: string },
+  input: AgreementWish,
   ctx: StripeContext,
 ): Promise<PayResult> {
   const currency = input.currency ?? 'USD';
@@ -78,7 +60,8 @@ export async function startAgreement(
       ),
     ),
   );
-  return redirect(session);
+  const { id, url } = pageOf(session);
+  return { kind: 'redirect', url, externalId: id };
 }
 
 type Lines = { readonly mode: 'payment' | 'subscription'; readonly items: LineItem[] };
@@ -176,11 +159,9 @@ function line({ description, total, recurring }: InvoiceItem): LineItem {
   };
 }
 
-function redirect(session: Stripe.Checkout.Session): PayResult {
-  if (session.url === null) {
-    throw fail('invalid_response', `Stripe gave checkout session "${session.id}" no address`, {
-      remedy: 'Try again; if it stays, look at the session in the Stripe dashboard',
-    });
-  }
-  return { kind: 'redirect', url: session.url, externalId: session.id };
+function pageOf({ id, url }: Stripe.Checkout.Session): { id: string; url: string } {
+  if (url !== null) return { id, url };
+  throw fail('invalid_response', `Stripe gave checkout session "${id}" no address`, {
+    remedy: 'Try again; if it stays, look at the session in the Stripe dashboard',
+  });
 }

@@ -1,60 +1,17 @@
-// What was started for an invoice and is not settled yet: a checkout page, or a charge that waits for
-// the customer. Without it a second visit or a renewal could take the money twice.
+// What has become of what was started for an invoice: a checkout page, or a charge that waits for the
+// customer. Ids tell them apart.
 
-import type { Fact, Money, Storage } from 'cofferdam/sdk';
+import { forgetStarted, isClaim, isSameStart, readStarted } from 'cofferdam/sdk';
+import type { Earlier, Money, Started } from 'cofferdam/sdk';
 import type Stripe from 'stripe';
 
 import { ask, isMissing, stripeErrorOf } from './api.ts';
 import type { StripeContext } from './config.ts';
 import { paymentFact } from './facts.ts';
 import { readSessionFacts } from './lookup.ts';
-import type { Marks } from './ownership.ts';
 
-/** How long it is kept: a checkout page lives for 24 hours, a bank payment may take longer to show. */
-const KEEP_MS = 3 * 24 * 60 * 60 * 1_000;
-
-/** Something started; exactly one of `session` and `intent` is there. */
-export type Started = {
-  readonly session?: string;
-  readonly intent?: string;
-  /** The operation that started it, as in its marks */
-  readonly operation: string;
-  readonly mode: string;
-  readonly amountMinor: number;
-  readonly currency: string;
-};
-
-/** What has become of it: paid or being paid, still open, or nothing to mind. */
-export type Earlier =
-  | { readonly kind: 'paid'; readonly facts: readonly Fact[] }
-  | { readonly kind: 'open'; readonly url: string; readonly session: string }
-  | { readonly kind: 'none' };
-
-const keyOf = (invoiceId: string): string => `started:${invoiceId}`;
-
-/** Remembers what was started, unless something else was in the meantime. */
-export async function remember(
-  storage: Storage,
-  invoiceId: string,
-  started: Started,
-): Promise<boolean> {
-  const key = keyOf(invoiceId);
-  if (!(await storage.compareAndSet(key, null, started))) {
-    const stored = await storage.get<Started>(key);
-    // The same operation again (a retry) is no competitor.
-    return stored?.operation === started.operation;
-  }
-  await storage.set(key, started, { ttlMs: KEEP_MS });
-  return true;
-}
-
-/** Forgets what the marks name, once the panel has been told how it ended. */
-export async function settle(storage: Storage, marks: Marks): Promise<void> {
-  if (marks.invoice_id === undefined) return;
-  const key = keyOf(marks.invoice_id);
-  const stored = await storage.get<Started>(key);
-  if (stored !== null && stored.operation === marks.cofferdam_operation) await storage.delete(key);
-}
+/** What was paid or is still open; undefined when there is nothing to mind. */
+type Found = Exclude<Earlier, { readonly kind: 'none' }> | undefined;
 
 /**
  * Looks after what an earlier call has started for this invoice.
@@ -70,50 +27,46 @@ export async function lookAtEarlier(
   want: { readonly amount: Money; readonly mode?: string },
   ctx: StripeContext,
 ): Promise<Earlier> {
-  const started = await ctx.storage.get<Started>(keyOf(invoiceId));
-  if (started === null) return { kind: 'none' };
+  const started = await readStarted(ctx.storage, invoiceId);
+  const none: Earlier = { kind: 'none', replaces: started };
+  if (started === null || isClaim(started, ctx.call)) return none;
   try {
-    const earlier =
-      started.session === undefined
-        ? await lookAtIntent(stripe, started.intent ?? '')
-        : await lookAtSession(stripe, started, started.session, want);
+    const found = started.id.startsWith('cs_')
+      ? await lookAtSession(stripe, started, want)
+      : await lookAtIntent(stripe, started, ctx);
     // A subscription stays remembered: a second page would start a second one.
-    const subscribed = earlier.kind === 'paid' && started.mode === 'subscription';
-    if (earlier.kind !== 'open' && !subscribed) await ctx.storage.delete(keyOf(invoiceId));
-    return earlier;
+    const isOver = found?.kind === 'paid' && started.mode !== 'subscription';
+    if (isOver) await forgetStarted(ctx.storage, invoiceId, started);
+    return found ?? none;
   } catch (error) {
     // From another account or mode, before the admin changed the key: nothing here can be paid.
     if (!isMissing(error)) throw error;
-    await ctx.storage.delete(keyOf(invoiceId));
-    return { kind: 'none' };
+    return none;
   }
 }
 
 async function lookAtSession(
   stripe: Stripe,
   started: Started,
-  id: string,
   want: { readonly amount: Money; readonly mode?: string },
-): Promise<Earlier> {
+): Promise<Found> {
+  const { id } = started;
   const session = await ask(
     `Cannot read checkout session "${id}"`,
     stripe.checkout.sessions.retrieve(id, { expand: ['payment_intent'] }),
   );
   if (session.status === 'complete') return await lookAtComplete(stripe, session);
-  if (session.status !== 'open') return { kind: 'none' };
-  const same =
-    started.mode === want.mode &&
-    started.amountMinor === want.amount.amountMinor &&
-    started.currency === want.amount.currency;
-  if (same && session.url !== null) return { kind: 'open', url: session.url, session: id };
-  return await close(stripe, id);
+  if (session.status !== 'open') return undefined;
+  const isSame = isSameStart(started, want);
+  if (isSame && session.url !== null) return { kind: 'open', url: session.url, id };
+  return await closePage(stripe, id);
 }
 
 /** Closes a page. The customer may have paid between our look and this: then that is what counts. */
-async function close(stripe: Stripe, id: string): Promise<Earlier> {
+export async function closePage(stripe: Stripe, id: string): Promise<Found> {
   try {
     await ask(`Cannot close checkout session "${id}"`, stripe.checkout.sessions.expire(id));
-    return { kind: 'none' };
+    return undefined;
   } catch (error) {
     if (stripeErrorOf(error)?.statusCode !== 400) throw error;
     const session = await ask(
@@ -121,25 +74,31 @@ async function close(stripe: Stripe, id: string): Promise<Earlier> {
       stripe.checkout.sessions.retrieve(id, { expand: ['payment_intent'] }),
     );
     if (session.status === 'complete') return await lookAtComplete(stripe, session);
-    if (session.status === 'expired') return { kind: 'none' };
+    if (session.status === 'expired') return undefined;
     throw error;
   }
 }
 
-async function lookAtComplete(stripe: Stripe, session: Stripe.Checkout.Session): Promise<Earlier> {
+async function lookAtComplete(stripe: Stripe, session: Stripe.Checkout.Session): Promise<Found> {
   const facts = await readSessionFacts(stripe, session);
   if (session.mode === 'subscription') return { kind: 'paid', facts };
-  return facts.some(({ state }) => state !== 'failed') ? { kind: 'paid', facts } : { kind: 'none' };
+  return facts.some(({ state }) => state !== 'failed') ? { kind: 'paid', facts } : undefined;
 }
 
-async function lookAtIntent(stripe: Stripe, id: string): Promise<Earlier> {
+async function lookAtIntent(
+  stripe: Stripe,
+  { id, operation }: Started,
+  { call }: StripeContext,
+): Promise<Found> {
   const read = (): Promise<Stripe.PaymentIntent> =>
     ask(`Cannot read payment "${id}"`, stripe.paymentIntents.retrieve(id));
   let intent = await read();
   if (!['canceled', 'succeeded', 'processing', 'requires_capture'].includes(intent.status)) {
+    // Asked again by the operation that made it, Stripe says what it said before.
+    if (operation === call.operationId) return undefined;
     try {
       await ask(`Cannot cancel payment "${id}"`, stripe.paymentIntents.cancel(id));
-      return { kind: 'none' };
+      return undefined;
     } catch (error) {
       // The customer confirmed it between our look and this: read again what it is now.
       if (stripeErrorOf(error)?.code !== 'payment_intent_unexpected_state') throw error;
@@ -148,6 +107,6 @@ async function lookAtIntent(stripe: Stripe, id: string): Promise<Earlier> {
   }
   const fact = paymentFact(intent);
   return fact === undefined || fact.state === 'failed'
-    ? { kind: 'none' }
+    ? undefined
     : { kind: 'paid', facts: [fact] };
 }

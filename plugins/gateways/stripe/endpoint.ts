@@ -2,13 +2,12 @@
 // Its signing secret is shown by Stripe once, when it is made: the host seals it, and its stand-in is kept
 // in this instance's storage.
 
-import { isFailure, isForgottenSecret } from 'cofferdam/sdk';
+import { instanceName, isFailure, isForgottenSecret } from 'cofferdam/sdk';
 import type { Storage, WebhookRequest } from 'cofferdam/sdk';
 import Stripe from 'stripe';
 
 import { ask, createStripe, isMissing } from './api.ts';
 import type { StripeContext } from './config.ts';
-import { instanceName } from './ownership.ts';
 
 /** Every event that webhook.ts reads. */
 export const EVENT_TYPES = [

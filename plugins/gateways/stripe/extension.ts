@@ -1,15 +1,17 @@
 // Stripe: payments on hosted pages, stored methods, subscriptions, refunds and disputes.
 
-import { defineGateway, isFailure } from 'cofferdam/sdk';
+import { defineGateway, instanceName, isFailure } from 'cofferdam/sdk';
 
 import { ask, createStripe, isMissing } from './api.ts';
-import { cancel, capture, charge, refund } from './charges.ts';
+import { cancel, capture } from './authorizations.ts';
+import { charge } from './charges.ts';
 import { startAgreement, startPayment } from './checkout.ts';
 import { config } from './config.ts';
 import { findObstacle } from './currency.ts';
 import { dropEndpoint, ensureEndpoint } from './endpoint.ts';
-import { instanceName, readMarks } from './ownership.ts';
+import { readMarks } from './ownership.ts';
 import { reconcileOne, reconcileSince } from './reconcile.ts';
+import { refund } from './refunds.ts';
 import { readEvent, readFacts } from './webhook.ts';
 
 export default defineGateway({
@@ -108,8 +110,7 @@ export default defineGateway({
   async reconcile({ externalId, since }, ctx) {
     const stripe = createStripe(ctx);
     if (externalId !== undefined) return { facts: await reconcileOne(stripe, externalId) };
-    const dayBefore = new Date(Date.now() - 24 * 60 * 60 * 1_000).toISOString();
-    return { facts: await reconcileSince(stripe, since ?? dayBefore, ctx) };
+    return { facts: await reconcileSince(stripe, since, ctx) };
   },
 
   async testConnection(ctx) {

@@ -1,7 +1,7 @@
 // The marks that this instance leaves on Stripe's objects, so that a webhook can tell its own payments
 // from those of another shop, or of another panel, on the same Stripe account.
 
-import type { Storage } from 'cofferdam/sdk';
+import { instanceName } from 'cofferdam/sdk';
 
 import type { StripeContext } from './config.ts';
 
@@ -14,16 +14,6 @@ export type Marks = {
 };
 
 type Metadata = { readonly [name: string]: string } | null | undefined;
-
-/** The random name of this instance; made on first use, kept for good. */
-export async function instanceName(storage: Storage): Promise<string> {
-  const stored = await storage.get<string>('instance');
-  if (stored !== null) return stored;
-  const made = crypto.randomUUID();
-  if (await storage.compareAndSet('instance', null, made)) return made;
-  // Another call was faster: its name counts.
-  return (await storage.get<string>('instance')) ?? made;
-}
 
 /** The marks for what this call makes. */
 export async function makeMarks(

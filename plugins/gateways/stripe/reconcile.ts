@@ -1,7 +1,7 @@
 // Reads back what Stripe knows: one object by its id, or everything of this instance since a time.
 // For payments whose webhook was lost; tells the same facts as the webhook would have.
 
-import { fail } from 'cofferdam/sdk';
+import { fail, instanceName, readSince } from 'cofferdam/sdk';
 import type { Fact } from 'cofferdam/sdk';
 import type Stripe from 'stripe';
 
@@ -9,9 +9,9 @@ import { ask } from './api.ts';
 import type { StripeContext } from './config.ts';
 import { disputeFact, paymentFact, refundFact } from './facts.ts';
 import { readInvoiceFacts, readSessionFacts, tokenFact } from './lookup.ts';
-import { instanceName, readMarks } from './ownership.ts';
+import { readMarks } from './ownership.ts';
 
-/** Objects read of each kind in one call; the panel asks again from the last day when there were more. */
+/** Objects read of each kind in one call, the newest first: what takes more is told in the log. */
 const OBJECTS_MAX = 500;
 
 /** The facts about one object, by any id that Stripe gives out for a payment and what belongs to it. */
@@ -52,13 +52,10 @@ export async function reconcileOne(stripe: Stripe, id: string): Promise<Fact[]> 
 /** The facts about everything of this instance that was made at or after `since`. */
 export async function reconcileSince(
   stripe: Stripe,
-  since: string,
+  since: string | undefined,
   ctx: StripeContext,
 ): Promise<Fact[]> {
-  const at = Date.parse(since);
-  if (Number.isNaN(at)) {
-    throw fail('invalid_input', `Cannot reconcile since "${since}": it must be an ISO 8601 date`);
-  }
+  const at = readSince(since);
   const instance = await instanceName(ctx.storage);
   const range = { created: { gte: Math.floor(at / 1_000) }, limit: 100 };
   const limit = { limit: OBJECTS_MAX };
@@ -79,6 +76,11 @@ export async function reconcileSince(
     'Cannot list subscription invoices',
     stripe.invoices.list({ ...range, status: 'paid' }).autoPagingToArray(limit),
   );
+  const most = Math.max(intents.length, refunds.length, disputes.length, invoices.length);
+  if (most >= OBJECTS_MAX) {
+    const words = 'Stripe has more than one call reads: reconcile again from a later time';
+    ctx.log.warn(words, { read: most });
+  }
   const facts = intents
     .filter(({ metadata }) => readMarks(metadata, instance) !== undefined)
     .flatMap((intent) => present(paymentFact(intent)));

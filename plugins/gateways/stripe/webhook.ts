@@ -1,17 +1,23 @@
 // What Stripe sends to the webhook: verified by the host over the bytes that came, then told as facts.
 // Fails closed: without a signing secret nothing is believed.
 
-import { fail, isFailure, isForgottenSecret, parseJson } from 'cofferdam/sdk';
+import {
+  fail,
+  forgetStarted,
+  instanceName,
+  isFailure,
+  isForgottenSecret,
+  parseJson,
+} from 'cofferdam/sdk';
 import type { Fact, WebhookRequest } from 'cofferdam/sdk';
 import type Stripe from 'stripe';
 
 import { createStripe, idOf } from './api.ts';
 import type { StripeContext } from './config.ts';
 import { readEndpoint } from './endpoint.ts';
-import { settle } from './earlier.ts';
 import { chargeFact, disputeFact, paymentFact, refundFact, sessionFact } from './facts.ts';
 import { readFee, readInvoiceFacts, readSessionFacts, tokenFact } from './lookup.ts';
-import { instanceName, readMarks } from './ownership.ts';
+import { readMarks } from './ownership.ts';
 import type { Marks } from './ownership.ts';
 
 /** Verifies a delivery and reads the event in it; undefined when it was read before, or holds none. */
@@ -121,10 +127,19 @@ async function onSession(
 ): Promise<Fact[]> {
   if (session.mode === 'payment') {
     const fact = sessionFact(session, type);
-    if (fact !== undefined && fact.state !== 'processing') await settle(ctx.storage, marks);
+    if (fact !== undefined && fact.state !== 'processing') await settle(marks, ctx);
     return present(fact);
   }
   return await readSessionFacts(createStripe(ctx), session);
+}
+
+/** Forgets what the marks name, now that the panel is told how it ended. */
+async function settle(
+  { invoice_id: invoiceId, cofferdam_operation: operation }: Marks,
+  { storage }: StripeContext,
+): Promise<void> {
+  if (invoiceId === undefined || operation === undefined) return;
+  await forgetStarted(storage, invoiceId, { operation });
 }
 
 async function onPayment(
@@ -133,7 +148,7 @@ async function onPayment(
   ctx: StripeContext,
 ): Promise<Fact[]> {
   if (intent.status !== 'succeeded') return present(paymentFact(intent));
-  await settle(ctx.storage, marks);
+  await settle(marks, ctx);
   return present(paymentFact(intent, await readFee(createStripe(ctx), intent.id, ctx)));
 }
 

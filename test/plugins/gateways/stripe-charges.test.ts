@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
+import { isFailure } from 'cofferdam/sdk';
 import type { JsonObject, MoneyResult } from 'cofferdam/sdk';
 
 import { ADA, invoiceOf, paymentOf } from '../../contract/money.ts';
@@ -67,12 +68,52 @@ describe('stripe charge', () => {
     });
   });
 
+  it('says the same of a charge that waits when its operation is repeated', options, async () => {
+    const bench = await startBench();
+    const invoice = invoiceOf(1999);
+    const waiting = agreement(bench, 'pm_card_authenticationRequired');
+    const input = { invoice, amount: invoice.total, agreement: waiting };
+    const run = () => extension.charge(input, bench.context({ operationId: 'op' }));
+    assert.deepEqual(
+      [await run(), await run()].map(({ status }) => status),
+      ['requires_action', 'requires_action'],
+    );
+    assert.notEqual(bench.fake.all('payment_intent')[0]?.['status'], 'canceled');
+  });
+
   it('cancels a charge that waits before the invoice is paid on the page', options, async () => {
     const bench = await startBench();
     await charge(bench, 'pm_card_authenticationRequired');
     const result = await extension.pay(paymentOf(invoiceOf(1999)), bench.context());
     assert.equal(result.kind, 'redirect');
     assert.equal(bench.fake.all('payment_intent')[0]?.['status'], 'canceled');
+  });
+
+  it('takes the money once when two operations charge at once', options, async () => {
+    const bench = await startBench();
+    const both = await Promise.allSettled([
+      charge(bench, 'pm_card_visa'),
+      charge(bench, 'pm_card_visa'),
+    ]);
+    const refused = both.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
+    assert.equal(refused.length, 1);
+    assert.ok(isFailure(refused[0], 'locked'));
+    assert.equal(bench.fake.all('payment_intent').length, 1);
+  });
+
+  it('leaves the invoice free when the charge was refused', options, async () => {
+    const bench = await startBench();
+    const wrong = {
+      externalId: 'pm_nobody',
+      customerId: 'cus_nobody',
+      label: 'x',
+      type: 'card',
+    } as const;
+    const invoice = invoiceOf(1999);
+    const input = { invoice, amount: invoice.total, agreement: wrong };
+    await assert.rejects(extension.charge(input, bench.context()), (error) => isFailure(error));
+    const page = await extension.pay(paymentOf(invoice), bench.context());
+    assert.equal(page.kind, 'redirect');
   });
 
   it('closes the open page before it charges', options, async () => {

@@ -3,6 +3,7 @@
 import { setTimer } from '../bridge.ts';
 import { DOMException } from './dom-exception.ts';
 import { defineHandler, Event, EventTarget, fireTrusted } from './events.ts';
+import { createSlots } from './slots.ts';
 import { defineInterface, needs } from './webidl.ts';
 
 type SignalState = {
@@ -13,7 +14,7 @@ type SignalState = {
   dependents: Set<AbortSignal>;
 };
 
-const states = new WeakMap<AbortSignal, SignalState>();
+const states = createSlots<AbortSignal, SignalState>();
 const MAKING = Symbol('making a signal');
 
 function stateOf(signal: AbortSignal): SignalState {

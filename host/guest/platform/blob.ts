@@ -1,11 +1,12 @@
 // Blob and File, by the File API standard. Bytes are held in the isolate: its memory limit bounds them.
 
 import { decodeText, encodeText, isBufferSource, toBytes } from './encoding.ts';
+import { createSlots } from './slots.ts';
 import { nowMs } from './time.ts';
 import { streams } from './streams.ts';
 import { defineInterface, dictionary, needs, usv } from './webidl.ts';
 
-const contents = new WeakMap<Blob, Uint8Array<ArrayBuffer>>();
+const contents = createSlots<Blob, Uint8Array<ArrayBuffer>>();
 
 /** The bytes of a blob, not to be written to. */
 export function blobBytes(blob: Blob): Uint8Array<ArrayBuffer> {

@@ -7,6 +7,7 @@ import { decodeText, decodeWhole, encodeText, isBufferSource, toBytes } from './
 import { encodeMultipart, isFormData, parseMultipart, parseUrlEncoded } from './form-data.ts';
 import type { FormData } from './form-data.ts';
 import type { Incoming } from './incoming.ts';
+import { createSlots } from './slots.ts';
 import { isReadableStream, streams } from './streams.ts';
 import { ask } from '../bridge.ts';
 import { URLSearchParams } from './url.ts';
@@ -153,7 +154,7 @@ function incomingStream(incoming: Incoming): ReadableStream<Uint8Array> {
   });
 }
 
-const states = new WeakMap<object, BodyState>();
+const states = createSlots<object, BodyState>();
 
 /** Gives a Request or Response its body. */
 export function setBody(owner: object, state: BodyState): void {

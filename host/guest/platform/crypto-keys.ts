@@ -5,6 +5,7 @@ import { ask, request } from '../bridge.ts';
 import type { WireError } from '../bridge.ts';
 import { DOMException } from './dom-exception.ts';
 import { isBufferSource, toBytes } from './encoding.ts';
+import { createSlots } from './slots.ts';
 import { defineInterface } from './webidl.ts';
 
 /** What is known of a key; `handle` is a number in the cell, a text in the host. */
@@ -19,7 +20,7 @@ export type KeyData = {
 /** Bytes as the operations take them. */
 export type BufferSource = ArrayBuffer | ArrayBufferView;
 
-const keys = new WeakMap<object, KeyData>();
+const keys = createSlots<object, KeyData>();
 const MAKING = Symbol('making a key');
 // What clones of a key have in common is its data: the cell's key goes when the last of them is gone.
 const dropped = new FinalizationRegistry<number>((handle) => {

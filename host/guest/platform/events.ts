@@ -1,5 +1,6 @@
 // Event, CustomEvent and EventTarget, by the DOM standard without a tree: a target has no parents.
 
+import { createSlots } from './slots.ts';
 import { sinceOriginMs } from './time.ts';
 import { DOMException } from './dom-exception.ts';
 import { reportError } from './console.ts';
@@ -28,7 +29,7 @@ type State = {
   trusted: boolean;
 };
 
-const states = new WeakMap<Event, State>();
+const states = createSlots<Event, State>();
 const { defineProperty } = Object;
 /** An own property of every event, by the standard: nothing on the way can replace it. */
 const TRUSTED = {
@@ -186,7 +187,7 @@ export class CustomEvent extends Event {
 }
 defineInterface(CustomEvent, 'CustomEvent', { constructor: 1 });
 
-const listeners = new WeakMap<object, Entry[]>();
+const listeners = createSlots<object, Entry[]>();
 
 /** Where listeners wait for events. */
 export class EventTarget {
@@ -301,7 +302,7 @@ export function defineHandler(
   type: string,
   onSet: (target: EventTarget) => void = () => undefined,
 ): void {
-  const handlers = new WeakMap<object, { value: unknown }>();
+  const handlers = createSlots<object, { value: unknown }>();
   defineAttribute<EventTarget>(prototype, `on${type}`, {
     get: (target) => handlers.get(target)?.value ?? null,
     set(target, value) {

@@ -3,13 +3,14 @@
 import { blobBytes, File, isBlob, join } from './blob.ts';
 import type { Blob } from './blob.ts';
 import { decodeText, encodeText } from './encoding.ts';
+import { createSlots } from './slots.ts';
 import { parseQuery } from './url.ts';
 import { defineInterface, defineIterable, needs, usv } from './webidl.ts';
 import type { Iterated } from './webidl.ts';
 
 type Entry = [name: string, value: string | File];
 
-const lists = new WeakMap<FormData, { entries: Entry[] }>();
+const lists = createSlots<FormData, { entries: Entry[] }>();
 
 function listOf(form: FormData): { entries: Entry[] } {
   const list = lists.get(form);

@@ -1,5 +1,6 @@
 // Headers, by the Fetch standard. Names are kept in lower case, values as they came.
 
+import { createSlots } from './slots.ts';
 import { defineInterface, defineIterable, needs } from './webidl.ts';
 import type { Iterated } from './webidl.ts';
 
@@ -14,7 +15,7 @@ type State = {
   sorted: readonly Pair[] | undefined;
 };
 
-const states = new WeakMap<Headers, State>();
+const states = createSlots<Headers, State>();
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const BAD_VALUE = /[\0\r\n]|[^\0-\xff]/;
 

@@ -5,6 +5,7 @@ import type { AbortSignal } from './abort.ts';
 import { bodyOf, extractBody, includeBody, isUsable, moveBody, setBody, teeBody } from './body.ts';
 import type { BodyMembers, BodyState } from './body.ts';
 import { createHeaders, fill, Headers, headerList } from './headers.ts';
+import { createSlots } from './slots.ts';
 import { URL } from './url.ts';
 import { defineAttribute, defineInterface, needs } from './webidl.ts';
 
@@ -19,7 +20,7 @@ type State = {
   readonly fields: Readonly<Record<string, unknown>>;
 };
 
-const states = new WeakMap<Request, State>();
+const states = createSlots<Request, State>();
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const UPPER = new Set(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT']);
 const SIMPLE = new Set(['GET', 'HEAD', 'POST']);

@@ -3,6 +3,7 @@
 import { bodyOf, extractBody, includeBody, isUsable, setBody, teeBody } from './body.ts';
 import type { BodyMembers, Source } from './body.ts';
 import { createHeaders, fill, Headers, headerList } from './headers.ts';
+import { createSlots } from './slots.ts';
 import { URL } from './url.ts';
 import { defineInterface, needs } from './webidl.ts';
 
@@ -15,7 +16,7 @@ type State = {
   readonly type: 'default' | 'basic' | 'error';
 };
 
-const states = new WeakMap<Response, State>();
+const states = createSlots<Response, State>();
 const NULL_BODY = new Set([101, 103, 204, 205, 304]);
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 

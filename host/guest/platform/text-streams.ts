@@ -4,6 +4,7 @@
 import { ask, request } from '../bridge.ts';
 import type { WireError } from '../bridge.ts';
 import { encodeText, isBufferSource, TextDecoder, toBytes } from './encoding.ts';
+import { createSlots } from './slots.ts';
 import { streams } from './streams.ts';
 import { defineInterface, include, needs } from './webidl.ts';
 
@@ -15,7 +16,7 @@ type Transformer = {
   flush(controller: Controller): void | Promise<void>;
 };
 
-const pairs = new WeakMap<object, Pair>();
+const pairs = createSlots<object, Pair>();
 
 function pairOf(owner: object): Pair {
   const pair = pairs.get(owner);

@@ -1,6 +1,7 @@
 // URL and URLSearchParams; parsing is the cell's own (the same parser that decides about egress).
 
 import { ask } from '../bridge.ts';
+import { createSlots } from './slots.ts';
 import { defineAttribute, defineInterface, defineIterable, needs, usv } from './webidl.ts';
 import type { Iterated } from './webidl.ts';
 
@@ -123,7 +124,7 @@ function toPair(url: unknown, base: unknown): string[] {
 }
 
 type Pair = [name: string, value: string];
-const lists = new WeakMap<
+const lists = createSlots<
   URLSearchParams,
   { pairs: Pair[]; changed: ((query: string) => void) | undefined }
 >();

@@ -1,6 +1,8 @@
 // The shape that Web IDL gives to classes: enumerable members, tags and lengths as data, iterators with a
 // prototype of their own. Each class of the platform is finished here once, when its module is loaded.
 
+import { createSlots } from './slots.ts';
+
 type Owner = object;
 type Constructor = abstract new (...values: never[]) => Owner;
 type Kind = 'key' | 'value' | 'pair';
@@ -133,7 +135,7 @@ function defineIterator<T extends Owner, K, V>(
   tag: string,
   pairAt: (owner: T, at: number) => readonly [K, V] | undefined,
 ): (owner: T, kind: Kind) => object {
-  const states = new WeakMap<object, { readonly owner: T; readonly kind: Kind; at: number }>();
+  const states = createSlots<object, { readonly owner: T; readonly kind: Kind; at: number }>();
   const prototype = Object.create(iteratorPrototype) as object;
   const { next } = {
     next(this: object): { value: unknown; done: boolean } {

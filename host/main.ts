@@ -153,7 +153,7 @@ async function startHost(
   const powers = { pages, host, deliveries, metrics, publicUrl, tokens, store, log };
   const http = await createHttpServer({ ...powers, version: VERSION, nowMs });
   const reloads = { ...parts, onChange: publish };
-  const evictor = createEvictor(parts.instances, nowMs);
+  const evictor = createEvictor(parts.instances);
   const watch = settings.watch ? await watchRoots(reloads) : undefined;
   const follower = new Follower({ ...reloads, installer: parts.installer, tokens, log });
   await follower.restoreExtensions();

@@ -92,6 +92,7 @@ const FLOORS = [
     'grants',
     'scope',
     'cancellation',
+    'deadline',
     'log',
     'settings',
     'window-count',

@@ -63,7 +63,6 @@ export type RunnerOptions = {
   readonly events: RunnerEvents;
   /** Rewrites positions in a guest stack to the author's own files. */
   readonly mapStack: (stack: string) => string;
-  readonly nowMs: () => number;
 };
 
 /** A generation of one instance, running. */
@@ -81,14 +80,13 @@ export class Runner {
   #ended: HostError | undefined;
   #idle: (() => void) | undefined;
   #deadlines: NodeJS.Timeout | undefined;
-  /** Epoch milliseconds of the last call's end, for eviction. */
-  lastUsedMs: number;
+  /** When the last call ended, by `performance.now()`; for eviction. */
+  lastUsedMs = performance.now();
 
   constructor(options: RunnerOptions) {
     this.instance = options.instance;
     this.generation = options.generation;
     this.#options = options;
-    this.lastUsedMs = options.nowMs();
     const { cell } = options;
     this.#requests = new Requests({
       table: options.table,
@@ -129,7 +127,7 @@ export class Runner {
    *   `CALLER_CANCELLED` when `signal` aborts, and whatever the handler's failure maps to
    */
   async run(request: RunRequest): Promise<RunOutcome> {
-    const queuedMs = this.#options.nowMs();
+    const queuedMs = performance.now();
     if (this.#running.size >= LIMITS.callsPerInstance) await this.#queue(request);
     if (this.#ended !== undefined) throw this.#ended;
     if (request.cancellation.cancelled) throw cancelled();
@@ -153,10 +151,10 @@ export class Runner {
   }
 
   #start(request: RunRequest, queuedMs: number): Promise<RunOutcome> {
-    const { nowMs, cell } = this.#options;
+    const { cell } = this.#options;
     const number = this.#nextCall++;
     return new Promise((resolve, reject) => {
-      const times = { startedMs: nowMs(), queuedMs };
+      const times = { startedMs: performance.now(), queuedMs };
       const onCancel = (): void => this.#cancel(number, cancelled());
       const running = new Running(this.instance, request, times, { resolve, reject, onCancel });
       this.#running.set(number, running);
@@ -177,13 +175,13 @@ export class Runner {
   #settle(number: number, error: HostError | undefined, text = 'null', cost?: TurnCost): void {
     const running = this.#running.get(number);
     if (running === undefined) return;
-    const { cell, nowMs, events } = this.#options;
+    const { cell, events } = this.#options;
     this.#running.delete(number);
     cell.running -= 1;
     running.request.cancellation.forget(running);
     const isLast = this.#running.size === 0;
     if (isLast || running.requests > 0) this.#requests.endCall(running, { isLast });
-    this.lastUsedMs = nowMs();
+    this.lastUsedMs = performance.now();
     events.finished(this, running.request, error);
     if (error === undefined) {
       running.resolve({ text, receipt: this.#receipt(running, cost) });
@@ -200,9 +198,8 @@ export class Runner {
   }
 
   #expire(): void {
-    const now = this.#options.nowMs();
     for (const [number, { request }] of this.#running) {
-      if (request.deadlineMs <= now) {
+      if (request.deadline.leftMs <= 0) {
         this.#cancel(number, timedOut(request.handler, 'before it answered'));
       }
     }
@@ -231,7 +228,7 @@ export class Runner {
       const enter = (): void => leave();
       const timer = setTimeout(
         () => leave(timedOut(request.handler, 'while it waited for its turn')),
-        Math.max(1, request.deadlineMs - this.#options.nowMs()),
+        Math.max(1, request.deadline.leftMs),
       );
       const listener = { onCancel: (): void => leave(cancelled()) };
       request.cancellation.listen(listener);
@@ -263,7 +260,7 @@ export class Runner {
 
   #receipt(running: Running, cost: TurnCost | undefined): Receipt {
     return {
-      wallMs: round(this.#options.nowMs() - running.startedMs),
+      wallMs: round(performance.now() - running.startedMs),
       queueMs: round(running.startedMs - running.queuedMs),
       cpuMs: round((cost?.cpuUs ?? 0) / 1_000),
       heapPeakBytes: cost?.heapBytes ?? 0,
@@ -340,11 +337,11 @@ export class Runner {
 
 /** `{"call":{…},"input":…}`; a call's id is made by the host and needs no escaping. */
 function invocation(request: RunRequest): string {
-  const { callId, operationId, attempt, handler, inputText, deadlineMs, dryRun } = request;
+  const { callId, operationId, attempt, handler, inputText, deadline, dryRun } = request;
   const url = request.webhookUrl;
   const more = url === undefined ? '' : `,"webhookUrl":${JSON.stringify(url)}`;
   const ids = `"id":"${callId}","operationId":${JSON.stringify(operationId)}`;
-  return `${stampOfStart(request.trace)}{"call":{${ids},"attempt":${attempt},"handler":${JSON.stringify(handler)},"deadlineMs":${deadlineMs},"dryRun":${dryRun}${more}},"input":${inputText}}`;
+  return `${stampOfStart(request.trace)}{"call":{${ids},"attempt":${attempt},"handler":${JSON.stringify(handler)},"deadlineMs":${deadline.epochMs},"dryRun":${dryRun}${more}},"input":${inputText}}`;
 }
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;

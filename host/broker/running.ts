@@ -2,6 +2,7 @@
 
 import type { CancelListener, Cancellation } from '../cancellation.ts';
 import type { Usage } from '../capabilities/capability.ts';
+import type { Deadline } from '../deadline.ts';
 import type { HostError } from '../errors.ts';
 import type { Receipt } from './receipt.ts';
 import type { RequestingCall } from './requests.ts';
@@ -15,8 +16,7 @@ export type RunRequest = {
   readonly handler: string;
   /** JSON text, at most `LIMITS.inputBytes`. */
   readonly inputText: string;
-  /** Epoch milliseconds */
-  readonly deadlineMs: number;
+  readonly deadline: Deadline;
   readonly dryRun: boolean;
   readonly cancellation: Cancellation;
   readonly webhookUrl?: string;
@@ -66,8 +66,8 @@ export class Running implements RequestingCall, CancelListener {
   }
 
   get scope(): RequestingCall['scope'] {
-    const { callId, handler, operationId, deadlineMs, dryRun } = this.request;
-    return { instance: this.instance, callId, handler, operationId, deadlineMs, dryRun };
+    const { callId, handler, operationId, deadline, dryRun } = this.request;
+    return { instance: this.instance, callId, handler, operationId, deadline, dryRun };
   }
 }
 

@@ -2,6 +2,7 @@
 // The broker admits and counts; the capability checks its own payload and does the work.
 
 import type { Cancellation } from '../cancellation.ts';
+import type { Deadline } from '../deadline.ts';
 
 /** Counters of one call, by capability name; they end up in the call's receipt. */
 export type Usage = { calls: number; bytesOut: number; bytesIn: number; denied: number };
@@ -16,8 +17,7 @@ export type CallScope = {
   readonly operationId: string;
   /** 1, 2, … per capability request within the call. */
   readonly sequence: number;
-  /** Epoch milliseconds */
-  readonly deadlineMs: number;
+  readonly deadline: Deadline;
   readonly dryRun: boolean;
   /** Tells when the guest gives the request up, and when its call has ended in any way. */
   readonly cancellation: Cancellation;

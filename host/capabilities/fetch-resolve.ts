@@ -10,24 +10,23 @@ import { LIMITS } from '../limits.ts';
 /** Every address of a name. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>;
 
+/** `untilMs`: by `performance.now()` */
 type Known = { readonly addresses: readonly string[]; readonly untilMs: number };
 
 /** The names of one instance. */
 export class Resolver {
   readonly #resolve: Resolve;
-  readonly #nowMs: () => number;
   readonly #known = new Map<string, Known>();
   readonly #running = new Map<string, Promise<readonly string[]>>();
 
-  constructor(nowMs: () => number, resolve: Resolve = resolveAll) {
-    this.#nowMs = nowMs;
+  constructor(resolve: Resolve = resolveAll) {
     this.#resolve = resolve;
   }
 
   /** The addresses that are remembered; undefined when the name has to be looked up. */
   known(hostname: string): readonly string[] | undefined {
     const known = this.#known.get(hostname);
-    return known !== undefined && known.untilMs > this.#nowMs() ? known.addresses : undefined;
+    return known !== undefined && known.untilMs > performance.now() ? known.addresses : undefined;
   }
 
   /**
@@ -84,7 +83,7 @@ export class Resolver {
     const [oldest] = this.#known.keys();
     if (oldest !== undefined && this.#known.size >= LIMITS.resolvedNames)
       this.#known.delete(oldest);
-    this.#known.set(hostname, { addresses, untilMs: this.#nowMs() + LIMITS.resolvedMs });
+    this.#known.set(hostname, { addresses, untilMs: performance.now() + LIMITS.resolvedMs });
     return addresses;
   }
 }

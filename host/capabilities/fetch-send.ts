@@ -31,7 +31,6 @@ export type FetchPowers = {
   readonly secrets: SecretBook;
   /** About the hosts that an admin typed into the config; about all when there are none. */
   readonly trust: Trust;
-  readonly nowMs: () => number;
   /** Every address of a name. */
   readonly resolve?: Resolve;
   readonly detour?: Detour;
@@ -63,7 +62,7 @@ export class Sender {
     this.#powers = powers;
     this.#policy = { machine: machineAddresses, ...powers.policy };
     this.#connections = new Connections(powers.detour);
-    this.#resolver = new Resolver(powers.nowMs, powers.resolve);
+    this.#resolver = new Resolver(powers.resolve);
     this.#trustIsForTyped = powers.policy.hosts.some(isTyped);
   }
 
@@ -123,21 +122,20 @@ export class Sender {
   async #resolve(hostname: string, scope: CallScope): Promise<readonly string[]> {
     const known = this.#resolver.known(hostname);
     if (known !== undefined) return known;
-    const remainingMs = scope.deadlineMs - this.#powers.nowMs();
-    return this.#resolver.lookUp(hostname, remainingMs, scope.cancellation);
+    return this.#resolver.lookUp(hostname, scope.deadline.leftMs, scope.cancellation);
   }
 
   #dispatch(
     vetted: Vetted,
     how: { target: Target; waitMs: number; scope: CallScope; outgoing: Outgoing },
   ): Exchange {
-    const { trust, nowMs, secrets } = this.#powers;
+    const { trust, secrets } = this.#powers;
     const { target, waitMs, scope, outgoing } = how;
     const { method, parts, stream } = outgoing;
     const exchange = new Exchange({
       hostname: secrets.scrubber.text(vetted.hostname),
       scope,
-      remainingMs: scope.deadlineMs - nowMs(),
+      remainingMs: scope.deadline.leftMs,
     });
     const isAbout = target.typed || !this.#trustIsForTyped;
     const pool = this.#connections.pool(vetted, { trust: isAbout ? trust : SYSTEM_TRUST, waitMs });

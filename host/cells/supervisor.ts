@@ -27,7 +27,8 @@ export type SupervisorPowers = {
   readonly enclose?: (child: ChildProcess, memoryMiB: number) => ChildGroup | undefined;
   /** The program of a cell and what it is greeted with. */
   readonly platform: () => Promise<Pick<Platform, 'cell' | 'greeting'>>;
-  readonly nowMs: () => number;
+  /** Milliseconds of a clock that is never set: a silent cell must not be given an hour more. */
+  readonly steadyMs: () => number;
   /** Throws when code of that key may not run on this machine. */
   readonly admit?: (key: string) => Promise<void>;
   readonly onCell: (event: CellEvent) => void;
@@ -55,7 +56,7 @@ export class Supervisor {
 
   constructor(powers: SupervisorPowers) {
     this.#powers = powers;
-    this.#watchdog = new Watchdog(() => this.#cells, powers.nowMs);
+    this.#watchdog = new Watchdog(() => this.#cells, powers.steadyMs);
   }
 
   /** Starts the warm spares; a start that fails is reported by the first `acquire`. */

@@ -6,18 +6,19 @@ import type { InstanceRow, Store } from '../store/store.ts';
 /** The enabled instances with their grants. */
 export class Subscriptions {
   readonly #store: Pick<Store, 'instances'>;
-  readonly #nowMs: () => number;
+  readonly #steadyMs: () => number;
   #rows: Promise<readonly InstanceRow[]> | undefined;
   #untilMs = 0;
 
-  constructor(store: Pick<Store, 'instances'>, nowMs: () => number) {
+  /** @param steadyMs Milliseconds of a clock that is never set */
+  constructor(store: Pick<Store, 'instances'>, steadyMs: () => number) {
     this.#store = store;
-    this.#nowMs = nowMs;
+    this.#steadyMs = steadyMs;
   }
 
   /** Rows as they were within the last `LIMITS.subscriptionsMs`. */
   enabled(): Promise<readonly InstanceRow[]> {
-    const now = this.#nowMs();
+    const now = this.#steadyMs();
     if (this.#rows === undefined || now >= this.#untilMs) {
       this.#untilMs = now + LIMITS.subscriptionsMs;
       const rows = this.#store.instances().then((all) => all.filter(({ enabled }) => enabled));

@@ -64,7 +64,7 @@ export function wireDeliveries(
         data: { id, kind, type, error: toErrorData(error) },
       }),
   });
-  const subscriptions = new Subscriptions(store, nowMs);
+  const subscriptions = new Subscriptions(store, () => performance.now());
   changes.listen(({ type }) => {
     if (type.startsWith('instance.')) subscriptions.forget();
     if (type === 'fact.recorded') queue.wake();

@@ -39,7 +39,6 @@ export type AuthPowers = {
   readonly tokens: Pick<Tokens, 'find' | 'peek'>;
   /** Told of every request over a bound. */
   readonly onLimited: (request: FastifyRequest, limited: Limited) => void;
-  readonly nowMs: () => number;
 };
 
 declare module 'fastify' {
@@ -58,9 +57,11 @@ declare module 'fastify' {
  * A good token is let in whatever its address did before: secrets are too long to guess, and a
  * neighbour behind the same address must not be able to lock the panel out.
  */
-export function createGuard({ tokens, onLimited, nowMs }: AuthPowers): onRequestHookHandler {
-  const strangers = new WindowCount(nowMs);
-  const requests = new WindowCount(nowMs);
+export function createGuard({ tokens, onLimited }: AuthPowers): onRequestHookHandler {
+  // By a clock that is never set: nobody is kept out for an hour since that falls by one.
+  const steadyMs = (): number => performance.now();
+  const strangers = new WindowCount(steadyMs);
+  const requests = new WindowCount(steadyMs);
   const bound = (
     request: FastifyRequest,
     { count, endMs }: Window,
@@ -69,7 +70,7 @@ export function createGuard({ tokens, onLimited, nowMs }: AuthPowers): onRequest
     if (count <= most) return;
     onLimited(request, { by, isFirst: count === most + 1 });
     const { message, remedy } = REFUSALS[by](most);
-    const details = { limit: most, retryAfterMs: endMs - nowMs() };
+    const details = { limit: most, retryAfterMs: endMs - steadyMs() };
     throw new HostError('CALLER_RATE_LIMITED', message, { remedy, details });
   };
   const admit = (request: FastifyRequest, token: TokenView | undefined): void => {

@@ -82,7 +82,7 @@ export async function createHttpServer(powers: HttpPowers): Promise<FastifyInsta
     metrics.limited(by);
     if (isFirst) audit.throttled(request);
   };
-  app.addHook('onRequest', createGuard({ tokens, onLimited, nowMs }));
+  app.addHook('onRequest', createGuard({ tokens, onLimited }));
   app.addHook('onSend', (request, reply, payload, done) => {
     reply.headers(request.routeOptions.config.headers ?? SAFE_HEADERS);
     reply.header('x-request-id', request.id);

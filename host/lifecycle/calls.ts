@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { Cancellation } from '../cancellation.ts';
 import { timedOut } from '../broker/outcomes.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import { Deadline } from '../deadline.ts';
 import { HostError, toErrorData } from '../errors.ts';
 import type { FactRecorder } from '../ledger/facts.ts';
 import { LIMITS } from '../limits.ts';
@@ -18,7 +19,7 @@ import type { Store, TurnWait } from '../store/store.ts';
 import type { TracedCall, Tracing } from '../tracing.ts';
 import { needsReconciliation } from '../recorder/recording.ts';
 import type { Journal } from '../recorder/recorder.ts';
-import type { Recording, Script } from '../recorder/recording.ts';
+import type { Recording } from '../recorder/recording.ts';
 import { createTrace, traceOf } from './trace.ts';
 import type { Vault } from '../store/vault.ts';
 import { decideLimits } from './compiled.ts';
@@ -29,6 +30,8 @@ import type { Actor, CallOutcome, ExtensionHost, InstanceRef } from './host.ts';
 import type { Instance } from './instance.ts';
 import { Instances } from './instances.ts';
 import { pendingDelivery, readPending } from './pending.ts';
+import { isPlain } from './prepared.ts';
+import type { Prepared } from './prepared.ts';
 import type { CallRecords } from './records.ts';
 import { isChanging, subjectOf } from './subjects.ts';
 import { BoundedTurns } from './turns.ts';
@@ -51,32 +54,6 @@ export type CallPowers = {
   readonly isDraining: () => boolean;
   /** Where the world reaches this host, without a slash at the end. */
   readonly publicUrl: string | undefined;
-};
-
-/** One call that is to run in an instance. */
-export type Prepared = {
-  readonly instance: Instance;
-  readonly id: string;
-  readonly handler: string;
-  readonly inputText: string;
-  readonly deadlineMs: number;
-  readonly dryRun: boolean;
-  readonly cancellation: Cancellation;
-  readonly actor: Actor;
-  readonly replayOf?: string;
-  /** 1 unless a delivery failed before */
-  readonly attempt?: number;
-  /** The service or invoice it is about: such calls run one after the other */
-  readonly subject?: string | undefined;
-  readonly key?: string;
-  /** Its effects are written down before they leave; whoever set this removes them after its end */
-  readonly journalled?: boolean;
-  /** It runs again: what it is answered without asking the world */
-  readonly script?: Script;
-  /** Told of the call's recording as it starts */
-  readonly onRecord?: (recording: Recording) => void;
-  /** W3C trace headers of the request that it comes from */
-  readonly carrier?: Readonly<Record<string, string>>;
 };
 
 /** Who acts when a delivery runs. */
@@ -110,13 +87,12 @@ export class Calls {
         },
       );
     }
-    const { wallMs } = decideLimits(instance.compiled.manifest);
     const prepared: Prepared = {
       instance,
       id,
       handler,
       inputText,
-      deadlineMs: nowMs() + (request.deadlineMs ?? wallMs),
+      deadline: this.#deadlineOf(instance, request.deadlineMs),
       dryRun: request.dryRun ?? false,
       cancellation: request.cancellation,
       actor: request.actor,
@@ -165,7 +141,7 @@ export class Calls {
     if (instance === undefined) throw notRunning(id);
     const prepared: Prepared = {
       ...{ instance, id, handler, inputText },
-      deadlineMs: this.#powers.nowMs() + decideLimits(instance.compiled.manifest).wallMs,
+      deadline: this.#deadlineOf(instance),
       dryRun: false,
       cancellation: new Cancellation(),
       actor: DELIVERER,
@@ -193,14 +169,13 @@ export class Calls {
   ): Promise<CallOutcome> {
     const instance = this.#powers.instances.live(target);
     if (instance === undefined) throw notRunning(target);
-    const { manifest, description } = instance.compiled;
-    const handler = pick(description.handlers);
+    const handler = pick(instance.compiled.description.handlers);
     const prepared: Prepared = {
       instance,
       id: target,
       handler,
       inputText: payload,
-      deadlineMs: this.#powers.nowMs() + decideLimits(manifest).wallMs,
+      deadline: this.#deadlineOf(instance),
       dryRun: false,
       cancellation: new Cancellation(),
       actor: DELIVERER,
@@ -210,13 +185,20 @@ export class Calls {
     return this.#runInTurn(prepared, createCallId(), operationId);
   }
 
+  #deadlineOf(
+    { compiled }: Instance,
+    waitMs: number = decideLimits(compiled.manifest).wallMs,
+  ): Deadline {
+    return new Deadline(this.#powers.nowMs(), waitMs);
+  }
+
   #runInTurn(call: Prepared, callId: string, operationId?: string): Promise<CallOutcome> {
-    const { id, subject, deadlineMs, handler } = call;
+    const { id, subject, deadline, handler } = call;
     const work = (): Promise<CallOutcome> => this.run(call, callId, operationId);
     if (subject === undefined) return work();
     const key = `${id} ${subject}`;
     const waitUntilDeadline = (): TurnWait => ({
-      waitMs: deadlineMs - this.#powers.nowMs(),
+      waitMs: deadline.leftMs,
       late: () => timedOut(handler, 'while an earlier call about the same thing ran'),
     });
     // First the line of this host, then that of all hosts: one of a host asks the store at a time.
@@ -230,7 +212,7 @@ export class Calls {
   /** Runs a prepared call and keeps its record. */
   async run(call: Prepared, callId: string, operationId = callId): Promise<CallOutcome> {
     const { records, nowMs, isDraining, facts, tracing, meter } = this.#powers;
-    const { instance, id, handler, inputText, deadlineMs, dryRun, actor, replayOf } = call;
+    const { instance, id, handler, inputText, deadline, dryRun, actor, replayOf } = call;
     if (isDraining()) throw new HostError('HOST_DRAINING', 'The host is shutting down');
     assertHandler(instance, id, handler);
     const isReplay = call.script?.mode === 'replay';
@@ -264,7 +246,7 @@ export class Calls {
         attempt: call.attempt ?? 1,
         handler,
         inputText,
-        deadlineMs,
+        deadline,
         dryRun,
         cancellation: call.cancellation,
         ...this.#webhookUrl(call),
@@ -366,14 +348,6 @@ function assertOnTrack({ script }: Prepared, { subject, strays }: Recording): vo
   if (script?.mode === 'resume' && strays.length > 0) {
     throw needsReconciliation(subject.callId, 'run again, it asks for other effects than before');
   }
-}
-
-/**
- * Whether a call has nothing that another's request could spoil: it sends for real, keeps no journal, and is
- * not sent again under its name. Any other is traced, and so alone in its turns: what it sends is its own.
- */
-function isPlain({ journalled, dryRun, key, attempt }: Prepared): boolean {
-  return journalled !== true && !dryRun && key === undefined && attempt === undefined;
 }
 
 function assertHandler(instance: Instance, id: string, handler: string): void {

@@ -3,6 +3,7 @@
 
 import { Cancellation } from '../cancellation.ts';
 import type { CatalogEntry } from '../catalog/catalog.ts';
+import { Deadline } from '../deadline.ts';
 import { HostError, toErrorData } from '../errors.ts';
 import type { InstanceRow } from '../store/store.ts';
 import { createCallId } from './calls.ts';
@@ -299,7 +300,7 @@ export class InstanceChanges {
         id: instance.id,
         handler,
         inputText: JSON.stringify(input),
-        deadlineMs: this.#parts.nowMs() + wallMs,
+        deadline: new Deadline(this.#parts.nowMs(), wallMs),
         dryRun: false,
         cancellation: new Cancellation(),
         actor,

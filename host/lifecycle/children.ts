@@ -21,7 +21,8 @@ import type { WallCheck } from '../jail/walls.ts';
 import { LIMITS } from '../limits.ts';
 
 /** What children need from outside. */
-export type ChildrenPowers = Pick<SupervisorPowers, 'nowMs' | 'onCell'> & {
+export type ChildrenPowers = Pick<SupervisorPowers, 'onCell'> & {
+  readonly nowMs: () => number;
   /** This process: its group is the one that is divided. */
   readonly pid: number;
   readonly kernel: KernelPowers;
@@ -85,7 +86,7 @@ export async function startChildren(powers: ChildrenPowers): Promise<Children> {
     },
     enclose: (child, memoryMiB) => groups.enclose(child, memoryMiB),
     platform: own.platform,
-    nowMs,
+    steadyMs: () => performance.now(),
     onCell,
   });
   supervisor.warm();

@@ -71,7 +71,6 @@ export function createEndow(
       policy: policyOf(powers, id, { grants, config }),
       secrets,
       trust: trustOf(compiled, config),
-      nowMs,
       watch: powers.watch(id),
       ...(resolve === undefined ? {} : { resolve }),
       ...(detour === undefined ? {} : { detour }),

@@ -8,9 +8,9 @@ import type { Instance } from './instance.ts';
 type All = { all(): readonly { readonly instance: Instance }[] };
 
 /** Looks every few seconds; `stop` ends it. */
-export function createEvictor(instances: All, nowMs: () => number): { stop(): void } {
+export function createEvictor(instances: All): { stop(): void } {
   const look = (): void => {
-    const now = nowMs();
+    const now = performance.now();
     for (const { instance, since } of longestIdle(instances)) {
       // It stays where it is when it cannot start anew; that failure is in its state.
       instance.recycle().catch(() => undefined);

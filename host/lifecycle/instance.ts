@@ -123,7 +123,7 @@ export class Instance {
     return this.#hot !== undefined || this.#starting !== undefined;
   }
 
-  /** Epoch milliseconds of the last call's end; undefined while cold or busy. */
+  /** When the last call ended, by `performance.now()`; undefined while cold or busy. */
   get idleSinceMs(): number | undefined {
     const runner = this.#hot?.runner;
     return runner === undefined || runner.callsRunning > 0 ? undefined : runner.lastUsedMs;
@@ -248,7 +248,6 @@ export class Instance {
         spec: { cpuMs, memoryMiB, originMs: this.originMs, scripts: loadScripts(compiled.bundle) },
         table: endowment.table,
         mapStack: createStackMapper(compiled.bundle),
-        nowMs,
         events: {
           log: (callId, line) => onLog(callId, scrubbedLine(line, endowment.scrub)),
           ended: (ended, error) => this.#onEnded(ended, error, cell),

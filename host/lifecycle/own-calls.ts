@@ -3,6 +3,7 @@
 import { Cancellation } from '../cancellation.ts';
 import type { Runner } from '../broker/runner.ts';
 import type { RunRequest } from '../broker/running.ts';
+import { Deadline } from '../deadline.ts';
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { parseDescription } from './compiled.ts';
@@ -32,7 +33,7 @@ export function ownCall(handler: string, inputText: string, nowMs: number): RunR
     attempt: 1,
     handler,
     inputText,
-    deadlineMs: nowMs + LIMITS.loadMs,
+    deadline: new Deadline(nowMs, LIMITS.loadMs),
     dryRun: false,
     cancellation: new Cancellation(),
   };

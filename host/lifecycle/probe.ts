@@ -66,7 +66,6 @@ export class Probe {
       spec: { cpuMs, memoryMiB, scripts: loadScripts(bundle) },
       table: {},
       mapStack: createStackMapper(bundle),
-      nowMs: this.#nowMs,
       events: { log: () => undefined, ended: () => undefined, finished: () => undefined },
     });
     try {

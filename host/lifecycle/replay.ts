@@ -3,11 +3,13 @@
 
 import { Cancellation } from '../cancellation.ts';
 import type { CatalogEntry } from '../catalog/catalog.ts';
+import { Deadline } from '../deadline.ts';
 import { HostError } from '../errors.ts';
 import { isEffect } from '../recorder/recording.ts';
 import type { RecordedRequest, Recording } from '../recorder/recording.ts';
 import { createCallId } from './calls.ts';
-import type { Calls, Prepared } from './calls.ts';
+import type { Calls } from './calls.ts';
+import type { Prepared } from './prepared.ts';
 import { decideLimits } from './compiled.ts';
 import type { Compiled } from './compiled.ts';
 import type { Actor, CallOutcome, Replayed, ReplayWish } from './host.ts';
@@ -68,7 +70,7 @@ export class Replays {
     const { handler, operationId, inputText } = known;
     const prepared: Prepared = {
       ...{ id: known.instance, instance, handler, inputText, actor },
-      deadlineMs: this.#parts.nowMs() + decideLimits(compiled.manifest).wallMs,
+      deadline: new Deadline(this.#parts.nowMs(), decideLimits(compiled.manifest).wallMs),
       dryRun: false,
       cancellation: new Cancellation(),
       replayOf: callId,

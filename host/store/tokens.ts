@@ -33,19 +33,18 @@ export type Tokens = {
 export function createTokens(store: Store, nowMs: () => number): Tokens {
   // By secret, for a moment: every request asks, and a revocation empties it at once.
   const known = new Map<string, TokenView>();
-  let knownUntilMs = 0;
-  const isGood = ({ expiresAt }: TokenView, now: number): boolean =>
-    expiresAt === null || Date.parse(expiresAt) > now;
+  let knownUntilMs = Number.NEGATIVE_INFINITY;
+  const isGood = ({ expiresAt }: Pick<TokenView, 'expiresAt'>): boolean =>
+    expiresAt === null || Date.parse(expiresAt) > nowMs();
   return {
     peek(secret) {
-      const now = nowMs();
-      const token = now < knownUntilMs ? known.get(secret) : undefined;
-      return token !== undefined && isGood(token, now) ? token : undefined;
+      const token = performance.now() < knownUntilMs ? known.get(secret) : undefined;
+      return token !== undefined && isGood(token) ? token : undefined;
     },
     async find(secret) {
       const row = await store.tokenByHash(hashToken(secret));
-      const now = nowMs();
-      if (row === undefined || !isGood(row, now)) return undefined;
+      if (row === undefined || !isGood(row)) return undefined;
+      const now = performance.now();
       if (now >= knownUntilMs || known.size >= LIMITS.cachedTokens) {
         known.clear();
         knownUntilMs = now + LIMITS.tokenCacheMs;

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 import { Cancellation } from '../../host/cancellation.ts';
+import { Deadline } from '../../host/deadline.ts';
 import { isPublic } from '../../host/capabilities/addresses.ts';
 import { createFetchCapability } from '../../host/capabilities/fetch.ts';
 import type { HostRule } from '../../host/capabilities/egress.ts';
@@ -66,7 +67,6 @@ export async function runEgressCase(attack: EgressCase): Promise<string[]> {
     policy: { hosts: rulesOf(attack.policy), lan: lanOf(attack.policy), own: [], allowPlain: true },
     secrets: new SecretBook([]),
     trust: { fingerprints: [], ca: undefined },
-    nowMs: Date.now,
     async resolve(hostname) {
       const answers = attack.dns?.[hostname] ?? attack.dns?.[`${hostname}.`];
       const turn = looked.get(hostname) ?? 0;
@@ -100,7 +100,7 @@ export async function runEgressCase(attack: EgressCase): Promise<string[]> {
         handler: 'x',
         operationId: 'x',
         sequence: 1,
-        deadlineMs: Date.now() + 3_000,
+        deadline: new Deadline(Date.now(), 3_000),
         dryRun: false,
         cancellation,
         usage: { calls: 0, bytesIn: 0, bytesOut: 0, denied: 0 },

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 
 import { Cancellation } from '../../host/cancellation.ts';
+import { Deadline } from '../../host/deadline.ts';
 import { Runner } from '../../host/broker/runner.ts';
 import type { RunnerEvents } from '../../host/broker/runner.ts';
 import { BUILDER_MAIN, createBuilder } from '../../host/build/builder.ts';
@@ -41,7 +42,7 @@ export async function startSandbox(folder: string, table: CapabilityTable = {}):
     spawnCell: (program) =>
       spawnChild({ main: CELL_MAIN, program, read: [], mayStartProcesses: false }),
     platform: async () => platform,
-    nowMs: Date.now,
+    steadyMs: () => performance.now(),
     onCell: () => undefined,
   });
   const result = await builder.build(folder);
@@ -55,7 +56,6 @@ export async function startSandbox(folder: string, table: CapabilityTable = {}):
       spec: { cpuMs: 500, memoryMiB: 64, scripts },
       table,
       mapStack: (stack) => stack,
-      nowMs: Date.now,
       events: {
         log: () => undefined,
         ended: () => undefined,
@@ -96,7 +96,7 @@ async function call(runner: Runner, inputText: string): Promise<string> {
     attempt: 1,
     handler: 'execute',
     inputText,
-    deadlineMs: Date.now() + 30_000,
+    deadline: new Deadline(Date.now(), 30_000),
     dryRun: false,
     cancellation: new Cancellation(),
   });

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { Cancellation } from '../../host/cancellation.ts';
+import { Deadline } from '../../host/deadline.ts';
 import type { CallScope } from '../../host/capabilities/capability.ts';
 import { expandHosts } from '../../host/capabilities/egress.ts';
 import { createFetchCapability } from '../../host/capabilities/fetch.ts';
@@ -42,7 +43,6 @@ export function createTestFetch(
     },
     secrets: new SecretBook([]),
     trust: { fingerprints: [], ca: undefined },
-    nowMs: Date.now,
     resolve: async () => ['127.0.0.1'],
     ...powers,
   });
@@ -71,7 +71,7 @@ export function scopeOf(more: Partial<CallScope> = {}): CallScope {
     handler: 'execute',
     operationId: randomUUID(),
     sequence: 1,
-    deadlineMs: Date.now() + 10_000,
+    deadline: new Deadline(Date.now(), 10_000),
     dryRun: false,
     cancellation: new Cancellation(),
     usage: { calls: 0, bytesOut: 0, bytesIn: 0, denied: 0 },

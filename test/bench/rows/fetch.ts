@@ -145,7 +145,6 @@ async function startFetcher(scope: Scope): Promise<Sandbox> {
     },
     secrets: new SecretBook([]),
     trust: { fingerprints: [], ca: undefined },
-    nowMs: Date.now,
   });
   scope.defer(close);
   const folder = await writeExtension(await scope.folder(), 'fetches', EXTENSION);

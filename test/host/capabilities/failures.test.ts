@@ -200,7 +200,7 @@ describe('what a guest sends', { timeout: 60_000 }, () => {
   }
 
   function ask(capability: string, payload: unknown): Promise<CapabilityReply> {
-    const scope = scopeOf({ callId: CALL_ID, instance: INSTANCE, deadlineMs: Date.now() + 60_000 });
+    const scope = scopeOf({ callId: CALL_ID, instance: INSTANCE });
     // As it comes over the pipe.
     const sent: unknown = JSON.parse(JSON.stringify(payload));
     return table[capability]?.(sent, scope, () => assert.fail()) ?? assert.fail();

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
 import { Cancellation } from '../../../host/cancellation.ts';
+import { Deadline } from '../../../host/deadline.ts';
 import { LIMITS } from '../../../host/limits.ts';
 import { createTestFetch } from '../../helpers/fetch.ts';
 import type { TestFetch } from '../../helpers/fetch.ts';
@@ -168,7 +169,7 @@ describe('HTTP/2 of fetch', { timeout: 60_000 }, () => {
     const given = fetch.send(
       `https://panel.example:${port}/large`,
       {},
-      { cancellation, deadlineMs: Date.now() + 5_000 },
+      { cancellation, deadline: new Deadline(Date.now(), 5_000) },
     );
     cancellation.cancel();
     await assert.rejects(given, { code: 'CALLER_CANCELLED' });

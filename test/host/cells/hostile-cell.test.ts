@@ -10,6 +10,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 
 import { Cancellation } from '../../../host/cancellation.ts';
+import { Deadline } from '../../../host/deadline.ts';
 import { Runner } from '../../../host/broker/runner.ts';
 import { Cell } from '../../../host/cells/cell.ts';
 import type { CellEnd } from '../../../host/cells/cell.ts';
@@ -60,7 +61,6 @@ function startRunner(cell: Cell): { runner: Runner; served: string[] } {
       },
     },
     mapStack: (stack) => stack,
-    nowMs: Date.now,
     events: { log: () => undefined, ended: () => undefined, finished: () => undefined },
   });
   return { runner, served };
@@ -73,7 +73,7 @@ const call = (runner: Runner): Promise<unknown> =>
     attempt: 1,
     handler: 'execute',
     inputText: 'null',
-    deadlineMs: Date.now() + 60_000,
+    deadline: new Deadline(Date.now(), 60_000),
     dryRun: false,
     cancellation: new Cancellation(),
   });

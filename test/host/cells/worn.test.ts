@@ -13,7 +13,7 @@ const start = (spawnCell: () => ChildProcess = () => startFakeCell()): Superviso
   new Supervisor({
     spawnCell,
     platform: async () => ({ cell: '', greeting: Buffer.alloc(0) }),
-    nowMs: Date.now,
+    steadyMs: () => performance.now(),
     onCell: () => undefined,
   });
 

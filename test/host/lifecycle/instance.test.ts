@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { it, mock } from 'node:test';
 
 import { Cancellation } from '../../../host/cancellation.ts';
+import { Deadline } from '../../../host/deadline.ts';
 import { Supervisor } from '../../../host/cells/supervisor.ts';
 import { Instance } from '../../../host/lifecycle/instance.ts';
 import type { InstancePowers } from '../../../host/lifecycle/instance.ts';
@@ -39,7 +40,7 @@ function createSubject(): Subject {
     ...{
       spawnCell: () => startFakeCell(),
       platform: async () => ({ cell: '', greeting: Buffer.alloc(0) }),
-      nowMs,
+      steadyMs: nowMs,
     },
     onCell: () => undefined,
   });
@@ -64,7 +65,11 @@ function createSubject(): Subject {
     async call(input) {
       const { text } = await instance.call({
         ...{ callId: 'call', operationId: 'call', attempt: 1, handler: 'execute' },
-        ...{ inputText: JSON.stringify(input), deadlineMs: nowMs() + 1e9, dryRun: false },
+        ...{
+          inputText: JSON.stringify(input),
+          deadline: new Deadline(nowMs(), 1e9),
+          dryRun: false,
+        },
         cancellation: new Cancellation(),
       });
       return text;

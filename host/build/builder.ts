@@ -1,5 +1,5 @@
-// The host's side of the builder process: asks for builds, kills a process that takes too long.
-// The next request starts another one.
+// The host's side of the builder process: asks for builds, kills a process that takes too long or sends what
+// is none. The next request starts another one, and a build that was lost with it is tried once more, alone.
 
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
@@ -31,13 +31,14 @@ type Worker = {
 };
 
 class BuilderGone extends Error {}
+/** It took too long itself; any other end may have been another build's doing. */
+class BuildTooSlow extends BuilderGone {}
 
 /** Makes the builder of a host. */
 export function createBuilder(powers: BuilderPowers): Builder {
   const workers = createWorkers(powers.spawnBuilder);
   const queues = new Map<string, Promise<unknown>>();
-  const ask = async (kind: number, body: string): Promise<Buffer> =>
-    askWorker(await workers.current(), kind, body);
+  const askForBuild = createBuilds(workers);
 
   const build = async (folder: string, known?: string): Promise<BuildResult | undefined> => {
     try {
@@ -45,7 +46,7 @@ export function createBuilder(powers: BuilderPowers): Builder {
         ...{ folder, modules: powers.modulesFor(folder) },
         ...(known === undefined ? {} : { known }),
       };
-      return unpackResult(await ask(BUILDER_FRAME.build, JSON.stringify(request)));
+      return await askForBuild(request);
     } catch (error) {
       if (!(error instanceof BuilderGone)) throw error;
       return { ok: false, problems: [goneProblem(error)] };
@@ -72,7 +73,7 @@ export function createBuilder(powers: BuilderPowers): Builder {
     },
     buildUnless: buildInTurn,
     async buildOwn(name) {
-      return unpackOwn(await ask(BUILDER_FRAME.own, name));
+      return unpackOwn(await askWorker(await workers.current(), BUILDER_FRAME.own, name));
     },
     forget(folder) {
       const request: BuildRequest = { folder, modules: [] };
@@ -82,34 +83,83 @@ export function createBuilder(powers: BuilderPowers): Builder {
   };
 }
 
+type AskForBuild = (request: BuildRequest) => Promise<BuildResult | undefined>;
+
+/** Asks for builds; rejects with `BuilderGone` when a process has ended over one. */
+function createBuilds(workers: Workers): AskForBuild {
+  let alone: Promise<unknown> = Promise.resolve();
+
+  /** What was lost with a process that others shared is asked of one of its own: one of them at a time. */
+  const askAlone = (body: string): Promise<Buffer> => {
+    const run = async (): Promise<Buffer> => {
+      const worker = await workers.extra();
+      try {
+        return await askWorker(worker, BUILDER_FRAME.build, body);
+      } finally {
+        worker.child.kill('SIGKILL');
+      }
+    };
+    const turn = alone.then(run, run);
+    alone = turn;
+    return turn;
+  };
+
+  const ask = async (body: string): Promise<Buffer> => {
+    try {
+      return await askWorker(await workers.current(), BUILDER_FRAME.build, body);
+    } catch (error) {
+      if (!(error instanceof BuilderGone) || error instanceof BuildTooSlow) throw error;
+      return askAlone(body);
+    }
+  };
+
+  return async (request) => {
+    const payload = await ask(JSON.stringify(request));
+    try {
+      return unpackResult(payload);
+    } catch (error) {
+      throw new BuilderGone('sent no result', { cause: error });
+    }
+  };
+}
+
 type Workers = {
   /** The one that lives; started when there is none. @throws {HostError} `HOST_DRAINING` */
   current(): Promise<Worker>;
+  /** One beside it, which the caller ends. @throws {HostError} `HOST_DRAINING` */
+  extra(): Promise<Worker>;
   /** Sends what needs no answer to the one that lives. */
   tell(kind: number, body: string): void;
   stop(): Promise<void>;
 };
 
 function createWorkers(spawnBuilder: BuilderPowers['spawnBuilder']): Workers {
+  const living = new Set<ChildProcess>();
   let worker: Promise<Worker> | undefined;
   let stopped = false;
-  const start = (): Promise<Worker> => {
-    const forget = (): void => {
-      if (worker === starting) worker = undefined;
-    };
-    const starting = spawnBuilder().then((child) => {
-      if (stopped) child.kill('SIGKILL');
-      return startWorker(child, forget);
+  const start = async (onGone: () => void): Promise<Worker> => {
+    if (stopped) throw new HostError('HOST_DRAINING', 'The host is shutting down');
+    const child = await spawnBuilder();
+    if (stopped) child.kill('SIGKILL');
+    living.add(child);
+    return startWorker(child, () => {
+      living.delete(child);
+      onGone();
     });
-    // Whoever asked is told; the next one starts another.
-    starting.catch(forget);
-    return starting;
   };
   return {
     current() {
-      if (stopped) throw new HostError('HOST_DRAINING', 'The host is shutting down');
-      return (worker ??= start());
+      if (worker !== undefined) return worker;
+      const forget = (): void => {
+        if (worker === starting) worker = undefined;
+      };
+      const starting = start(forget);
+      // Whoever asked is told; the next one starts another.
+      starting.catch(forget);
+      worker = starting;
+      return starting;
     },
+    extra: () => start(() => undefined),
     tell(kind, body) {
       // One that did not start has nothing to be told.
       const quiet = (): void => undefined;
@@ -117,8 +167,8 @@ function createWorkers(spawnBuilder: BuilderPowers['spawnBuilder']): Workers {
     },
     async stop() {
       stopped = true;
-      const last = await worker?.catch(() => undefined);
-      last?.child.kill('SIGKILL');
+      await worker?.catch(() => undefined);
+      for (const child of living) child.kill('SIGKILL');
     },
   };
 }
@@ -135,9 +185,16 @@ function startWorker(child: ChildProcess, onGone: () => void): Worker {
     pending.clear();
   };
   pipe.on('data', (bytes: Buffer) => {
-    for (const { id, payload } of reader.push(bytes)) {
-      pending.get(id)?.resolve(Buffer.from(payload));
-      pending.delete(id);
+    try {
+      for (const { id, payload } of reader.push(bytes)) {
+        pending.get(id)?.resolve(Buffer.from(payload));
+        pending.delete(id);
+      }
+    } catch (error) {
+      // It has read strangers' code: what it sends can be anything.
+      tail = error instanceof Error ? error.message : 'sent no frame';
+      child.kill('SIGKILL');
+      pipe.destroy();
     }
   });
   // Its end is reported by `exit`; a broken pipe alone says nothing more.
@@ -160,7 +217,7 @@ function askWorker(worker: Worker, kind: number, body: string): Promise<Buffer> 
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const timer = setTimeout(() => {
     worker.child.kill('SIGKILL');
-    reject(new BuilderGone(`took over ${LIMITS.buildMs} ms`));
+    reject(new BuildTooSlow(`took over ${LIMITS.buildMs} ms`));
   }, LIMITS.buildMs);
   worker.pending.set(id, { resolve, reject });
   worker.writer.send(kind, 0, id, body);

@@ -6,9 +6,9 @@ import { isIPv6 } from 'node:net';
 
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
-import { parse } from 'yaml';
 
 import { noteJudged } from './oracle.ts';
+import { readYaml } from './yaml.ts';
 
 const SPECS = new URL('../../../shared/specs/', import.meta.url);
 
@@ -63,10 +63,16 @@ const LENIENT = {
 export function readOpenApi(file: string): OpenApi | undefined {
   const url = new URL(file, SPECS);
   if (!existsSync(url)) return undefined;
-  const text = readFileSync(url, 'utf8');
+  const known = read.get(file);
+  if (known !== undefined) return known;
+  const value = file.endsWith('.json') ? JSON.parse(readFileSync(url, 'utf8')) : readYaml(url);
   // The file is the vendor's own and unchanged; its shape is OpenAPI's.
-  return (file.endsWith('.json') ? JSON.parse(text) : parse(text)) as OpenApi;
+  const document = value as OpenApi;
+  read.set(file, document);
+  return document;
 }
+
+const read = new Map<string, OpenApi>();
 
 /**
  * Makes the check. The first description that has the path decides, and is noted as the judge.
@@ -81,7 +87,7 @@ export function createOpenApiCheck(
   prefix = '',
 ): OpenApiCheck {
   const checks = Object.entries(documents).map(
-    ([name, document]) => [name, createCheck(document, prefix)] as const,
+    ([name, document]) => [name, checkOf(document, prefix)] as const,
   );
   return (request) => {
     for (const [name, check] of checks) {
@@ -95,10 +101,20 @@ export function createOpenApiCheck(
   };
 }
 
-function createCheck(
-  spec: OpenApi,
-  prefix: string,
-): (request: CheckedRequest) => string[] | undefined {
+type DocumentCheck = (request: CheckedRequest) => string[] | undefined;
+
+/** One check for all fakes of a vendor: it remembers nothing of a request, and compiles for seconds. */
+function checkOf(spec: OpenApi, prefix: string): DocumentCheck {
+  const made = madeChecks.get(spec) ?? new Map<string, DocumentCheck>();
+  madeChecks.set(spec, made);
+  const check = made.get(prefix) ?? createCheck(spec, prefix);
+  made.set(prefix, check);
+  return check;
+}
+
+const madeChecks = new WeakMap<OpenApi, Map<string, DocumentCheck>>();
+
+function createCheck(spec: OpenApi, prefix: string): DocumentCheck {
   const ajv = new Ajv2020(LENIENT);
   const compiled = new Map<string, ValidateFunction>();
   const compile = (pointer: string): ValidateFunction => {
@@ -205,13 +221,18 @@ function checkQuery(
 }
 
 const coercing = new Ajv2020({ ...LENIENT, coerceTypes: true });
+/** By schema: a description has a few kinds of parameters, and requests by the thousand. */
+const textChecks = new Map<string, ValidateFunction>();
 
 /** A text of the address, held against the simple part of its schema. */
 function checkText(what: string, given: unknown, value: string | undefined, resolve: Resolve) {
   const { type, enum: values, minimum, maximum, pattern, format } = resolve(given);
-  const schema = dropAbsent({ type, enum: values, minimum, maximum, pattern, format });
-  const ok = coercing.validate({ type: 'object', properties: { value: schema } }, { value });
-  return ok ? [] : [`${what} ${coercing.errorsText()}`];
+  const key = JSON.stringify({ type, enum: values, minimum, maximum, pattern, format });
+  const validate =
+    textChecks.get(key) ??
+    coercing.compile({ type: 'object', properties: { value: JSON.parse(key) } });
+  textChecks.set(key, validate);
+  return validate({ value }) ? [] : [`${what} ${coercing.errorsText(validate.errors)}`];
 }
 
 /** What may only be read is required of answers, not of requests (OpenAPI 3, `readOnly`). */
@@ -287,8 +308,4 @@ function follow(spec: OpenApi, ref: string): Schema {
 
 function escape(part: string): string {
   return encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'));
-}
-
-function dropAbsent(values: Schema): Schema {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }

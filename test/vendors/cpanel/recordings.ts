@@ -2,10 +2,10 @@
 // API 1 says the same words in `metadata.reason` and the same lines under `data`; this maps one to the
 // other. Where the recordings are absent, the tests that need them say so.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { parse } from 'yaml';
+import { readYaml } from '../yaml.ts';
 
 const FOLDER = join(import.meta.dirname, '../../../../shared/specs/cpanel-vcr/whm/account');
 
@@ -38,7 +38,7 @@ type Interaction = {
 };
 
 function readFile(path: string): Recording[] {
-  const { http_interactions: all } = parse(readFileSync(path, 'utf8')) as {
+  const { http_interactions: all } = readYaml(path) as {
     http_interactions: Interaction[];
   };
   return all.flatMap(({ request, response }) => {

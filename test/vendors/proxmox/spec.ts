@@ -34,9 +34,15 @@ export type RequestCheck = (
 /** Whether the vendor's own description is at hand. */
 export const HAS_SPEC = existsSync(FILE);
 
-/** Loads the check. */
+/** The check of all fakes: it remembers nothing, and its megabyte is read once. */
 export function loadRequestCheck(): RequestCheck {
-  if (!HAS_SPEC) return checkByHand;
+  check ??= HAS_SPEC ? readRequestCheck() : checkByHand;
+  return check;
+}
+
+let check: RequestCheck | undefined;
+
+function readRequestCheck(): RequestCheck {
   const nodes = flatten(JSON.parse(readFileSync(FILE, 'utf8')) as Node[]);
   return (method, path, parameters) => {
     const found = nodes.find(

@@ -5,9 +5,9 @@ import { existsSync, readFileSync } from 'node:fs';
 
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
-import { parse } from 'yaml';
 
 import { DOCUMENTATION, noteJudged } from '../oracle.ts';
+import { readYaml } from '../yaml.ts';
 import type { StripeRequest } from './fake.ts';
 import type { FormValue } from './form.ts';
 import type { StripeObject } from './objects.ts';
@@ -33,7 +33,7 @@ export function loadRequestCheck(): ((request: StripeRequest) => string[]) | und
   const file = new URL('stripe-spec3-2023.yaml', SPECS);
   if (!existsSync(file)) return undefined;
   // The file is Stripe's own and unchanged; its shape is OpenAPI's.
-  const spec = parse(readFileSync(file, 'utf8')) as Spec;
+  const spec = readYaml(file) as Spec;
   const ajv = new Ajv2020({
     strict: false,
     validateFormats: false,

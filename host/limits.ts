@@ -163,6 +163,8 @@ export const LIMITS = {
   codeCacheShare: 8,
   /** Bytes of a code cache beside that: V8's own head, and what a very short script needs. */
   codeCacheBytes: 4 * KIB,
+  /** Bytes of the longest one that is kept: two of them, a bundle and its map fit into one frame. */
+  codeCacheBytesMax: 7 * MIB,
   /** Milliseconds an old generation gets to finish its calls after a swap. */
   drainMs: 10_000,
   /** Milliseconds from SIGTERM to exit. */
@@ -310,6 +312,11 @@ export const LIMITS = {
   keptBuilds: 32,
   /** Bytes of a finished bundle, dependencies included. */
   bundleBytes: 16 * MIB,
+  /**
+   * Bytes of a source map; of a longer one stacks show no places. The host takes 0.1 s and 20 MiB to read
+   * one of this length, which half a MiB of an author's own code may have.
+   */
+  sourceMapBytes: 512 * KIB,
   /** Bytes of a kept build of the product's own files; the platform has about 1.4 MB. */
   ownBuildBytes: 32 * MIB,
   /** Bytes of manifest.json. */

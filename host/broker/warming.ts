@@ -36,11 +36,11 @@ export class Warming {
 
   /** False: nobody asked, or these cannot be caches of these scripts. */
   take(blocks: readonly Buffer[]): boolean {
-    const fits = blocks.every(
-      ({ length }, at) =>
-        length <=
-        (this.#scripts[at]?.code.length ?? 0) * LIMITS.codeCacheShare + LIMITS.codeCacheBytes,
-    );
+    const { codeCacheShare, codeCacheBytes, codeCacheBytesMax } = LIMITS;
+    const fits = blocks.every(({ length }, at) => {
+      const { code = '' } = this.#scripts[at] ?? {};
+      return length <= Math.min(code.length * codeCacheShare + codeCacheBytes, codeCacheBytesMax);
+    });
     if (!this.#isAsked || blocks.length !== this.#scripts.length || !fits) return false;
     this.#isAsked = false;
     this.#powers.warmed(blocks.map((block) => Uint8Array.from(block)));

@@ -11,7 +11,7 @@ export type BundlePart = {
   readonly cachedData?: Uint8Array;
   /** The engine in which `code` had run when the cache was made; absent: it was compiled only. */
   readonly ranOn?: string;
-  /** JSON source map; `sources` are paths relative to the extension's folder. */
+  /** JSON source map; `sources` are paths relative to the extension's folder. Absent: none, or too long a one. */
   readonly sourceMap?: string;
 };
 

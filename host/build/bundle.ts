@@ -190,11 +190,12 @@ export async function buildScript(options: BuildOptions & { plugins: Plugin[] })
 
 /** A part with the code cache of our own compile. Compiles only: nothing of it runs here. */
 function createPart(role: BundlePart['role'], code: string, sourceMap?: string): BundlePart {
+  const cachedData = compileCache(code, `${role}.js`);
   return {
     role,
     hash: sha256(code),
     code,
-    cachedData: compileCache(code, `${role}.js`),
+    ...(cachedData.length > LIMITS.codeCacheBytesMax ? {} : { cachedData }),
     ...(sourceMap === undefined ? {} : { sourceMap }),
   };
 }
@@ -202,7 +203,8 @@ function createPart(role: BundlePart['role'], code: string, sourceMap?: string):
 function outputs({ outputFiles = [] }: EsbuildResult): { code: string; map?: string } {
   const map = outputFiles.find(({ path }) => path.endsWith('.map'))?.text;
   const code = outputFiles.find(({ path }) => path.endsWith('.js'))?.text.trimEnd() ?? '';
-  return map === undefined ? { code } : { code, map: map.replaceAll(`"${OWN}:`, '"') };
+  const isKept = map !== undefined && map.length <= LIMITS.sourceMapBytes;
+  return isKept ? { code, map: map.replaceAll(`"${OWN}:`, '"') } : { code };
 }
 
 function readDependencies(snapshot: Snapshot): ReadonlySet<string> {

@@ -124,14 +124,21 @@ export function decideLimits(manifest: Manifest): {
  * positions of those files. Platform and dependency frames are dropped.
  */
 export function createStackMapper(bundle: Bundle): (stack: string) => string {
-  let map: SourceMap | undefined;
-  const source = bundle.parts.find(({ role }) => role === 'extension')?.sourceMap;
+  const part = bundle.parts.find(({ role }) => role === 'extension');
   return (stack) => {
-    if (source === undefined || !stack.includes('extension.js:')) return dropFrames(stack);
-    map ??= new SourceMap(JSON.parse(source) as ConstructorParameters<typeof SourceMap>[0]);
+    if (part?.sourceMap === undefined || !stack.includes('extension.js:')) return dropFrames(stack);
+    const map = maps.get(part) ?? readMap(part.sourceMap);
+    maps.set(part, map);
     const lines = stack.split('\n').map((line) => mapLine(line, map));
     return lines.filter((line) => line !== '').join('\n');
   };
+}
+
+/** Maps that were read: they take much more than their text, and all instances need the same one. */
+const maps = new WeakMap<BundlePart, SourceMap>();
+
+function readMap(text: string): SourceMap {
+  return new SourceMap(JSON.parse(text) as ConstructorParameters<typeof SourceMap>[0]);
 }
 
 const FRAME_LINE = /^\s+at /;
@@ -144,11 +151,11 @@ function dropFrames(stack: string): string {
     .join('\n');
 }
 
-function mapLine(line: string, map: SourceMap | undefined): string {
+function mapLine(line: string, map: SourceMap): string {
   const [matched, before = '', row = '', column = '', after = ''] = OWN_FRAME.exec(line) ?? [];
   if (matched === undefined) return FRAME_LINE.test(line) ? '' : line;
-  const entry = map?.findEntry(Number(row) - 1, Number(column) - 1);
-  if (entry === undefined || !('originalSource' in entry)) return '';
+  const entry = map.findEntry(Number(row) - 1, Number(column) - 1);
+  if (!('originalSource' in entry)) return '';
   // A colon stands in the names of modules that are not the author's files.
   if (entry.originalSource.includes(':')) return '';
   return `${before}${entry.originalSource}:${entry.originalLine + 1}:${entry.originalColumn + 1}${after}`;

@@ -82,7 +82,8 @@ class IvmIsolate implements Isolate {
         filename: name,
         produceCachedData: true,
       });
-      bytes = script.cachedData?.copy() ?? bytes;
+      const made = script.cachedData?.copy() ?? bytes;
+      if (made.byteLength <= LIMITS.codeCacheBytesMax) bytes = made;
       script.release();
     });
     return Buffer.from(bytes);

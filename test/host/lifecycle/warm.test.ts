@@ -95,6 +95,21 @@ describe('code caches of an extension', { timeout: 60_000 }, () => {
     assert.equal(warming.take([cache]), false);
     assert.deepEqual(taken, [[Uint8Array.from(cache)]]);
   });
+
+  it('are none that would not fit into a frame with the script, however long that is', () => {
+    const code = 'x'.repeat(LIMITS.codeCacheBytesMax);
+    const scripts = [{ name: 'extension.js', role: 'extension', code } as const];
+    const takes = (bytes: number): boolean => {
+      const powers = { ask: () => undefined, warmed: () => undefined };
+      const warming = new Warming({ memoryMiB: 64, cpuMs: 100, scripts }, powers);
+      for (let at = 0; at < LIMITS.callsUntilWarm; at += 1) warming.called();
+      return warming.take([Buffer.alloc(bytes)]);
+    };
+    assert.equal(takes(LIMITS.codeCacheBytesMax), true);
+    assert.equal(takes(LIMITS.codeCacheBytesMax + 1), false);
+    const { bundleBytes, codeCacheBytesMax, sourceMapBytes, frameBytes } = LIMITS;
+    assert.ok(bundleBytes + 2 * codeCacheBytesMax + sourceMapBytes < frameBytes);
+  });
 });
 
 describe('a host that starts again', { timeout: 60_000 }, () => {

@@ -186,7 +186,7 @@ export class DeliveryQueue {
       const outcome = await attempt;
       const ended = { seq, attempt: number, nowMs: nowMs(), error: null };
       if (outcome.state === 'done') {
-        if (outcome.forget === true) return await store.removeDelivery(seq);
+        if (outcome.forget === true) return void (await store.removeDelivery(row));
         return await end({ ...ended, state: 'done' });
       }
       const { dueMs, payload } = outcome;
@@ -196,7 +196,7 @@ export class DeliveryQueue {
       const error = thrown instanceof HostError ? thrown : internal(thrown);
       if (!(thrown instanceof HostError)) this.#powers.onError(thrown);
       const next = decideNext(error, row, nowMs());
-      if (next.act === 'forget') return store.removeDelivery(seq);
+      if (next.act === 'forget') return void (await store.removeDelivery(row));
       const failed = { seq, attempt: number, nowMs: nowMs() };
       const text = JSON.stringify(toErrorData(error));
       if (next.act === 'retry') {

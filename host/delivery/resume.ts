@@ -3,7 +3,7 @@
 
 import { HostError } from '../errors.ts';
 import type { Calls } from '../lifecycle/calls.ts';
-import { isCutOff, readCutOff } from '../lifecycle/cut-off.ts';
+import { endJournal, isCutOff, readCutOff } from '../lifecycle/cut-off.ts';
 import type { CutOff } from '../lifecycle/cut-off.ts';
 import { hashInput, replaceOutcome } from '../lifecycle/idempotency.ts';
 import { pendingId } from '../lifecycle/pending.ts';
@@ -71,8 +71,9 @@ export function createResumer(powers: ResumePowers): Resumer {
       }
       // The journal outlives the delivery: a crash between the two must not run the call from the beginning.
       const { seq, attempt } = row;
-      await store.endDelivery({ seq, attempt, nowMs: nowMs(), error: null, state: 'done' });
-      await store.removeEffects(cut.callId);
+      const end = { seq, attempt, nowMs: nowMs(), error: null, state: 'done' } as const;
+      const isEnded = await store.endDelivery(end);
+      await endJournal(store, { guard: row, callId: cut.callId, isEnded });
       return { state: 'done' };
     },
     async resolve(row, resolution) {
@@ -88,7 +89,7 @@ export function createResumer(powers: ResumePowers): Resumer {
         return;
       }
       await finish({ row, ...cut }, endOf(cut, resolution));
-      await store.removeDelivery(row.seq);
+      await store.removeDelivery(row);
       await store.removeEffects(cut.callId);
     },
   };

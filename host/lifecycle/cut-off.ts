@@ -74,7 +74,7 @@ async function addGuard(
     // It may be there all the same, and would be run as a call that was cut off.
     await store
       .delivery(row.id)
-      .then((stray) => stray && store.removeDelivery(stray.seq))
+      .then((stray) => stray && store.removeDelivery(stray))
       .catch(onError);
     throw error;
   }
@@ -87,18 +87,34 @@ async function endGuard(
   callId: string,
 ): Promise<void> {
   try {
-    if (guard !== undefined) {
-      const { seq, attempt } = guard;
-      await store.removeDelivery(seq).catch((error: unknown) => {
-        onError(error);
-        return store.endDelivery({ seq, attempt, nowMs: nowMs(), error: null, state: 'done' });
-      });
-    }
+    if (guard === undefined) return await store.removeEffects(callId);
+    const { seq, attempt } = guard;
+    const isEnded = await store.removeDelivery(guard).catch((error: unknown) => {
+      onError(error);
+      return store.endDelivery({ seq, attempt, nowMs: nowMs(), error: null, state: 'done' });
+    });
     // Only now: whoever finds the guard must find what the call has done, or would do it again.
-    await store.removeEffects(callId);
+    await endJournal(store, { guard, callId, isEnded });
   } catch (error) {
     onError(error);
   }
+}
+
+/** Forgets what a call has done; not when its guard was taken over: whoever runs it now goes by that. */
+export async function endJournal(
+  store: Pick<GuardPowers['store'], 'delivery' | 'removeEffects'>,
+  {
+    guard,
+    callId,
+    isEnded,
+  }: {
+    readonly guard: Pick<DeliveryRow, 'id'>;
+    readonly callId: string;
+    /** Whether the guard was the caller's to end */
+    readonly isEnded: boolean;
+  },
+): Promise<void> {
+  if (isEnded || (await store.delivery(guard.id)) === undefined) await store.removeEffects(callId);
 }
 
 /**

@@ -110,8 +110,12 @@ export type DeliveryStore = {
    * was to be, from now on.
    */
   renewWaits(nowMs: number): Promise<void>;
-  /** Forgets one: a webhook that proved to be forged, a call that has ended. */
-  removeDelivery(seq: number): Promise<void>;
+  /**
+   * Forgets one: a webhook that proved to be forged, a call that has ended.
+   *
+   * @returns false when it is gone, or was claimed again meanwhile: somebody else runs it
+   */
+  removeDelivery(row: Pick<DeliveryRow, 'seq' | 'attempt'>): Promise<boolean>;
   /** Newest first; `before` is the `seq` of the last one seen. */
   deliveries(filter: {
     readonly state?: DeliveryState;

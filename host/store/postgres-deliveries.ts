@@ -56,8 +56,12 @@ export function createPgDeliveries(sql: PgSql, presence: HostPresence): Delivery
         nowMs,
       );
     },
-    async removeDelivery(seq) {
-      await sql.write('DELETE FROM cofferdam.deliveries WHERE seq = $1', seq);
+    async removeDelivery({ seq, attempt }) {
+      const rows = await sql.write(
+        'DELETE FROM cofferdam.deliveries WHERE seq = $1 AND attempt = $2 RETURNING seq',
+        ...[seq, attempt],
+      );
+      return rows.length > 0;
     },
     async replayDelivery(id, nowMs) {
       const rows = await sql.write(

@@ -77,8 +77,6 @@ export function createDeliveries(sql: Sql): DeliveryStore {
       return lost.length === 0 ? 0 : sql.write((run) => freeAll(run, lost));
     },
     renewWaits: (nowMs) => sql.write((run) => void run(RENEW, nowMs)),
-    removeDelivery: (seq) =>
-      sql.write((run) => void run('DELETE FROM deliveries WHERE seq = ?', seq)),
     replayDelivery: (id, nowMs) =>
       sql.write(
         (run) =>
@@ -87,6 +85,18 @@ export function createDeliveries(sql: Sql): DeliveryStore {
              WHERE id = ? AND state IN ('done', 'dead')`,
             ...[nowMs, nowMs, id],
           ) > 0,
+      ),
+    ...createRemovals(sql),
+  };
+}
+
+type Removals = Pick<DeliveryStore, 'removeDelivery' | 'trimDeadDeliveries' | 'purgeDeliveries'>;
+
+function createRemovals(sql: Sql): Removals {
+  return {
+    removeDelivery: ({ seq, attempt }) =>
+      sql.write(
+        (run) => run('DELETE FROM deliveries WHERE seq = ? AND attempt = ?', seq, attempt) > 0,
       ),
     trimDeadDeliveries: ({ target, kind, keep }) =>
       sql.write((run) =>

@@ -266,7 +266,7 @@ function endClaims({ open }: StoreSubject): void {
       bytes: 0,
     });
     assert.deepEqual(ids(await store.deliveries({ limit: 2 })), ['c', 'b']);
-    const before = rows[1]?.seq ?? 0;
+    const { seq: before = 0, attempt = 0 } = rows[1] ?? {};
     assert.deepEqual(ids(await store.deliveries({ before, limit: 2 })), ['a']);
     assert.deepEqual(ids(await store.deliveries({ state: 'dead', target: TARGET, limit: 9 })), [
       'b',
@@ -274,7 +274,10 @@ function endClaims({ open }: StoreSubject): void {
     const purge = { doneBeforeMs: 101, deadBeforeMs: 100, limit: 10 };
     assert.equal(await store.purgeDeliveries(purge), 1);
     assert.deepEqual(ids(await store.deliveries({ limit: 9 })), ['c', 'b']);
-    await store.removeDelivery(before);
+    // Whoever claimed it before may have been given up, and must leave it to who claimed it since.
+    assert.equal(await store.removeDelivery({ seq: before, attempt: attempt + 1 }), false);
+    assert.equal(await store.removeDelivery({ seq: before, attempt }), true);
+    assert.equal(await store.removeDelivery({ seq: before, attempt }), false);
     assert.deepEqual(ids(await store.deliveries({ limit: 9 })), ['c']);
   });
 

@@ -92,6 +92,18 @@ describe('the journal of a call', () => {
     assert.deepEqual(await effects(), []);
   });
 
+  it('is there for whoever has taken the call over, whatever becomes of the first run', async () => {
+    const claim = { nowMs: nowMs(), limit: 1, perTarget: 1, except: [] };
+    await guardCall({ store, nowMs, onError: assert.ifError }, ID, CUT, async () => {
+      await runAndRecord();
+      await store.releaseClaims();
+      assert.equal((await store.claimDeliveries(claim)).length, 1);
+    });
+    assert.equal((await effects()).length, 1);
+    const [guard] = await store.deliveries({ limit: 1 });
+    assert.deepEqual([guard?.state, guard?.attempt], ['running', 2]);
+  });
+
   it('is there until a resumed call has ended', async () => {
     const row = await cutOff();
     assert.deepEqual(await resumer(() => Promise.resolve(OUTCOME)).run(row), { state: 'done' });

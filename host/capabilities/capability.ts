@@ -3,6 +3,7 @@
 
 import type { Cancellation } from '../cancellation.ts';
 import type { Deadline } from '../deadline.ts';
+import type { Store } from '../store/store.ts';
 
 /** Counters of one call, by capability name; they end up in the call's receipt. */
 export type Usage = { calls: number; bytesOut: number; bytesIn: number; denied: number };
@@ -22,6 +23,8 @@ export type CallScope = {
   /** Tells when the guest gives the request up, and when its call has ended in any way. */
   readonly cancellation: Cancellation;
   readonly usage: Usage;
+  /** What it writes through: refuses once the call's key is lost. Absent: it runs under no key. */
+  readonly store?: Store;
 };
 
 /** What a capability answers: JSON, and a body that is streamed after it. */

@@ -45,11 +45,12 @@ export function createStorage({ store, instance, quotaBytes, nowMs }: Powers): C
   const expiry = (ttl: number | undefined): number | null =>
     ttl === undefined ? null : nowMs() + ttl;
   const update = async (
+    through: Store,
     asked: { readonly key: string; readonly ttlMs?: number | undefined },
     change: (current: unknown) => unknown,
   ): Promise<boolean> => {
     const bounds = { nowMs: nowMs(), quotaBytes, expiresMs: expiry(asked.ttlMs) };
-    const done = await store.updateValue(instance, asked.key, {
+    const done = await through.updateValue(instance, asked.key, {
       ...bounds,
       change: (current) => flat(() => change(current)),
     });
@@ -57,7 +58,10 @@ export function createStorage({ store, instance, quotaBytes, nowMs }: Powers): C
     return done === 'changed';
   };
 
-  const serve = async (asked: z.infer<typeof request>): Promise<CapabilityReply> => {
+  const serve = async (
+    asked: z.infer<typeof request>,
+    through: Store,
+  ): Promise<CapabilityReply> => {
     switch (asked.op) {
       case 'get':
         return { value: await store.value(instance, asked.key, nowMs()) };
@@ -65,11 +69,11 @@ export function createStorage({ store, instance, quotaBytes, nowMs }: Powers): C
         const expiresMs = expiry(asked.ttlMs);
         const entry = { key: asked.key, value: bounded(asked.value), expiresMs };
         const bounds = { nowMs: nowMs(), quotaBytes };
-        if (!(await store.putValue(instance, entry, bounds))) throw overQuota();
+        if (!(await through.putValue(instance, entry, bounds))) throw overQuota();
         return { value: null };
       }
       case 'delete':
-        return { value: await store.removeValue(instance, asked.key) };
+        return { value: await through.removeValue(instance, asked.key) };
       case 'list': {
         const { prefix, after, limit } = asked;
         return { value: await store.values(instance, { prefix, after, limit, nowMs: nowMs() }) };
@@ -79,11 +83,11 @@ export function createStorage({ store, instance, quotaBytes, nowMs }: Powers): C
         const expected = flat(() => canonical(bounded(asked.expected)));
         const same = (current: unknown): unknown =>
           canonical(current) === expected ? next : undefined;
-        return { value: await update(asked, same) };
+        return { value: await update(through, asked, same) };
       }
       case 'increment': {
         let sum = 0;
-        await update(asked, (current) => {
+        await update(through, asked, (current) => {
           sum = addInteger(asked.key, current, asked.by);
           return sum;
         });
@@ -91,7 +95,7 @@ export function createStorage({ store, instance, quotaBytes, nowMs }: Powers): C
       }
     }
   };
-  return async (payload) => serve(parseRequest(payload));
+  return async (payload, scope) => serve(parseRequest(payload), scope.store ?? store);
 }
 
 /** Runs what walks through a value: it calls itself for each level of it. */

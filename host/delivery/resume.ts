@@ -41,21 +41,21 @@ export type ResumePowers = {
 
 /** Makes the resumer. */
 export function createResumer(powers: ResumePowers): Resumer {
-  const { calls, store, recorder, nowMs, finish } = powers;
+  const { calls, store, nowMs, finish } = powers;
   return {
     async run(row) {
       const cut = readCutOff(row);
-      if (await hasEnded(powers, row, cut)) {
-        await store.removeEffects(cut.callId);
-        return { state: 'done', forget: true };
-      }
-      const journal = await recorder.journal(cut.callId);
-      if (openEffects(journal).some((each) => !isRepeatable(each))) {
-        throw needsReconciliation(cut.callId, 'an effect was sent, and its answer was not kept');
-      }
+      let before: Journal | undefined;
       try {
-        const outcome = await calls.resume(row.target, cut, journal);
-        if (saysFailed(outcome.resultText)) await assertSettled(powers, cut, journal);
+        const outcome = await calls.resume(row.target, cut, async () => {
+          before = await look(powers, row, cut);
+          return before;
+        });
+        if (outcome === undefined) {
+          await store.removeEffects(cut.callId);
+          return { state: 'done', forget: true };
+        }
+        if (saysFailed(outcome.resultText)) await assertSettled(powers, cut, before);
         const isPending = (await store.delivery(pendingId(cut.callId))) !== undefined;
         if (!isPending) await finish({ row, ...cut }, { outcome });
         // Its end is another delivery's from here on; a repeat is told how far it is.
@@ -66,7 +66,7 @@ export function createResumer(powers: ResumePowers): Resumer {
         if (!(error instanceof HostError) || !isFinal(error)) throw error;
         // Its process died once more, behind an effect: it is run again.
         if (await isCutOff(store, cut, error)) throw error;
-        await assertSettled(powers, cut, journal);
+        await assertSettled(powers, cut, before);
         await finish({ row, ...cut }, { error });
       }
       // The journal outlives the delivery: a crash between the two must not run the call from the beginning.
@@ -95,6 +95,18 @@ export function createResumer(powers: ResumePowers): Resumer {
   };
 }
 
+/** What a call has asked and got before it was cut off; undefined when it has ended. */
+async function look(
+  powers: ResumePowers,
+  row: DeliveryRow,
+  cut: CutOff,
+): Promise<Journal | undefined> {
+  if (await hasEnded(powers, row, cut)) return undefined;
+  const journal = await powers.recorder.journal(cut.callId);
+  if (openEffects(journal).every(isRepeatable)) return journal;
+  throw needsReconciliation(cut.callId, 'an effect was sent, and its answer was not kept');
+}
+
 /**
  * Effects of which nobody knows what became. An answer that was streamed, or too long, cannot be given again:
  * its effect would have to happen again.
@@ -114,8 +126,9 @@ function openEffects({ requests }: Journal): readonly RecordedRequest[] {
 async function assertSettled(
   { recorder }: ResumePowers,
   { callId }: CutOff,
-  before: Journal,
+  before: Journal | undefined,
 ): Promise<void> {
+  if (before === undefined) return;
   const sent = new Set(openEffects(before).map(({ sequence }) => sequence));
   if (sent.size === 0) return;
   const open = openEffects(await recorder.journal(callId));

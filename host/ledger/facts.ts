@@ -47,17 +47,17 @@ export type FactView = Omit<FactRow, 'seq' | 'saidState' | 'firstMs' | 'changedM
   readonly changedAt: string;
 };
 
-/** Keeps the ledger. */
+/** Keeps the ledger; `through` is what a call that runs under a key writes through. */
 export type FactRecorder = {
   /** Remembers what a gateway is asked to take, before it is asked. */
-  ask(instance: string, handler: string, inputText: string): Promise<void>;
+  ask(instance: string, handler: string, inputText: string, through?: FactStore): Promise<void>;
   /**
    * Records the facts in a handler's result, if there are any. Those written before a failure stay.
    *
    * @throws {HostError} `EXTENSION_OUTPUT_INVALID` names the field of a fact that cannot be one;
    *   `EXTENSION_QUOTA_EXCEEDED` after `LIMITS.factsPerDay`
    */
-  record(instance: string, resultText: string): Promise<readonly FactRow[]>;
+  record(instance: string, resultText: string, through?: FactStore): Promise<readonly FactRow[]>;
 };
 
 /** @param message The message about a changed entry; undefined when nobody is to be told */
@@ -74,18 +74,18 @@ export function createFactRecorder({
 }): FactRecorder {
   const today = new WindowCount(nowMs, LIMITS.dayMs);
   return {
-    async ask(instance, handler, inputText) {
+    async ask(instance, handler, inputText, through = store) {
       if (!ASKING.has(handler)) return;
       const parsed = asked.safeParse(JSON.parse(inputText));
       // What does not say what it asks for is refused by the extension itself.
       if (!parsed.success) return;
       const { invoice, amount } = parsed.data;
-      await store.putPaymentAsk(
+      await through.putPaymentAsk(
         { instance, invoiceId: invoice.id, ...amount, atMs: nowMs() },
         LIMITS.asksPerInvoice,
       );
     },
-    async record(instance, resultText) {
+    async record(instance, resultText, through = store) {
       // Most results have none, and parsing costs more than looking.
       if (!resultText.includes('"facts"')) return [];
       const facts = parseFacts(JSON.parse(resultText));
@@ -96,7 +96,7 @@ export function createFactRecorder({
       for (let at = 0; at < facts.length; at += LIMITS.factsPerWrite) {
         const some = facts.slice(at, at + LIMITS.factsPerWrite);
         const batch = { instance, nowMs: nowMs(), facts: some, rules: LEDGER_RULES, message };
-        const rows = await store.putFacts(batch);
+        const rows = await through.putFacts(batch);
         onRecorded(rows);
         changed.push(...rows);
       }

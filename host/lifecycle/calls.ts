@@ -6,7 +6,6 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 
 import { Cancellation } from '../cancellation.ts';
-import { timedOut } from '../broker/outcomes.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { Deadline } from '../deadline.ts';
 import { HostError, toErrorData } from '../errors.ts';
@@ -15,7 +14,7 @@ import { LIMITS } from '../limits.ts';
 import type { CallMeter } from '../metrics/call-meter.ts';
 import type { StoreClock } from '../store/clock.ts';
 import type { DeliveryRow } from '../store/deliveries.ts';
-import type { Store, TurnWait } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import type { TracedCall, Tracing } from '../tracing.ts';
 import { needsReconciliation } from '../recorder/recording.ts';
 import type { Journal } from '../recorder/recorder.ts';
@@ -29,12 +28,12 @@ import { runOnce } from './idempotency.ts';
 import type { Actor, CallOutcome, ExtensionHost, InstanceRef } from './host.ts';
 import type { Instance } from './instance.ts';
 import { Instances } from './instances.ts';
+import { CallTurns, runUnderKey } from './key.ts';
 import { pendingDelivery, readPending } from './pending.ts';
 import { isPlain } from './prepared.ts';
 import type { Prepared } from './prepared.ts';
 import type { CallRecords } from './records.ts';
 import { isChanging, subjectOf } from './subjects.ts';
-import { BoundedTurns } from './turns.ts';
 
 type Request = Parameters<ExtensionHost['call']>[2];
 
@@ -63,13 +62,14 @@ const DELIVERER: Actor = { id: 'delivery', role: 'system' };
 export class Calls {
   readonly #powers: CallPowers;
   readonly #guarding: GuardPowers;
-  readonly #turns = new BoundedTurns();
+  readonly #turns: CallTurns;
 
   constructor(powers: CallPowers) {
     this.#powers = powers;
     const { store, clock, log } = powers;
     const onError = (error: unknown): void => log.error({ err: error }, 'end of call not kept');
     this.#guarding = { store, nowMs: clock.nowMs, onError };
+    this.#turns = new CallTurns(store);
   }
 
   /** One call from HTTP. @throws {HostError} Whatever stops it */
@@ -130,18 +130,21 @@ export class Calls {
    * Finishes a call that was cut off, in an isolate of its own: what it asked before is answered as it was
    * then, and it reads the same clock and draws the same random numbers.
    *
+   * @param look Reads what is known of it, once no other host can be running it; undefined: it has ended
+   * @returns undefined when it had ended
    * @throws {HostError} `CALLER_NEEDS_RECONCILIATION` when it goes another way than before
    */
   async resume(
     id: string,
     { callId, handler, inputText, key, subject }: CutOff,
-    journal: Journal,
-  ): Promise<CallOutcome> {
-    const instance = this.#powers.instances.aside(id, journal.trace?.originMs);
-    if (instance === undefined) throw notRunning(id);
-    const prepared: Prepared = {
-      ...{ instance, id, handler, inputText },
-      deadline: this.#deadlineOf(instance),
+    look: () => Promise<Journal | undefined>,
+  ): Promise<CallOutcome | undefined> {
+    const { instances } = this.#powers;
+    const live = instances.live(id);
+    if (live === undefined) throw notRunning(id);
+    const prepared: Omit<Prepared, 'instance'> = {
+      ...{ id, handler, inputText },
+      deadline: this.#deadlineOf(live),
       dryRun: false,
       cancellation: new Cancellation(),
       actor: DELIVERER,
@@ -149,13 +152,20 @@ export class Calls {
       subject: subject ?? undefined,
       ...(key === null ? {} : { key }),
       journalled: isChanging(id, handler),
-      script: { mode: 'resume', ...journal },
     };
-    try {
-      return await this.#runInTurn(prepared, callId, key ?? callId);
-    } finally {
-      await instance.stop();
-    }
+    return this.#turns.run(prepared, callId, async (held) => {
+      const journal = await look();
+      if (journal === undefined) return undefined;
+      const instance = instances.aside(id, journal.trace?.originMs);
+      if (instance === undefined) throw notRunning(id);
+      const script = { mode: 'resume', ...journal } as const;
+      const call = { ...prepared, instance, script, ...(held === undefined ? {} : { held }) };
+      try {
+        return await this.run(call, callId, key ?? callId);
+      } finally {
+        await instance.stop();
+      }
+    });
   }
 
   /**
@@ -193,26 +203,15 @@ export class Calls {
   }
 
   #runInTurn(call: Prepared, callId: string, operationId?: string): Promise<CallOutcome> {
-    const { id, subject, deadline, handler } = call;
-    const work = (): Promise<CallOutcome> => this.run(call, callId, operationId);
-    if (subject === undefined) return work();
-    const key = `${id} ${subject}`;
-    const waitUntilDeadline = (): TurnWait => ({
-      waitMs: deadline.leftMs,
-      late: () => timedOut(handler, 'while an earlier call about the same thing ran'),
-    });
-    // First the line of this host, then that of all hosts: one of a host asks the store at a time.
-    return this.#turns.run(
-      key,
-      () => this.#powers.store.exclusive(`call ${key}`, work, waitUntilDeadline()),
-      waitUntilDeadline(),
+    return this.#turns.run(call, callId, (held) =>
+      this.run(held === undefined ? call : { ...call, held }, callId, operationId),
     );
   }
 
   /** Runs a prepared call and keeps its record. */
   async run(call: Prepared, callId: string, operationId = callId): Promise<CallOutcome> {
     const { records, nowMs, isDraining, facts, tracing, meter } = this.#powers;
-    const { instance, id, handler, inputText, deadline, dryRun, actor, replayOf } = call;
+    const { instance, id, handler, inputText, deadline, dryRun, actor, replayOf, held } = call;
     if (isDraining()) throw new HostError('HOST_DRAINING', 'The host is shutting down');
     assertHandler(instance, id, handler);
     const isReplay = call.script?.mode === 'replay';
@@ -239,7 +238,7 @@ export class Calls {
     const isForReal = !dryRun && !isReplay;
     const isGateway = id.startsWith('gateways/') && isForReal;
     try {
-      if (isGateway) await facts.ask(id, handler, inputText);
+      if (isGateway) await facts.ask(id, handler, inputText, held?.store);
       const request = {
         callId,
         operationId,
@@ -252,11 +251,13 @@ export class Calls {
         ...this.#webhookUrl(call),
         ...traceOf(record.recording, { isReplay, nowMs }),
       };
-      const { text, receipt } = tracing.active
-        ? await tracing.call(tracedOf(call, callId), () => instance.call(request))
-        : await instance.call(request);
+      const { text, receipt } = await runUnderKey(call, record.recording, () =>
+        tracing.active
+          ? tracing.call(tracedOf(call, callId), () => instance.call(request))
+          : instance.call(request),
+      );
       assertOnTrack(call, record.recording);
-      const changed = isGateway ? await facts.record(id, text) : [];
+      const changed = isGateway ? await facts.record(id, text, held?.store) : [];
       if (isForReal) await this.#keepPending(call, { callId, text });
       await records.done(record, text, receipt);
       const { wallMs, queueMs, cpuMs } = receipt;
@@ -279,7 +280,7 @@ export class Calls {
 
   /** A result that is not final is asked about until it is. */
   async #keepPending(
-    { instance, id, handler, inputText, subject, key, script }: Prepared,
+    { instance, id, handler, inputText, subject, key, script, held }: Prepared,
     { callId, text }: { readonly callId: string; readonly text: string },
   ): Promise<void> {
     if (!id.startsWith('servers/') || handler === 'reconcile') return;
@@ -287,7 +288,8 @@ export class Calls {
     const pending = readPending(text);
     if (pending === undefined) return;
     const call = { callId, instance: id, handler, inputText, key, subject };
-    const { store, clock } = this.#powers;
+    const { clock } = this.#powers;
+    const { store } = held ?? this.#powers;
     // Of a call that was cut off nobody waits for the answer: what it shows once is kept for the end.
     const isUnseen = script?.mode === 'resume';
     await store.addDeliveries([pendingDelivery(pending, { ...call, isUnseen }, clock.nowMs())]);

@@ -5,7 +5,7 @@ import { Cancellation } from '../cancellation.ts';
 import type { CatalogEntry } from '../catalog/catalog.ts';
 import { Deadline } from '../deadline.ts';
 import { HostError, toErrorData } from '../errors.ts';
-import type { InstanceRow } from '../store/store.ts';
+import type { Held, InstanceRow } from '../store/store.ts';
 import { createCallId } from './calls.ts';
 import type { Calls } from './calls.ts';
 import { decideLimits } from './compiled.ts';
@@ -32,6 +32,8 @@ type Subject = {
   readonly entry: CatalogEntry;
   readonly compiled: Compiled;
   readonly row: InstanceRow;
+  /** The key that the change runs under: it writes through nothing else. */
+  readonly held: Held;
 };
 
 /** Changes instances. */
@@ -53,10 +55,10 @@ export class InstanceChanges {
 
   patch(ref: InstanceRef, { trusted }: { trusted?: boolean }): Promise<InstanceView> {
     return this.#change(ref, async (subject) => {
-      const { id, row, entry, compiled } = subject;
-      const { store, instances } = this.#parts;
+      const { id, row, entry, compiled, held } = subject;
+      const { instances } = this.#parts;
       const next = { ...row, trusted: trusted ?? row.trusted };
-      await store.putInstance(next);
+      await held.store.putInstance(next);
       if (trusted !== undefined && row.enabled) {
         // Another cell: the isolate has to start anew.
         await instances.close(id);
@@ -67,15 +69,15 @@ export class InstanceChanges {
   }
 
   remove(ref: InstanceRef, actor: Actor): Promise<void> {
-    return this.#change(ref, async ({ id, row }) => {
-      const { store, instances, logs, sightings, publish } = this.#parts;
+    return this.#change(ref, async ({ id, row, held }) => {
+      const { instances, logs, sightings, publish } = this.#parts;
       const live = instances.live(id);
       if (live !== undefined) {
-        await this.#hook(live, 'onDisable', { actor }).catch(ignoreFailure);
-        await this.#hook(live, 'onUninstall', { actor }).catch(ignoreFailure);
+        await this.#hook(live, 'onDisable', { actor, held }).catch(ignoreFailure);
+        await this.#hook(live, 'onUninstall', { actor, held }).catch(ignoreFailure);
       }
       await instances.close(id);
-      await store.removeInstance(row);
+      await held.store.removeInstance(row);
       logs.remove(id);
       sightings.forget(id);
       publish({ type: 'instance.state', subject: id, data: { state: 'removed' } });
@@ -118,26 +120,26 @@ export class InstanceChanges {
     config: Record<string, unknown>,
     actor: Actor,
   ): Promise<InstanceView> {
-    const { id, row, compiled } = subject;
-    const { store, instances, publish } = this.#parts;
+    const { id, row, compiled, held } = subject;
+    const { instances, publish } = this.#parts;
     await this.#validate(subject, config);
     const next = { ...row, config, configVersion: row.configVersion + 1 };
-    await store.putConfig(next, actor.id, this.#now());
+    await held.store.putConfig(next, actor.id, this.#now());
     const data = { configVersion: next.configVersion };
     publish({ type: 'instance.config', subject: id, data });
     const live = instances.live(id);
     if (live !== undefined) {
       await live.reload(compiled);
       instances.setApplied(id, next);
-      await this.#hook(live, 'onConfigChange', { input: maskConfig(row.config), actor });
+      await this.#hook(live, 'onConfigChange', { input: maskConfig(row.config), actor, held });
     }
     return this.#view(subject);
   }
 
   enable(ref: InstanceRef, wish: Grants | undefined, actor: Actor): Promise<InstanceView> {
     return this.#change(ref, async (subject) => {
-      const { id, row, entry, compiled } = subject;
-      const { store, instances, publish } = this.#parts;
+      const { id, row, entry, compiled, held } = subject;
+      const { instances, publish } = this.#parts;
       assertComplete(row.config, compiled.description, id);
       await this.#validate(subject, row.config);
       const asked = requestedGrants(compiled.manifest);
@@ -145,7 +147,7 @@ export class InstanceChanges {
       const next = { ...row, enabled: true, grants, asked };
       const told = { actor: actor.id, at: this.#now() };
       const change = { action: 'enable', ...told, ...grantDifference(row.grants, grants) };
-      await store.putGrants(next, change);
+      await held.store.putGrants(next, change);
       try {
         // What an isolate was started with does not change: new grants need a new one.
         await instances.close(id);
@@ -155,7 +157,8 @@ export class InstanceChanges {
       } catch (error) {
         await instances.close(id);
         const undone = { ...told, at: this.#now(), ...grantDifference(grants, row.grants) };
-        await store.putGrants({ ...row, enabled: false }, { action: 'enable.undone', ...undone });
+        const back = { ...row, enabled: false };
+        await held.store.putGrants(back, { action: 'enable.undone', ...undone });
         throw error;
       }
       publish({ type: 'instance.state', subject: id, data: { state: 'running', grants } });
@@ -165,12 +168,13 @@ export class InstanceChanges {
 
   disable(ref: InstanceRef, actor: Actor): Promise<InstanceView> {
     return this.#change(ref, async (subject) => {
-      const { id, row } = subject;
-      const { store, instances, publish } = this.#parts;
+      const { id, row, held } = subject;
+      const { instances, publish } = this.#parts;
+      const hooked = { actor, held };
       const live = instances.live(id);
       // A handler that fails must not keep an extension running that the admin wants stopped.
-      if (live !== undefined) await this.#hook(live, 'onDisable', { actor }).catch(ignoreFailure);
-      await store.putInstance({ ...row, enabled: false });
+      if (live !== undefined) await this.#hook(live, 'onDisable', hooked).catch(ignoreFailure);
+      await held.store.putInstance({ ...row, enabled: false });
       await instances.close(id);
       publish({ type: 'instance.state', subject: id, data: { state: 'disabled' } });
       return this.#view(subject);
@@ -203,7 +207,7 @@ export class InstanceChanges {
     values: Record<string, unknown> | undefined,
     actor: Actor,
   ): ReturnType<ExtensionHost['test']> {
-    return this.#change(ref, async ({ id, row, entry, compiled }) => {
+    return this.#change(ref, async ({ id, row, entry, compiled, held }) => {
       const { vault, instances } = this.#parts;
       const { description, manifest } = compiled;
       if (!description.handlers.includes('testConnection')) {
@@ -216,7 +220,7 @@ export class InstanceChanges {
       const instance = instances.detached({ ...row, config, grants }, entry, { compiled });
       const callId = createCallId();
       try {
-        const call = { input: null, actor };
+        const call = { input: null, actor, held };
         return checkResult(
           await this.#run(instance, 'testConnection', { ...call, callId }),
           callId,
@@ -236,13 +240,13 @@ export class InstanceChanges {
     const { catalog, extensions, instances } = this.#parts;
     const entry = usable(await catalog.find(ref.category, ref.name));
     const id = Instances.id(entry, ref.instance);
-    return instances.exclusive(id, async () => {
+    return instances.exclusive(id, async (held) => {
       const row = await instances.row(entry, ref.instance);
       const compiled =
         row.pinned === null
           ? await extensions.current(entry)
           : await extensions.generation(entry, row.pinned);
-      return work({ id, entry, compiled, row });
+      return work({ id, entry, compiled, row, held });
     });
   }
 
@@ -266,15 +270,19 @@ export class InstanceChanges {
     return probe.validate(whose, compiled, standInConfig(values, compiled.description));
   }
 
-  async #enableHooks(instance: Instance, { row, compiled }: Subject, actor: Actor): Promise<void> {
+  async #enableHooks(
+    instance: Instance,
+    { row, compiled, held }: Subject,
+    actor: Actor,
+  ): Promise<void> {
     const { version } = compiled.manifest;
-    if (row.installedVersion === null) await this.#hook(instance, 'onInstall', { actor });
+    if (row.installedVersion === null) await this.#hook(instance, 'onInstall', { actor, held });
     else if (row.installedVersion !== version) {
-      await this.#hook(instance, 'onUpgrade', { input: row.installedVersion, actor });
+      await this.#hook(instance, 'onUpgrade', { input: row.installedVersion, actor, held });
     }
-    await this.#hook(instance, 'onEnable', { actor });
+    await this.#hook(instance, 'onEnable', { actor, held });
     if (row.installedVersion !== version) {
-      await this.#parts.store.putInstance({ ...row, installedVersion: version });
+      await held.store.putInstance({ ...row, installedVersion: version });
     }
   }
 
@@ -282,16 +290,16 @@ export class InstanceChanges {
   async #hook(
     instance: Instance,
     handler: string,
-    { input = null, actor }: { input?: unknown; actor: Actor },
+    { input = null, ...call }: { input?: unknown; actor: Actor; held: Held },
   ): Promise<void> {
     if (!instance.compiled.description.handlers.includes(handler)) return;
-    await this.#run(instance, handler, { input, actor, callId: createCallId() });
+    await this.#run(instance, handler, { input, ...call, callId: createCallId() });
   }
 
   async #run(
     instance: Instance,
     handler: string,
-    { input, actor, callId }: { input: unknown; actor: Actor; callId: string },
+    { input, callId, ...call }: { input: unknown; actor: Actor; held: Held; callId: string },
   ): Promise<string> {
     const { wallMs } = decideLimits(instance.compiled.manifest);
     const outcome = await this.#calls.run(
@@ -303,7 +311,7 @@ export class InstanceChanges {
         deadline: new Deadline(this.#parts.nowMs(), wallMs),
         dryRun: false,
         cancellation: new Cancellation(),
-        actor,
+        ...call,
       },
       callId,
     );

@@ -89,12 +89,12 @@ export async function pinInstances(
   const rows = (await store.instances({ category, name })).filter((row) => row.enabled);
   for (const { instance } of rows) {
     const id = Instances.id(entry, instance);
-    await instances.exclusive(id, async () => {
+    await instances.exclusive(id, async (held) => {
       const row = await store.instance({ category, name, instance });
       // One that an admin pinned stays where the admin put it.
       if (row === undefined || (generation !== null && row.pinned !== null)) return;
       const next = { ...row, pinned: generation };
-      await store.putInstance(next);
+      await held.store.putInstance(next);
       instances.setApplied(id, next);
     });
   }

@@ -149,12 +149,12 @@ async function install(
 ): Promise<ExtensionView & { readonly comparison?: Comparison }> {
   const upload = await parts.installer.read(archive);
   const { category, name, sha256 } = upload;
-  return parts.store.exclusive(`extension ${category}/${name}`, async () => {
+  return parts.store.exclusive(`extension ${category}/${name}`, async ({ store }) => {
     await parts.installer.assertFree(upload);
     const isHeld = compareLast > 0 && (await holdInstances(parts, upload));
     const at = new Date(parts.nowMs()).toISOString();
     // Kept before it is unpacked: a host that ends in between unpacks it at its next start.
-    await parts.store.putArchive({ category, name, sha256, at, archive });
+    await store.putArchive({ category, name, sha256, at, archive });
     const entry = await placeUpload({ ...parts, onChange: parts.publish }, upload);
     parts.publish({ type: 'extension.added', subject: idOf(entry), data: {} });
     if (!isHeld) return viewOf(parts, entry);
@@ -197,7 +197,9 @@ async function compareUpdate(
 }
 
 function remove(parts: HostParts, entry: CatalogEntry): Promise<void> {
-  return parts.store.exclusive(`extension ${idOf(entry)}`, () => removeNow(parts, entry));
+  return parts.store.exclusive(`extension ${idOf(entry)}`, ({ store }) =>
+    removeNow({ ...parts, store }, entry),
+  );
 }
 
 async function removeNow(parts: HostParts, entry: CatalogEntry): Promise<void> {
@@ -234,12 +236,12 @@ async function rollback(
   const { category, name } = entry;
   for (const { instance } of await store.instances({ category, name })) {
     const id = Instances.id(entry, instance);
-    await instances.exclusive(id, async () => {
+    await instances.exclusive(id, async (held) => {
       // As it is now: it may have changed, or gone, while this waited for its turn.
       const row = await store.instance({ category, name, instance });
       if (row === undefined) return;
       await instances.live(id)?.reload(compiled);
-      await store.putInstance({ ...row, pinned });
+      await held.store.putInstance({ ...row, pinned });
       instances.setApplied(id, { ...row, pinned });
     });
   }

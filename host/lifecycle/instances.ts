@@ -6,7 +6,7 @@ import { isInstanceName } from '../catalog/names.ts';
 import type { Supervisor } from '../cells/supervisor.ts';
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { InstanceRow, Store } from '../store/store.ts';
+import type { Held, InstanceRow, Store } from '../store/store.ts';
 import { createTurns } from '../store/turns.ts';
 import type { Compiled } from './compiled.ts';
 import { maskConfig } from './config.ts';
@@ -79,7 +79,7 @@ export class Instances {
   readonly inTurn = createTurns();
 
   /** Runs one change of an instance after those before it, on whichever host they began. */
-  exclusive<T>(id: string, work: () => Promise<T>): Promise<T> {
+  exclusive<T>(id: string, work: (held: Held) => Promise<T>): Promise<T> {
     return this.inTurn(id, () => this.#powers.store.exclusive(`instance ${id}`, work));
   }
 
@@ -106,12 +106,12 @@ export class Instances {
   create(entry: CatalogEntry, instance: string): Promise<InstanceRow> {
     const { category, name } = entry;
     // Of the whole extension: two hosts must not both make the last one that fits.
-    return this.#powers.store.exclusive(`instances of ${category}/${name}`, () =>
-      this.#create(entry, instance),
+    return this.#powers.store.exclusive(`instances of ${category}/${name}`, ({ store }) =>
+      this.#create(store, entry, instance),
     );
   }
 
-  async #create(entry: CatalogEntry, instance: string): Promise<InstanceRow> {
+  async #create(store: Store, entry: CatalogEntry, instance: string): Promise<InstanceRow> {
     if (!isInstanceName(instance)) {
       throw new HostError(
         'CALLER_INPUT_INVALID',
@@ -120,7 +120,7 @@ export class Instances {
       );
     }
     const { category, name } = entry;
-    const rows = await this.#powers.store.instances({ category, name });
+    const rows = await store.instances({ category, name });
     if (rows.some((row) => row.instance === instance)) {
       throw new HostError(
         'CALLER_CONFLICT',
@@ -135,7 +135,7 @@ export class Instances {
       );
     }
     const row = emptyRow(entry, instance);
-    await this.#powers.store.putInstance(row);
+    await store.putInstance(row);
     return row;
   }
 

@@ -3,6 +3,7 @@
 import type { Cancellation } from '../cancellation.ts';
 import type { Deadline } from '../deadline.ts';
 import type { Recording, Script } from '../recorder/recording.ts';
+import type { Held } from '../store/store.ts';
 import type { Actor } from './host.ts';
 import type { Instance } from './instance.ts';
 
@@ -22,6 +23,8 @@ export type Prepared = {
   /** The service or invoice it is about: such calls run one after the other */
   readonly subject?: string | undefined;
   readonly key?: string;
+  /** What it runs under, where there is something that only one call at a time may work on */
+  readonly held?: Held;
   /** Its effects are written down before they leave; whoever set this removes them after its end */
   readonly journalled?: boolean;
   /** It runs again: what it is answered without asking the world */

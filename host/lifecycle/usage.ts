@@ -173,13 +173,13 @@ type Regrant = {
 
 /** Puts other grants; an isolate keeps what it was started with, so a new one takes the calls. */
 async function regrant(
-  { catalog, instances, store, extensions, publish, nowMs }: HostParts,
+  { catalog, instances, extensions, publish, nowMs }: HostParts,
   ref: InstanceRef,
   { action, actor, decide }: Regrant,
 ): Promise<InstanceView> {
   const entry: CatalogEntry = usable(await catalog.find(ref.category, ref.name));
   const id = Instances.id(entry, ref.instance);
-  return instances.exclusive(id, async () => {
+  return instances.exclusive(id, async ({ store }) => {
     const row = await instances.row(entry, ref.instance);
     if (row.grants === null) {
       throw new HostError('CALLER_CONFLICT', `"${id}" has no grants: it was never enabled`, {

@@ -12,13 +12,11 @@ export type OperationCounts = { readonly of: Buckets; failed: number };
 /** What a metered store has counted, by the name of its operation. */
 export type StoreCounts = ReadonlyMap<string, OperationCounts>;
 
-/** Waits for others by intent, so that its time says nothing about the store. */
-const NOT_TIMED: ReadonlySet<string | symbol> = new Set(['exclusive', 'listen']);
-
 type Operation = (...args: readonly unknown[]) => unknown;
 
 /**
- * The same store, with its operations timed.
+ * The same store, with its operations timed, but `exclusive` and `listen`: they wait for others by intent, so
+ * that their time says nothing about the store.
  *
  * @param clockMs Monotonic milliseconds with a fraction
  */
@@ -27,26 +25,37 @@ export function meterStore(
   clockMs: () => number,
 ): { readonly store: Store; readonly counts: StoreCounts } {
   const counts = new Map<string, OperationCounts>();
-  const timed = new Map<string | symbol, unknown>();
-  const metered = new Proxy(store, {
-    get(target, name) {
-      const known = timed.get(name);
-      if (known !== undefined) return known;
-      const value: unknown = Reflect.get(target, name, target);
-      if (typeof value !== 'function') return value;
-      // Private fields are the store's own: its methods need it as `this`, not the proxy.
-      const operation = (value as Operation).bind(target);
-      const isTimed = typeof name === 'string' && !NOT_TIMED.has(name);
-      const wrapped = isTimed ? time(operation, countsOf(counts, name), clockMs) : operation;
-      timed.set(name, wrapped);
-      return wrapped;
-    },
-  });
-  return { store: metered, counts };
+  const meter = (behind: Store): Store => {
+    const timed = new Map<string | symbol, unknown>();
+    const exclusive: Store['exclusive'] = (key, work, wait) =>
+      behind.exclusive(
+        key,
+        ({ signal, store: held }) =>
+          work({ signal, store: held === behind ? metered : meter(held) }),
+        wait,
+      );
+    timed.set('exclusive', exclusive);
+    const metered = new Proxy(behind, {
+      get(target, name) {
+        const known = timed.get(name);
+        if (known !== undefined) return known;
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== 'function') return value;
+        // Private fields are the store's own: its methods need it as `this`, not the proxy.
+        const operation = (value as Operation).bind(target);
+        const isTimed = typeof name === 'string' && name !== 'listen';
+        const wrapped = isTimed ? time(operation, countsOf(counts, name), clockMs) : operation;
+        timed.set(name, wrapped);
+        return wrapped;
+      },
+    });
+    return metered;
+  };
+  return { store: meter(store), counts };
 }
 
 function countsOf(counts: Map<string, OperationCounts>, name: string): OperationCounts {
-  const made = { of: new Buckets(STORE_BOUNDS_MS), failed: 0 };
+  const made = counts.get(name) ?? { of: new Buckets(STORE_BOUNDS_MS), failed: 0 };
   counts.set(name, made);
   return made;
 }

@@ -79,9 +79,12 @@ export class Recorder {
       const request = { sequence: scope.sequence, capability, payload: named };
       const known = recording.take(request);
       if (known !== undefined) return { value: giveStandIns(known.value, standIns) };
+      const { held } = recording;
       const isJournalled = recording.subject.journalled && isEffect(request);
       const isResent = recording.isResent(request);
       if (isJournalled && !isResent) await this.#begin(recording, request);
+      // Nothing is written down of it that the key would be looked at for.
+      else if (isEffect(request)) await held?.store.ping();
       const end = async (reply: RecordedReply): Promise<void> => {
         const answered = { ...request, atMs: this.#powers.nowMs() };
         recording.add(answered, reply);
@@ -91,16 +94,20 @@ export class Recorder {
         const isOpen = isCutOff || (isResent && !tellsOfFirst(request, reply));
         if (isJournalled && !isOpen) await this.#end(recording, answered, reply);
       };
-      let reply: CapabilityReply;
-      try {
-        reply = await serve(payload, scope, upload);
-      } catch (error) {
-        recording.noteFailure(error);
-        await end(failureReply(error));
-        throw error;
-      }
-      await end(nameStandIns(replyOf(reply), standIns));
-      return reply;
+      const ask = async (): Promise<CapabilityReply> => {
+        const within = held === undefined ? scope : { ...scope, store: held.store };
+        let reply: CapabilityReply;
+        try {
+          reply = await serve(payload, within, upload);
+        } catch (error) {
+          recording.noteFailure(error);
+          await end(failureReply(error));
+          throw error;
+        }
+        await end(nameStandIns(replyOf(reply), standIns));
+        return reply;
+      };
+      return isJournalled ? recording.send(ask) : ask();
     };
   }
 
@@ -130,13 +137,15 @@ export class Recorder {
 
   /** One write: what led to the effect goes with it. */
   async #begin(recording: Recording, request: RecordedRequest): Promise<void> {
-    const { subject } = recording;
+    const { subject, held } = recording;
+    const { store } = held ?? this.#powers;
     const { callId, instance, trace } = subject;
     const entry = { ...request, before: recording.takeUnjournalled(), trace };
     const about = { callId, instance, sequence: request.sequence };
     const sealed = this.#sealText(subject, entry);
     try {
-      await this.#powers.store.putEffect({ ...about, request: sealed, reply: null });
+      await store.putEffect({ ...about, request: sealed, reply: null });
+      held?.signal.throwIfAborted();
     } catch (error) {
       recording.noteFailure(error);
       throw error;
@@ -150,6 +159,7 @@ export class Recorder {
   ): Promise<void> {
     const sealed = this.#sealText(subject, { ...reply, atMs });
     try {
+      // Without the key, too: whoever finishes the call must know what was answered.
       await this.#powers.store.endEffect({ callId: subject.callId, sequence, reply: sealed });
     } catch (error) {
       // The effect has happened, and its answer is here: only a crash from now on would miss it.

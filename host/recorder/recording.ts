@@ -6,6 +6,7 @@ import { headerName } from '../capabilities/fetch-request.ts';
 import { HostError, toErrorData } from '../errors.ts';
 import type { ErrorData } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import type { Held } from '../store/store.ts';
 
 /** How a request was answered. */
 export type RecordedReply =
@@ -68,6 +69,9 @@ export class Recording {
   readonly #resent = new Set<number>();
   /** The store failed while it served this call. */
   storeFailure: HostError | undefined;
+  /** The key that the call runs under, while it does. */
+  held: Held | undefined;
+  readonly #sent = new Set<Promise<unknown>>();
   #chars = 0;
   #kept: RecordedRequest[] = [];
   #unjournalled: RecordedRequest[] = [];
@@ -113,6 +117,22 @@ export class Recording {
   /** Whether the journal has this effect already: its answer was missing when the call was cut off. */
   isResent({ sequence }: Pick<RecordedRequest, 'sequence'>): boolean {
     return this.#resent.has(sequence);
+  }
+
+  /** Sends an effect that is journalled. */
+  async send<T>(effect: () => Promise<T>): Promise<T> {
+    const sent = effect();
+    this.#sent.add(sent);
+    try {
+      return await sent;
+    } finally {
+      this.#sent.delete(sent);
+    }
+  }
+
+  /** Resolves once every effect that has left is answered. */
+  async answered(): Promise<void> {
+    await Promise.allSettled(this.#sent);
   }
 
   /** Remembers that it was the store, whatever the guest makes of it. */

@@ -1,22 +1,18 @@
-// The one connection of a host that is not in the pool: it hears what other hosts change and holds the
-// keys of exclusive work. A lost one is made anew; what may have been missed is told as `all`.
+// Keeps one link of this host to the database: it hears what other hosts change, and holds the keys of
+// exclusive work. A lost one is made anew; what may have been missed is told as `all`.
 
-import { Client } from 'pg';
 import type { ClientConfig } from 'pg';
 
 import { HostError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { claimDatabase } from './postgres-claim.ts';
 import { isConnectionLoss, postgresError } from './postgres-errors.ts';
 import type { PostgresPlace } from './postgres-errors.ts';
-import { showPresence } from './postgres-presence.ts';
+import { tryKey } from './postgres-keys.ts';
+import type { HeldKey } from './postgres-keys.ts';
+import { PostgresLink } from './postgres-link.ts';
 import type { HostPresence } from './postgres-presence.ts';
-import { CHANNEL } from './postgres-schema.ts';
 import type { Store, StoreNotice, TurnWait } from './store.ts';
 import { createTurns } from './turns.ts';
-
-/** Advisory locks have two numbers: ours, and that of the key. */
-const LOCK_SPACE = 1_129_268_295;
 
 type Powers = {
   readonly config: ClientConfig;
@@ -26,13 +22,13 @@ type Powers = {
 };
 
 /** Connects when it is first needed. */
-export class PostgresSession implements Pick<Store, 'listen' | 'exclusive'>, HostPresence {
+export class PostgresSession implements Pick<Store, 'listen'>, HostPresence {
   readonly #powers: Powers;
   readonly #listeners: ((notice: StoreNotice) => void)[] = [];
   readonly #inTurn = createTurns();
-  #client: Promise<Client> | undefined;
-  /** The client of that promise, once it is connected. */
-  #live: Client | undefined;
+  #link: Promise<PostgresLink> | undefined;
+  /** The link of that promise, from its connection to its loss. */
+  #live: PostgresLink | undefined;
   #reconnect: NodeJS.Timeout | undefined;
   #pauseMs: number = LIMITS.storeReconnectMs;
   #isClosed = false;
@@ -57,20 +53,18 @@ export class PostgresSession implements Pick<Store, 'listen' | 'exclusive'>, Hos
     await this.#connected();
   }
 
-  exclusive<T>(key: string, work: () => Promise<T>, wait?: TurnWait): Promise<T> {
+  /** As the store's own; `work` is given the key that it runs under. */
+  exclusive<T>(key: string, work: (held: HeldKey) => Promise<T>, wait?: TurnWait): Promise<T> {
     const { waitMs, late } = wait ?? {
       waitMs: LIMITS.storeLockWaitMs,
       late: () => heldTooLong(key),
     };
     return this.#inTurn(key, async () => {
-      const client = await this.#lock(key, { waitMs, late });
+      const held = await this.#take(key, { waitMs, late });
       try {
-        return await work();
+        return await work(held);
       } finally {
-        // A connection that was lost has given its keys up already.
-        await client
-          .query('SELECT pg_advisory_unlock($1, hashtext($2))', [LOCK_SPACE, key])
-          .catch(() => this.#drop(client));
+        await held.giveBack();
       }
     });
   }
@@ -78,48 +72,46 @@ export class PostgresSession implements Pick<Store, 'listen' | 'exclusive'>, Hos
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#reconnect);
-    const client = await this.#client?.catch(() => undefined);
-    await client?.end();
+    const link = await this.#link?.catch(() => undefined);
+    await link?.close();
   }
 
-  async #lock(key: string, { waitMs, late }: TurnWait): Promise<Client> {
+  async #take(key: string, { waitMs, late }: TurnWait): Promise<HeldKey> {
     const untilMs = performance.now() + waitMs;
     let pauseMs: number = LIMITS.storeLockTryMs;
     for (;;) {
-      const client = await this.#connected();
-      const text = 'SELECT pg_try_advisory_lock($1, hashtext($2)) AS held';
+      const link = await this.#connected();
       try {
-        const { rows } = await client.query<{ held: boolean }>(text, [LOCK_SPACE, key]);
-        if (rows[0]?.held === true) return client;
+        const held = await tryKey(link, key);
+        if (held !== undefined) return held;
       } catch (error) {
-        // Asking again on a new connection is harmless: a lost one holds nothing.
+        // Asking again on a new link is harmless: a lost one holds nothing.
         if (!isConnectionLoss(error) || performance.now() > untilMs) {
           throw postgresError(error, 'lock in', this.#powers.place);
         }
-        this.#drop(client);
       }
       if (performance.now() > untilMs) throw late();
-      // A blocking lock would keep this connection from hearing notices and giving other keys back.
+      // A blocking lock would keep this link from hearing notices and giving other keys back.
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
       pauseMs = Math.min(pauseMs * 2, LIMITS.storeLockTryMsMax);
     }
   }
 
-  async #connected(): Promise<Client> {
+  async #connected(): Promise<PostgresLink> {
     if (this.#isClosed) throw new HostError('HOST_DRAINING', 'The host is shutting down');
-    const connecting = (this.#client ??= this.#connect());
+    const connecting = (this.#link ??= this.#connect());
     try {
       return await connecting;
     } catch (error) {
-      if (this.#client === connecting) this.#client = undefined;
+      if (this.#link === connecting) this.#link = undefined;
       throw postgresError(error, 'connect to', this.#powers.place);
     }
   }
 
-  /** Keeps trying in the background, for notices; `all` is told once there is a connection again. */
+  /** Keeps trying in the background, for notices; `all` is told once there is a link again. */
   #start(): void {
-    this.#client ??= this.#connect();
-    this.#client.then(
+    this.#link ??= this.#connect();
+    this.#link.then(
       () => {
         this.#pauseMs = LIMITS.storeReconnectMs;
         this.#tell({ kind: 'all' });
@@ -129,47 +121,23 @@ export class PostgresSession implements Pick<Store, 'listen' | 'exclusive'>, Hos
   }
 
   #startLater(): void {
-    this.#client = undefined;
+    this.#link = undefined;
     if (this.#isClosed || this.#listeners.length === 0) return;
     clearTimeout(this.#reconnect);
     this.#reconnect = setTimeout(() => this.#start(), this.#pauseMs).unref();
     this.#pauseMs = Math.min(this.#pauseMs * 2, LIMITS.storeReconnectMsMax);
   }
 
-  async #connect(): Promise<Client> {
-    const client = new Client(this.#powers.config);
-    // An error without a listener would end the process.
-    client.on('error', () => this.#drop(client));
-    client.on('notification', ({ payload = '' }) => this.#hear(payload));
-    try {
-      await client.connect();
-      await claimDatabase(client, 'host');
-      await showPresence(client, this.#powers.self);
-      await client.query(`LISTEN ${CHANNEL}`);
-    } catch (error) {
-      await client.end().catch(() => undefined);
-      throw error;
-    }
-    client.on('end', () => this.#drop(client));
-    this.#watch(client);
-    this.#live = client;
-    return client;
-  }
-
-  /** A connection can die without a word; a question now and then finds out. */
-  #watch(client: Client): void {
-    const look = setInterval(() => {
-      client.query('SELECT 1').catch(() => this.#drop(client));
-    }, LIMITS.storeSessionLookMs).unref();
-    client.on('end', () => clearInterval(look));
-  }
-
-  /** The reason is in the log of the server; the next use, or the next try, meets it again if it lasts. */
-  #drop(client: Client): void {
-    if (this.#live !== client) return;
-    this.#live = undefined;
-    this.#startLater();
-    void client.end().catch(() => undefined);
+  async #connect(): Promise<PostgresLink> {
+    const { config, self } = this.#powers;
+    const onNotice = (payload: string): void => this.#hear(payload);
+    const link = await PostgresLink.open({ config, hostId: self, onNotice });
+    this.#live = link;
+    link.lost.addEventListener('abort', () => {
+      this.#live = undefined;
+      this.#startLater();
+    });
+    return link;
   }
 
   #hear(payload: string): void {

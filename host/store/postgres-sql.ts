@@ -11,6 +11,8 @@ import { isConnectionLoss, postgresError } from './postgres-errors.ts';
 import type { PostgresPlace } from './postgres-errors.ts';
 import { POSTGRES_STEPS, SCHEMA } from './postgres-schema.ts';
 import type { Row } from './rows.ts';
+import { createTurns } from './turns.ts';
+import type { Turns } from './turns.ts';
 
 /** What a statement takes. */
 export type PgValue = string | number | null | Uint8Array | readonly (string | number | null)[];
@@ -29,6 +31,8 @@ export type PgSql = {
   readonly write: PgRun;
   /** Several statements that commit together or not at all. */
   transaction<T>(work: (run: PgRun) => Promise<T>): Promise<T>;
+  /** Work that would wait for a lock of the database waits here for its turn, not each on a connection. */
+  readonly inTurn: Turns;
   /** Work that closing waits for. */
   track(work: Promise<void>): void;
   close(): Promise<void>;
@@ -87,6 +91,7 @@ function createPgSql(pool: Pool, config: ClientConfig, place: PostgresPlace): Pg
   return {
     place,
     config,
+    inTurn: createTurns(),
     async read(text, ...values) {
       try {
         return await once(text, ...values).catch((error: unknown) => {
@@ -184,6 +189,11 @@ function toParameter(value: PgValue): unknown {
   if (Array.isArray(value)) return value.map(toParameter);
   if (!(value instanceof Uint8Array) || Buffer.isBuffer(value)) return value;
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+}
+
+/** pg gives booleans as such; rows of SQLite, which share the type, have none. */
+export function isTrue(value: unknown): boolean {
+  return value === true;
 }
 
 function isFromPg(error: unknown): boolean {

@@ -2,10 +2,10 @@
 // kept as bytes, so that their order is that of the other driver whatever the database's collation.
 
 import { LIMITS } from '../limits.ts';
+import { isTrue } from './postgres-sql.ts';
 import type { PgRun, PgSql } from './postgres-sql.ts';
 import { endOfPrefix, overListing } from './listing.ts';
 import type { Store } from './store.ts';
-import { createTurns } from './turns.ts';
 
 type Values = Pick<Store, 'value' | 'putValue' | 'removeValue' | 'values' | 'updateValue'>;
 
@@ -20,8 +20,8 @@ const LOCK = 'SELECT pg_advisory_xact_lock(1129268294, hashtext($1))';
 
 /** The storage part of the store. */
 export function createPgValues(sql: PgSql): Values {
-  // Changes of one instance wait here, not each on a connection of its own.
-  const inTurn = createTurns();
+  const inTurn = <T>(instance: string, work: () => Promise<T>): Promise<T> =>
+    sql.inTurn(`values ${instance}`, work);
   const read = async (run: PgRun, instance: string, key: string, nowMs: number) => {
     const [row] = await run(READ, instance, Buffer.from(key), nowMs);
     return row === undefined ? null : (JSON.parse(String(row['value'])) as unknown);
@@ -81,9 +81,4 @@ export function createPgValues(sql: PgSql): Values {
         }),
       ),
   };
-}
-
-/** pg gives booleans as such; rows of SQLite, which share the type, have none. */
-function isTrue(value: unknown): boolean {
-  return value === true;
 }

@@ -13,6 +13,7 @@ import { createPgEarned } from './postgres-earned.ts';
 import { createPgFacts } from './postgres-facts.ts';
 import { createPgSightings } from './postgres-sightings.ts';
 import { openPostgres } from './postgres-sql.ts';
+import type { PgSql } from './postgres-sql.ts';
 import { createPgValues } from './postgres-values.ts';
 import type { Store } from './store.ts';
 
@@ -33,33 +34,46 @@ export async function openPostgresStore(url: string): Promise<Store> {
     await sql.close();
     throw error;
   }
-  let isClosed = false;
-  return {
+  const storeOn = (over: PgSql): Omit<Store, 'exclusive'> => ({
     driver: 'postgres',
-    ping: async () => void (await sql.read('SELECT 1')),
+    ping: async () => void (await over.read('SELECT 1')),
     async readClock() {
       const [row] = await sql.read('SELECT extract(epoch FROM clock_timestamp()) * 1000 AS ms');
       return Number(row?.['ms']);
     },
     listen: (listener) => session.listen(listener),
-    exclusive: (key, work, wait) => session.exclusive(key, work, wait),
-    ...createPgInstances(sql),
-    ...createPgGenerations(sql),
-    ...createPgArchives(sql),
-    ...createPgAccess(sql),
-    ...createPgAudit(sql),
-    ...createPgOperations(sql),
-    ...createPgValues(sql),
-    ...createPgDeliveries(sql, session),
-    ...createPgFacts(sql),
-    ...createPgEarned(sql),
-    ...createPgSightings(sql),
-    ...createPgRecordings(sql),
+    ...createPgInstances(over),
+    ...createPgGenerations(over),
+    ...createPgArchives(over),
+    ...createPgAccess(over),
+    ...createPgAudit(over),
+    ...createPgOperations(over),
+    ...createPgValues(over),
+    ...createPgDeliveries(over, session),
+    ...createPgFacts(over),
+    ...createPgEarned(over),
+    ...createPgSightings(over),
+    ...createPgRecordings(over),
     async [Symbol.asyncDispose]() {
       if (isClosed) return;
       isClosed = true;
       await session.close();
       await sql.close();
     },
-  };
+  });
+  let isClosed = false;
+  const exclusive: Store['exclusive'] = (key, work, wait) =>
+    session.exclusive(
+      key,
+      (held) => {
+        const fenced = held.fence(sql);
+        const ping = (): Promise<void> => fenced.transaction(() => Promise.resolve());
+        return work({
+          signal: held.signal,
+          store: { ...storeOn(fenced), ping, exclusive },
+        });
+      },
+      wait,
+    );
+  return { ...storeOn(sql), exclusive };
 }

@@ -21,8 +21,15 @@ export function sealDeliveries(store: Store, vault: Vault): Store {
     ...row,
     payload: vault.open({ $sealed: row.payload }, deliveryPlace(row)),
   });
-  return {
+  const sealed: Store = {
     ...store,
+    exclusive: (key, work, wait) =>
+      store.exclusive(
+        key,
+        ({ signal, store: held }) =>
+          work({ signal, store: held === store ? sealed : sealDeliveries(held, vault) }),
+        wait,
+      ),
     addDeliveries: async (rows, state) =>
       (await store.addDeliveries(rows.map(seal), state)).map(open),
     async claimDeliveries(claim) {
@@ -60,4 +67,5 @@ export function sealDeliveries(store: Store, vault: Vault): Store {
         },
       }),
   };
+  return sealed;
 }

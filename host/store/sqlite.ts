@@ -53,16 +53,19 @@ export function openSqliteStore(path: string, openDisk = openWalSync): Store {
   );
   const sql = createSql(database, disk);
   const totals = createTotals(sql);
-  return {
+  const inTurn = createTurns();
+  // One file has one host: nobody takes a key from it.
+  const { signal } = new AbortController();
+  const store: Store = {
     driver: 'sqlite',
     async ping() {
       sql.get('SELECT 1');
       sql.assertSound();
     },
     readClock: async () => Date.now(),
-    // One file has one host: nobody else changes it.
+    // Nor does anybody else change it.
     listen: () => undefined,
-    exclusive: createTurns(),
+    exclusive: (key, work) => inTurn(key, () => work({ signal, store })),
     ...createInstances(sql, totals),
     ...createGenerations(sql),
     ...createArchives(sql),
@@ -86,6 +89,7 @@ export function openSqliteStore(path: string, openDisk = openWalSync): Store {
       }
     },
   };
+  return store;
 }
 
 function orElse<T>(open: () => T, close: () => void): T {

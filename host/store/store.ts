@@ -124,6 +124,17 @@ export type StoreNotice =
 /** A bounded wait for a turn. */
 export type TurnWait = { readonly waitMs: number; readonly late: () => HostError };
 
+/** What work under a key is given. */
+export type Held = {
+  /** Aborts when the key is lost; its reason is the `HostError` that says so. */
+  readonly signal: AbortSignal;
+  /**
+   * The same store, for what the work writes: nothing is written once the key is lost, whether this host has
+   * heard of that or not. `ping` fails then as well.
+   */
+  readonly store: Store;
+};
+
 /** Everything the host keeps. Writes are durable when their promise resolves. */
 export type Store = StateStore &
   AuditStore &
@@ -144,11 +155,12 @@ type StateStore = {
   listen(listener: (notice: StoreNotice) => void): void;
   /**
    * Runs `work` while no other host runs anything under the same key. Within one host the caller queues.
+   * A host that loses its connection to the store loses its keys: see `Held`.
    *
    * @param wait How long another host's work is waited for, and what is thrown then
    * @throws {HostError} `HOST_OVERLOADED` when another host keeps the key for `LIMITS.storeLockWaitMs`
    */
-  exclusive<T>(key: string, work: () => Promise<T>, wait?: TurnWait): Promise<T>;
+  exclusive<T>(key: string, work: (held: Held) => Promise<T>, wait?: TurnWait): Promise<T>;
 
   instances(filter?: Partial<InstanceKey>): Promise<InstanceRow[]>;
   instance(key: InstanceKey): Promise<InstanceRow | undefined>;

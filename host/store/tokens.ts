@@ -97,7 +97,7 @@ export function ensureAdminToken(
   nowMs: () => number,
 ): Promise<string | undefined> {
   // Two hosts that start on an empty store must not both show a token.
-  return store.exclusive('admin token', () => putAdminToken(store, given, nowMs));
+  return store.exclusive('admin token', (held) => putAdminToken(held.store, given, nowMs));
 }
 
 async function putAdminToken(

@@ -332,4 +332,17 @@ function archiveClaims({ open }: StoreSubject): void {
     );
     assert.equal(await other.exclusive('k', async () => 'free again'), 'free again');
   });
+
+  it('gives exclusive work a store to write through, and a signal that it holds the key', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    await store.exclusive('k', async (held) => {
+      await held.store.ping();
+      await held.store.putInstance(instanceRow('main'));
+      await held.store.exclusive('k2', (inner) => inner.store.keepMark('m', 'text'));
+      assert.equal(held.signal.aborted, false);
+    });
+    assert.deepEqual(await store.instances(), [instanceRow('main')]);
+    assert.equal(await store.keepMark('m', 'late'), 'text');
+  });
 }

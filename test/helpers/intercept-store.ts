@@ -12,15 +12,23 @@ export type StoreOperation = {
 type Operation = (...args: readonly unknown[]) => Promise<unknown>;
 
 /** They wait for others or tell of them: nothing is read or written. */
-const PASSED: ReadonlySet<string> = new Set(['listen', 'exclusive', 'ping']);
+const PASSED: ReadonlySet<string> = new Set(['listen', 'ping']);
 
-/** The same store; what `around` answers is what the caller gets. */
+/** The same store, the one that exclusive work is given too; what `around` answers is what the caller gets. */
 export function interceptStore(
   store: Store,
   around: (operation: StoreOperation) => Promise<unknown>,
 ): Store {
-  return new Proxy(store, {
+  const exclusive: Store['exclusive'] = (key, work, wait) =>
+    store.exclusive(
+      key,
+      ({ signal, store: held }) =>
+        work({ signal, store: held === store ? front : interceptStore(held, around) }),
+      wait,
+    );
+  const front = new Proxy(store, {
     get(target, name) {
+      if (name === 'exclusive') return exclusive;
       const value: unknown = Reflect.get(target, name, target);
       if (typeof value !== 'function' || typeof name !== 'string') return value;
       const operation = value.bind(target) as Operation;
@@ -28,4 +36,5 @@ export function interceptStore(
       return (...args: readonly unknown[]) => around({ name, args, run: () => operation(...args) });
     },
   });
+  return front;
 }

@@ -19,7 +19,6 @@ import { guardCall } from '../../../host/lifecycle/cut-off.ts';
 import type { CallOutcome } from '../../../host/lifecycle/host.ts';
 import { CallRecords } from '../../../host/lifecycle/records.ts';
 import { Recorder } from '../../../host/recorder/recorder.ts';
-import type { Journal } from '../../../host/recorder/recorder.ts';
 import type { RecordedRequest, Recording } from '../../../host/recorder/recording.ts';
 import type { DeliveryRow } from '../../../host/store/deliveries.ts';
 import { openSqliteStore } from '../../../host/store/sqlite.ts';
@@ -209,13 +208,15 @@ describe('the journal of a call', () => {
     await store.removeEffects(CALL_ID);
     await send(recorder.open(SUBJECT), [effect], NEVER);
     const ends: OperationEnd[] = [];
-    const resume = async (_id: string, _cut: object, journal: Journal): Promise<CallOutcome> => {
+    const resume: Calls['resume'] = async (_id, _cut, look) => {
+      const journal = await look();
+      if (journal === undefined) return undefined;
       await send(recorder.open(SUBJECT, { mode: 'resume', ...journal }), [effect], answer);
       return end();
     };
     const again = createResumer({
       ...{ store, recorder, nowMs },
-      calls: { resume } as unknown as Calls,
+      calls: { resume } as Calls,
       finish: async (_operation, how) => void ends.push(how),
     });
     await again.run({ ...ROW, payload: JSON.stringify(CUT) });
@@ -269,8 +270,10 @@ describe('the journal of a call', () => {
     return (await recorder.journal(CALL_ID)).requests;
   }
 
-  function resumer(resume: () => Promise<CallOutcome>): Resumer {
-    const calls = { resume } as unknown as Calls;
+  function resumer(run: () => Promise<CallOutcome>): Resumer {
+    const resume: Calls['resume'] = async (_id, _cut, look) =>
+      (await look()) === undefined ? undefined : run();
+    const calls = { resume } as Calls;
     const finish = (): Promise<void> => Promise.resolve();
     return createResumer({ calls, store, recorder, nowMs, finish });
   }

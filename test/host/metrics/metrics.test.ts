@@ -8,7 +8,7 @@ import { LIMITS } from '../../../host/limits.ts';
 import { CallMeter, handlerClass, outcomeOf } from '../../../host/metrics/call-meter.ts';
 import { Buckets } from '../../../host/metrics/counts.ts';
 import { meterStore } from '../../../host/metrics/store-meter.ts';
-import type { Store } from '../../../host/store/store.ts';
+import type { Held, Store } from '../../../host/store/store.ts';
 import { ADMIN_TOKEN, manifestFor, other, startTestHost } from '../../helpers/host.ts';
 import type { TestHost } from '../../helpers/host.ts';
 
@@ -190,8 +190,9 @@ describe('a metered store', () => {
       async tokens(): Promise<never> {
         throw new Error('down');
       }
-      async exclusive<T>(_key: string, work: () => Promise<T>): Promise<T> {
-        return work();
+      exclusive<T>(_key: string, work: (held: Held) => Promise<T>): Promise<T> {
+        const { signal } = new AbortController();
+        return work({ signal, store: new Fake() as unknown as Store });
       }
     }
     return new Fake() as unknown as Store;
@@ -215,5 +216,12 @@ describe('a metered store', () => {
     const { store, counts } = meterStore(fake(), () => 0);
     assert.equal(await store.exclusive('key', async () => 7), 7);
     assert.equal(counts.has('exclusive'), false);
+  });
+
+  it('times what exclusive work asks of the store that it is given, with the rest', async () => {
+    const { store, counts } = meterStore(fake(), () => 0);
+    await store.ping();
+    await store.exclusive('key', ({ store: held }) => held.ping());
+    assert.equal(counts.get('ping')?.of.counts[0], 2);
   });
 });

@@ -26,7 +26,7 @@ export type Action<Config, Subject> = {
   readonly label: string;
   readonly audience: 'admin' | 'customer' | 'both';
   /** Asked before it runs; for everything that loses data. */
-  readonly confirm?: string;
+  readonly confirm?: string | undefined;
   readonly fields?: readonly Field[];
   run(
     input: { readonly subject: Subject; readonly values: JsonObject; readonly actor?: JsonObject },

@@ -33,6 +33,24 @@ export function readChoices<T>(
   return problems.length > 0 ? { problems } : { choices: data as T };
 }
 
+/**
+ * A customer's choice of what the product offers; where it offers one thing, that is the choice.
+ *
+ * @param about.field The field's name, for the problem
+ */
+export function readOffered<T>(
+  offered: readonly T[],
+  { field, value }: { readonly field: string; readonly value: T | undefined },
+): { readonly choice: T } | { readonly problems: readonly Problem[] } {
+  const choice = value ?? (offered.length === 1 ? offered[0] : undefined);
+  if (choice !== undefined && offered.includes(choice)) return { choice };
+  const message =
+    choice === undefined
+      ? 'must be chosen: the product offers several'
+      : 'must be one that the product offers';
+  return { problems: [{ field, message }] };
+}
+
 /** The failure of an order whose form has problems. */
 export function problemFailure(problems: readonly Problem[]): ExtensionFailure {
   const words = problems.map(({ field, message }) => `"${field}" ${message}`);

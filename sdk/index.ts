@@ -23,7 +23,7 @@ export {
 export type { Failure, FailureCode } from './errors.ts';
 export type { Action, ActionResult, CheckResult, EventMessage } from './extension.ts';
 export { flag, hostName, panelAddress, panelHost, panelPort, whole } from './fields.ts';
-export { problemFailure, readChoices, readSettings } from './forms.ts';
+export { problemFailure, readChoices, readOffered, readSettings } from './forms.ts';
 export { defineGateway } from './gateway.ts';
 export type {
   AgreementWish,
@@ -37,7 +37,7 @@ export type {
   Refund,
   WebhookResult,
 } from './gateway.ts';
-export { isObject, parseJson } from './json.ts';
+export { isObject, parseJson, readPath, textOf } from './json.ts';
 export { instanceName, makeMark, readMark } from './marks.ts';
 export { currencyExponent, formatMinor, isMoney, money, parseMinor } from './money.ts';
 export type { Money } from './money.ts';

@@ -70,6 +70,46 @@ it('ships extensions with valid manifests, a README and an icon', async () => {
   }
 });
 
+/** Every file of a shipped extension, by its path below `plugins`. */
+async function pluginFiles(): Promise<string[]> {
+  const files = await readdir(join(ROOT, 'plugins'), { recursive: true });
+  return files.filter((file) => file.endsWith('.ts') && !file.includes('node_modules'));
+}
+
+it('keeps every file of a shipped extension short enough to be read in one go', async () => {
+  const long: string[] = [];
+  for (const file of await pluginFiles()) {
+    const lines = (await read(`plugins/${file}`)).trimEnd().split('\n').length;
+    if (lines > 200) long.push(`${file} has ${lines} lines`);
+  }
+  assert.deepEqual(long, []);
+});
+
+/** How the handlers of an extension follow each other, in every category. */
+const HANDLERS = [
+  ...['config', 'testConnection', 'health', 'create', 'suspend', 'unsuspend', 'terminate'],
+  ...['getLoginUrl', 'changePackage', 'renew', 'changePassword', 'usage', 'list', 'info'],
+  ...['productConfig', 'checkoutConfig', 'validate', 'pay', 'webhook', 'refund', 'capture', 'void'],
+  ...['charge', 'createBillingAgreement', 'cancelBillingAgreement', 'cancelSubscription', 'canUse'],
+  ...['execute', 'on', 'reconcile', 'onInstall', 'onEnable', 'onConfigChange', 'onDisable'],
+  ...['onUninstall', 'onUpgrade', 'onSuspend', 'onResume', 'onSchedule', 'pages', 'actions'],
+  'category',
+];
+
+it('gives the handlers of every shipped extension one order', async () => {
+  const extensions = (await pluginFiles()).filter((file) => file.endsWith('/extension.ts'));
+  assert.ok(extensions.length >= 16);
+  for (const file of extensions) {
+    const { default: definition } = await import(join(ROOT, 'plugins', file));
+    const names = Object.keys(definition);
+    assert.deepEqual(
+      names,
+      HANDLERS.filter((name) => names.includes(name)),
+      file,
+    );
+  }
+});
+
 /** The rooms of host from the top down; one may import those that stand below it. */
 const FLOORS = [
   ...['cli', 'console', 'main', 'http', 'delivery', 'lifecycle', 'recorder', 'broker', 'metrics'],

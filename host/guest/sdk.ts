@@ -10,9 +10,9 @@ export {
   mayHaveActed,
   orAbsent,
 } from '../../sdk/errors.ts';
-export { problemFailure, readChoices, readSettings } from '../../sdk/forms.ts';
+export { problemFailure, readChoices, readOffered, readSettings } from '../../sdk/forms.ts';
 export { defineGateway } from '../../sdk/gateway.ts';
-export { isObject, parseJson } from '../../sdk/json.ts';
+export { isObject, parseJson, readPath, textOf } from '../../sdk/json.ts';
 export { instanceName, makeMark, readMark } from '../../sdk/marks.ts';
 export { currencyExponent, formatMinor, isMoney, money, parseMinor } from '../../sdk/money.ts';
 export {

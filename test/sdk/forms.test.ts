@@ -13,6 +13,7 @@ import {
   panelPort,
   problemFailure,
   readChoices,
+  readOffered,
   readSettings,
   whole,
   z,
@@ -79,6 +80,25 @@ describe('choices of a customer', () => {
     ]);
     assert.ok(isFailure(failure, 'invalid_input'));
     assert.equal(failure.message, '"os" must be chosen; "name" has no value');
+  });
+});
+
+describe('a choice of what the product offers', () => {
+  it('is what was chosen, or the only thing there is', () => {
+    assert.deepEqual(readOffered(['a', 'b'], { field: 'os', value: 'b' }), { choice: 'b' });
+    assert.deepEqual(readOffered(['a'], { field: 'os', value: undefined }), { choice: 'a' });
+  });
+
+  it('is neither left out nor made up', () => {
+    for (const [value, words] of [
+      [undefined, /several/],
+      ['c', /offers/],
+    ] as const) {
+      const read = readOffered(['a', 'b'], { field: 'os', value });
+      assert.ok('problems' in read);
+      assert.equal(read.problems[0]?.field, 'os');
+      assert.match(read.problems[0]?.message ?? '', words);
+    }
   });
 });
 

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { createRemote, isFailure, isObject, networkFailure, parseJson } from 'cofferdam/sdk';
+import {
+  createRemote,
+  isFailure,
+  isObject,
+  networkFailure,
+  parseJson,
+  readPath,
+  textOf,
+} from 'cofferdam/sdk';
 
 /** A vendor that always gives this answer. */
 const remoteOf = (body: string, type: string) =>
@@ -102,4 +110,16 @@ it('reads JSON where there is some, and tells objects from the rest', () => {
   }
   assert.deepEqual([parseJson('null'), parseJson(' {"a":1} ')], [null, { a: 1 }]);
   assert.deepEqual([{}, [], null, 1, undefined].map(isObject), [true, false, false, false, false]);
+});
+
+it('reads values at a path, and ids and texts in them', () => {
+  const data = { a: { list: [{ b: ' x ' }], n: 7 }, none: null };
+  assert.equal(readPath(data, 'a.list.0.b'), ' x ');
+  for (const path of ['a.b.c', 'none.x', 'toString', 'a.list.1', '__proto__', '']) {
+    assert.equal(readPath(data, path), undefined, path);
+  }
+  assert.deepEqual([' x ', 7, '', '  ', 1.5, true, null, undefined].map(textOf), [
+    ...['x', '7'],
+    ...Array.from({ length: 6 }, () => undefined),
+  ]);
 });

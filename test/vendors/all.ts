@@ -1,6 +1,6 @@
 // Every operation of every shipped extension, really run in the sandbox against its vendor's fake.
 
-import { EVENT_NAMES } from '../../plugins/others/discordnotifications/messages.ts';
+import { EVENT_NAMES } from '../../plugins/others/discordnotifications/events.ts';
 import type { TestHost } from '../helpers/host.ts';
 import type { Fakes } from './fakes.ts';
 import { runGateways } from './table-gateways.ts';

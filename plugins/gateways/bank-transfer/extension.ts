@@ -10,6 +10,12 @@ import { readStatement } from './statements.ts';
 export default defineGateway({
   config,
 
+  async testConnection({ config: { iban } }) {
+    if (isIban(iban)) return { ok: true, message: `The check digits of ${iban} are right` };
+    const message = `The check digits of ${iban} are wrong`;
+    return { ok: false, message, remedy: 'Copy the IBAN from a statement of the account' };
+  },
+
   // The fields are shown to the customer; the form leads back to the invoice and sends nothing away.
   async pay({ invoice, amount, returnUrl }, ctx) {
     const { holder, iban, bic, currency, note } = ctx.config;
@@ -52,12 +58,6 @@ export default defineGateway({
   async reconcile({ statement }, ctx) {
     if (statement === undefined) return { facts: await readMatched(ctx) };
     return { facts: (await matchEntries(readStatement(String(statement)), ctx)).facts };
-  },
-
-  async testConnection({ config: { iban } }) {
-    if (isIban(iban)) return { ok: true, message: `The check digits of ${iban} are right` };
-    const message = `The check digits of ${iban} are wrong`;
-    return { ok: false, message, remedy: 'Copy the IBAN from a statement of the account' };
   },
 
   actions: {

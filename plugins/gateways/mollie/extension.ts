@@ -16,6 +16,15 @@ import { readFacts } from './webhook.ts';
 export default defineGateway({
   config,
 
+  async testConnection(ctx) {
+    const methods = await listMethods(ctx, {});
+    if (methods.length > 0) {
+      return { ok: true, message: `Connected to Mollie with ${methods.length} payment methods` };
+    }
+    const message = 'The Mollie profile has no payment method';
+    return { ok: false, message, remedy: 'Turn on a method for the profile in the dashboard' };
+  },
+
   async pay(payment, ctx) {
     return await startPayment(createMollie(ctx), payment, ctx);
   },
@@ -65,15 +74,6 @@ export default defineGateway({
     const mollie = createMollie(ctx);
     if (externalId !== undefined) return { facts: await reconcileOne(mollie, externalId, ctx) };
     return { facts: await reconcileSince(mollie, since, ctx) };
-  },
-
-  async testConnection(ctx) {
-    const methods = await listMethods(ctx, {});
-    if (methods.length > 0) {
-      return { ok: true, message: `Connected to Mollie with ${methods.length} payment methods` };
-    }
-    const message = 'The Mollie profile has no payment method';
-    return { ok: false, message, remedy: 'Turn on a method for the profile in the dashboard' };
   },
 
   actions: {

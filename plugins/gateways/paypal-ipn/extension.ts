@@ -10,6 +10,13 @@ import { askPayPal, readNotification } from './notification.ts';
 export default defineGateway({
   config,
 
+  async testConnection(ctx) {
+    await askPayPal('cmd=_notify-validate', ctx);
+    const { email, environment } = ctx.config;
+    const message = `PayPal (${environment}) answers; only a payment shows that "${email}" is yours`;
+    return { ok: true, message };
+  },
+
   async pay(payment, ctx) {
     return await startPayment(payment, ctx);
   },
@@ -28,12 +35,5 @@ export default defineGateway({
     if (recurring) return { ok: false, reason: 'Payment buttons do not renew' };
     const reason = amounts.findObstacle(amount);
     return reason === undefined ? { ok: true } : { ok: false, reason };
-  },
-
-  async testConnection(ctx) {
-    await askPayPal('cmd=_notify-validate', ctx);
-    const { email, environment } = ctx.config;
-    const message = `PayPal (${environment}) answers; only a payment shows that "${email}" is yours`;
-    return { ok: true, message };
   },
 });

@@ -19,6 +19,19 @@ import { readEvent, readFacts } from './webhook.ts';
 export default defineGateway({
   config,
 
+  async testConnection(ctx) {
+    // A token that is still good would hide that the secret no longer is.
+    await forgetToken(ctx);
+    const { environment, webhookId } = ctx.config;
+    const at = ['GET', '/v1/notifications/webhooks'] as const;
+    const { webhooks } = await createPayPal(ctx).ask(shapes.webhooks, at);
+    if (webhookId !== '' && !webhooks.some(({ id }) => id === webhookId)) {
+      const message = `The app has no webhook with the id "${webhookId}"`;
+      return { ok: false, message, remedy: 'Enter the id that the app shows, or leave it empty' };
+    }
+    return { ok: true, message: `Connected to PayPal (${environment})` };
+  },
+
   async pay(payment, ctx) {
     return await startPayment(createPayPal(ctx), payment, ctx);
   },
@@ -71,19 +84,6 @@ export default defineGateway({
     const paypal = createPayPal(ctx);
     if (externalId !== undefined) return { facts: await reconcileOne(paypal, externalId, ctx) };
     return { facts: await reconcileSince(paypal, since, ctx) };
-  },
-
-  async testConnection(ctx) {
-    // A token that is still good would hide that the secret no longer is.
-    await forgetToken(ctx);
-    const { environment, webhookId } = ctx.config;
-    const at = ['GET', '/v1/notifications/webhooks'] as const;
-    const { webhooks } = await createPayPal(ctx).ask(shapes.webhooks, at);
-    if (webhookId !== '' && !webhooks.some(({ id }) => id === webhookId)) {
-      const message = `The app has no webhook with the id "${webhookId}"`;
-      return { ok: false, message, remedy: 'Enter the id that the app shows, or leave it empty' };
-    }
-    return { ok: true, message: `Connected to PayPal (${environment})` };
   },
 
   async onEnable(ctx) {

@@ -17,6 +17,16 @@ import { readEvent, readFacts } from './webhook.ts';
 export default defineGateway({
   config,
 
+  async testConnection(ctx) {
+    const { livemode } = await ask('Cannot reach Stripe', createStripe(ctx).balance.retrieve());
+    const { publishableKey } = ctx.config;
+    if (publishableKey !== '' && publishableKey.startsWith('pk_live_') !== livemode) {
+      const message = 'The secret key and the publishable key are of different modes';
+      return { ok: false, message, remedy: 'Enter both keys of test mode or both of live mode' };
+    }
+    return { ok: true, message: `Connected to Stripe in ${livemode ? 'live' : 'test'} mode` };
+  },
+
   async pay(payment, ctx) {
     return await startPayment(createStripe(ctx), payment, ctx);
   },
@@ -111,16 +121,6 @@ export default defineGateway({
     const stripe = createStripe(ctx);
     if (externalId !== undefined) return { facts: await reconcileOne(stripe, externalId) };
     return { facts: await reconcileSince(stripe, since, ctx) };
-  },
-
-  async testConnection(ctx) {
-    const { livemode } = await ask('Cannot reach Stripe', createStripe(ctx).balance.retrieve());
-    const { publishableKey } = ctx.config;
-    if (publishableKey !== '' && publishableKey.startsWith('pk_live_') !== livemode) {
-      const message = 'The secret key and the publishable key are of different modes';
-      return { ok: false, message, remedy: 'Enter both keys of test mode or both of live mode' };
-    }
-    return { ok: true, message: `Connected to Stripe in ${livemode ? 'live' : 'test'} mode` };
   },
 
   async onEnable(ctx) {

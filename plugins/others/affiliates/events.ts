@@ -1,7 +1,7 @@
 // Reads the panel's events: which user, invoice, order or refund they are about. Pure.
 // A field that money depends on is demanded; its absence is an error that names it.
 
-import { fail, isMoney, isObject } from 'cofferdam/sdk';
+import { fail, isMoney, isObject, textOf } from 'cofferdam/sdk';
 import type { EventMessage, Json, JsonObject, Money } from 'cofferdam/sdk';
 
 import type { Order, Paid, Refund } from './documents.ts';
@@ -115,12 +115,6 @@ export function readTime(event: EventMessage): string {
 export function timeOf(value: Json | undefined): string | null {
   const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN;
   return Number.isNaN(ms) ? null : new Date(ms).toISOString();
-}
-
-/** An id or a text of one line; numbers are taken as they are written. */
-export function textOf(value: Json | undefined): string | undefined {
-  if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value);
-  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
 }
 
 /** Whether a text can be the id of a user, an order or an invoice. */

@@ -11,7 +11,13 @@ import { reactions } from './react.ts';
 export default defineOther({
   config,
 
-  on: reactions,
+  async testConnection({ storage }) {
+    const some = await storage.list('affiliate:', { limit: 1 });
+    return {
+      ok: true,
+      message: some.length === 0 ? 'Ready; nobody is an affiliate yet' : 'Ready',
+    };
+  },
 
   /** A visit, for panels that know `execute` only: `{type: "visit", code, visitorId?}`. */
   async execute(input, ctx) {
@@ -23,13 +29,7 @@ export default defineOther({
     });
   },
 
-  async testConnection({ storage }) {
-    const some = await storage.list('affiliate:', { limit: 1 });
-    return {
-      ok: true,
-      message: some.length === 0 ? 'Ready; nobody is an affiliate yet' : 'Ready',
-    };
-  },
+  on: reactions,
 
   async onEnable({ storage, config }) {
     await keepTerms(storage, config, Date.now());

@@ -1,14 +1,15 @@
 // The pages of data: what a customer sees of their own, what an admin sees of everybody.
 
+import { textOf } from 'cofferdam/sdk';
 import type { Context, JsonObject, Page } from 'cofferdam/sdk';
 
 import type { Config } from './config.ts';
-import { textOf } from './events.ts';
 import { KEYS } from './keep.ts';
 import { findByCode, standingOf } from './members.ts';
 import type { Affiliate } from './members.ts';
 import { listPayouts, showPayout } from './payouts.ts';
-import { readReport, readStatement } from './programme.ts';
+import { readStatement } from './programme.ts';
+import { readReport } from './report.ts';
 import {
   demandAdmin,
   demandId,

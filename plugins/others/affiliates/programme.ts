@@ -3,20 +3,20 @@
 import { fail } from 'cofferdam/sdk';
 import type { Context, Storage } from 'cofferdam/sdk';
 
+import { addUp } from './balances.ts';
+import type { Balance } from './balances.ts';
 import { minimumOf, termsOf } from './config.ts';
 import type { Config, Terms } from './config.ts';
-import type { Order } from './documents.ts';
 import { isSame, KEYS, listAll } from './keep.ts';
 import { readAffiliate } from './members.ts';
 import type { Affiliate } from './members.ts';
 import { addPayout, decidePayout, readPayouts, sumsOf } from './payouts.ts';
 import type { Payout, Payouts } from './payouts.ts';
-import { addUp, writeLedger } from './statement.ts';
-import type { Balance, Entry, Line, TermsHistory } from './statement.ts';
-import { readVisits } from './visits.ts';
+import { writeLedger } from './statement.ts';
+import type { Entry, Line, TermsHistory } from './statement.ts';
 
 /** Entries, sign-ups or orders of one affiliate that are added up in one call. */
-const ENTRIES_MAX = 50_000;
+export const ENTRIES_MAX = 50_000;
 const TERMS_MAX = 1_000;
 
 /** Everything about one affiliate's money. */
@@ -147,49 +147,6 @@ export async function movePayout(
     }
     const reference = options.reference ?? payout.reference;
     return { ...payout, state, reference, decidedAt: new Date(nowMs).toISOString() };
-  });
-}
-
-/** Counts and sums by month. */
-export async function readReport(ctx: Context<Config>, id: string, nowMs: number) {
-  const { storage } = ctx;
-  const statement = await readStatement(ctx, id, nowMs);
-  const visits = await readVisits(storage, id);
-  const signups = await listAll<{ at: string }>(storage, KEYS.signup(id, ''), ENTRIES_MAX);
-  const orders = await listAll<Order>(storage, KEYS.placed(id, ''), ENTRIES_MAX);
-  const months = new Map<string, { visits: number; signups: number; orders: number }>();
-  const count = (month: string, what: 'visits' | 'signups' | 'orders', by: number): void => {
-    const known = months.get(month) ?? { visits: 0, signups: 0, orders: 0 };
-    months.set(month, { ...known, [what]: known[what] + by });
-  };
-  for (const [month, number] of visits) count(month, 'visits', number);
-  for (const { value } of signups) count(value.at.slice(0, 7), 'signups', 1);
-  for (const { value } of orders) count(value.at.slice(0, 7), 'orders', 1);
-  for (const { at } of statement.lines) count(at.slice(0, 7), 'orders', 0);
-  const totals = {
-    visits: [...visits.values()].reduce((sum, number) => sum + number, 0),
-    signups: signups.length,
-    orders: orders.length,
-    payingCustomers: new Set(
-      statement.lines.filter((line) => line.rewardMinor > 0).map(({ userId }) => userId),
-    ).size,
-  };
-  const byMonth = [...months]
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([month, counts]) => ({ month, ...counts, rewards: rewardsOf(statement.lines, month) }));
-  return { statement, totals, byMonth };
-}
-
-function rewardsOf(lines: readonly Line[], month: string) {
-  const mine = lines.filter(({ at }) => at.startsWith(month));
-  return addUp(mine, []).map(({ currency }) => {
-    const sum = (field: 'rewardMinor' | 'clawedBackMinor'): number =>
-      mine.reduce((total, line) => total + (line.currency === currency ? line[field] : 0), 0);
-    return {
-      currency,
-      rewardMinor: sum('rewardMinor'),
-      clawedBackMinor: sum('clawedBackMinor'),
-    };
   });
 }
 

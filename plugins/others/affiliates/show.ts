@@ -1,10 +1,10 @@
 // What pages and actions show, and who asks: plain data for the panel to render.
 
-import { fail } from 'cofferdam/sdk';
+import { fail, textOf } from 'cofferdam/sdk';
 import type { Json, JsonObject } from 'cofferdam/sdk';
 
 import type { Config } from './config.ts';
-import { isId, textOf } from './events.ts';
+import { isId } from './events.ts';
 import { standingOf } from './members.ts';
 import type { Affiliate } from './members.ts';
 import type { Statement } from './programme.ts';

@@ -1,8 +1,9 @@
 // By what two accounts of one person look alike, as salted hashes: an address is never kept.
 
+import { textOf } from 'cofferdam/sdk';
 import type { Json, JsonObject, Storage } from 'cofferdam/sdk';
 
-import { objectAt, textOf } from './events.ts';
+import { objectAt } from './events.ts';
 import { amend, KEYS } from './keep.ts';
 
 /** Mailboxes that ignore dots, and what follows a plus, in the name. */

@@ -1,8 +1,8 @@
 // Visits by a code: counted by month, one visitor once a day.
 
+import { textOf } from 'cofferdam/sdk';
 import type { JsonObject, Storage } from 'cofferdam/sdk';
 
-import { textOf } from './events.ts';
 import { KEYS, listAll } from './keep.ts';
 import { findByCode, standingOf } from './members.ts';
 import { hashText } from './signals.ts';

@@ -1,12 +1,12 @@
 // What an admin does to announcements: values of a form become one, checked field by field.
 
-import { fail } from 'cofferdam/sdk';
+import { fail, textOf } from 'cofferdam/sdk';
 import type { Json, JsonObject, Storage } from 'cofferdam/sdk';
 
 import { plainText } from './markdown.ts';
 import { claimSlug, readPost, readText, removePost, TEXT_CHARS, writePost } from './posts.ts';
 import type { Audience, Post } from './posts.ts';
-import { idsOf, textOf } from './viewers.ts';
+import { idsOf } from './viewers.ts';
 
 const STATES = ['draft', 'published', 'archived'] as const;
 const KINDS = ['everyone', 'customers', 'groups', 'products', 'users'] as const;

@@ -1,6 +1,6 @@
 // Who looks, what they may see, and what they have read.
 
-import { fail } from 'cofferdam/sdk';
+import { fail, textOf } from 'cofferdam/sdk';
 import type { Json, JsonObject, Storage } from 'cofferdam/sdk';
 
 import type { Post } from './posts.ts';
@@ -73,12 +73,6 @@ export async function forgetReader(storage: Storage, userId: string): Promise<vo
   for (const { key } of await storage.list(readKey(userId, ''), { limit: 1_000 })) {
     await storage.delete(key);
   }
-}
-
-/** A text without blanks around it; undefined when nothing is left. Whole numbers are ids, too. */
-export function textOf(value: Json | undefined): string | undefined {
-  if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value);
-  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
 }
 
 /** Ids out of a list. */

@@ -1,22 +1,12 @@
-// Discord's webhook API: one message out, one look at the webhook. Knows Discord's limits and how it
-// says no. The address itself is the secret: it is passed on as it came and never put in a message.
+// Discord's webhook API: one message out, one look at the webhook. Knows how Discord says
+// no. The address itself is the secret: it is passed on as it came and never put in a message.
 
-import { createRemote, fail } from 'cofferdam/sdk';
+import { createRemote, fail, readPath } from 'cofferdam/sdk';
 import type { Context, Json, JsonObject, Remote, RemoteReply } from 'cofferdam/sdk';
 
-import { cutText, readPath } from './text.ts';
-
-/** Bounds of one embed, in characters. @see https://discord.com/developers/docs/resources/message#embed-object-embed-limits */
-export const EMBED_LIMITS = {
-  title: 256,
-  description: 4_096,
-  fields: 25,
-  fieldName: 256,
-  fieldValue: 1_024,
-  footer: 2_048,
-  /** All texts of a message's embeds together */
-  total: 6_000,
-} as const;
+import { fitEmbed } from './embed.ts';
+import type { Embed } from './embed.ts';
+import { cutText } from './text.ts';
 
 /** Waits inside one call: at most this long in all, so that a call ends well before its deadline. */
 const WAIT_MS_MAX = 2_000;
@@ -24,17 +14,6 @@ const WAIT_MS_MAX = 2_000;
 const TRIES_MAX = 3;
 /** When Discord names no time: its shortest usual window is one second, this stays clear of it. */
 const UNNAMED_WAIT_MS = 5_000;
-
-/** One embed as it is sent; `fitEmbed` brings it within `EMBED_LIMITS`. */
-export type Embed = {
-  readonly title: string;
-  readonly color: number;
-  readonly fields: readonly { name: string; value: string; inline: boolean }[];
-  readonly description?: string;
-  readonly url?: string;
-  readonly timestamp?: string;
-  readonly footer?: { readonly text: string };
-};
 
 /** One message. `ping` is the only mention that is ever allowed through. */
 export type Message = {
@@ -97,35 +76,6 @@ export async function readWebhook(connection: Connection): Promise<WebhookInfo> 
     });
   }
   return { name: typeof name === 'string' ? name : 'unnamed', channelId };
-}
-
-/** Cuts every text to its limit, drops empty and surplus fields, keeps the whole under the total. */
-export function fitEmbed(embed: Embed): Embed {
-  let room: number = EMBED_LIMITS.total;
-  const fit = (text: string, max: number): string => {
-    const cut = cutText(text, Math.min(max, room));
-    room -= cut.length;
-    return cut;
-  };
-  const title = fit(embed.title, EMBED_LIMITS.title);
-  const footer = embed.footer && { text: fit(embed.footer.text, EMBED_LIMITS.footer) };
-  const fields = [];
-  for (const field of embed.fields.filter(({ value }) => value.trim() !== '')) {
-    // Half a field tells nothing: stop when not even a short value has room.
-    if (fields.length === EMBED_LIMITS.fields || room < field.name.length + 16) break;
-    const name = fit(field.name, EMBED_LIMITS.fieldName);
-    fields.push({ ...field, name, value: fit(field.value, EMBED_LIMITS.fieldValue) });
-  }
-  const { description: text, ...rest } = embed;
-  // Last, because it is the longest and loses the least by a cut.
-  const description = text === undefined ? '' : fit(text, EMBED_LIMITS.description);
-  return {
-    ...rest,
-    title,
-    fields,
-    ...(footer === undefined ? {} : { footer }),
-    ...(description === '' ? {} : { description }),
-  };
 }
 
 function encodeMessage({ embed, username, avatarUrl, ping }: Message): JsonObject {

@@ -1,7 +1,9 @@
 // Which channel an event goes to, and the words an admin chose for it. Pure.
 
-import { cutText, escapeText, maskEmail, readPath, showMoney, showValue } from './text.ts';
+import { readPath } from 'cofferdam/sdk';
 import type { JsonObject } from 'cofferdam/sdk';
+
+import { cutText, escapeText, maskEmail, showMoney, showValue } from './text.ts';
 
 /** What events are about; each may have a channel of its own. */
 export const GROUPS = ['order', 'invoice', 'payment', 'ticket', 'service', 'user'] as const;

@@ -1,7 +1,7 @@
 // Text that other people wrote, made safe and short enough for Discord. Pure.
 // Lengths count UTF-16 units: never fewer than what Discord counts.
 
-import { formatMinor, isMoney, money } from 'cofferdam/sdk';
+import { formatMinor, isMoney, money, readPath } from 'cofferdam/sdk';
 import type { Json } from 'cofferdam/sdk';
 
 // Breaks a mention or an address without changing how it looks.
@@ -33,16 +33,6 @@ export function cutText(text: string, max: number): string {
   const kept = text.slice(0, max - 1);
   // A high surrogate at the end has lost its other half, a lone backslash would escape the ellipsis.
   return `${kept.replace(/[\ud800-\udbff]$/, '').replace(/(?<!\\)(?:\\\\)*\\$/, '')}…`;
-}
-
-/** The value at a dotted path, own properties only; undefined when any part is missing. */
-export function readPath(data: Json, path: string): Json | undefined {
-  let value: Json | undefined = data;
-  for (const name of path.split('.')) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-    value = Object.hasOwn(value, name) ? value[name] : undefined;
-  }
-  return value;
 }
 
 /** A plain value as text; undefined for what has none. Objects are never printed as they are. */

@@ -1,5 +1,6 @@
 // The events that can be passed on, and which of them an admin wants. Pure.
 
+import { readPath } from 'cofferdam/sdk';
 import type { EventMessage, Json, JsonObject } from 'cofferdam/sdk';
 
 /** Every event of the panel that can be passed on; the manifest lists the same. */
@@ -44,17 +45,6 @@ export function fits(data: JsonObject, conditions: readonly string[]): boolean {
     const isPlain = value !== undefined && (typeof value !== 'object' || value === null);
     return (isPlain && String(value) === wanted) !== (not === '!');
   });
-}
-
-/** The value at a dotted path, own properties and list places only; undefined when it is missing. */
-export function readPath(data: Json, path: string): Json | undefined {
-  let value: Json | undefined = data;
-  for (const name of path.split('.')) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name))
-      return undefined;
-    value = (value as JsonObject)[name];
-  }
-  return value;
 }
 
 /** A copy of the data without the values at some paths. */

@@ -74,15 +74,10 @@ type Ctx = Context<z.output<typeof config>>;
 export default defineOther({
   config,
 
-  on: Object.fromEntries(
-    EVENT_NAMES.map((name) => [
-      name,
-      async (event: EventMessage, ctx: Ctx): Promise<Json> => {
-        if (!ctx.config.events.includes(name)) return { sent: false, reason: 'switched off' };
-        return await pass(event, ctx);
-      },
-    ]),
-  ),
+  async testConnection(ctx) {
+    const status = await sendTest(ctx);
+    return { ok: true, message: `The receiver answered ${status}` };
+  },
 
   /** Passes one message on by hand: `{type, data, id?}`; any type, the filter of events aside. */
   async execute(input, ctx) {
@@ -98,10 +93,15 @@ export default defineOther({
     return await pass({ id: own, type, at, data: isObject(data) ? data : {} }, ctx);
   },
 
-  async testConnection(ctx) {
-    const status = await sendTest(ctx);
-    return { ok: true, message: `The receiver answered ${status}` };
-  },
+  on: Object.fromEntries(
+    EVENT_NAMES.map((name) => [
+      name,
+      async (event: EventMessage, ctx: Ctx): Promise<Json> => {
+        if (!ctx.config.events.includes(name)) return { sent: false, reason: 'switched off' };
+        return await pass(event, ctx);
+      },
+    ]),
+  ),
 
   actions: {
     test: {

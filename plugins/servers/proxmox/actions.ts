@@ -49,7 +49,7 @@ function powerAction(
   return {
     label,
     audience: 'both',
-    ...(confirm === undefined ? {} : { confirm }),
+    confirm,
     async run({ subject }, ctx) {
       const tools = { api: connect(ctx), storage: ctx.storage };
       const result = await power(tools.api, await requireGuest(tools, subject), act);

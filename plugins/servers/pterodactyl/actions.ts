@@ -67,7 +67,7 @@ function power(label: string, signal: 'start' | 'stop' | 'restart' | 'kill', con
   return {
     label,
     audience: 'both',
-    ...(confirm === undefined ? {} : { confirm }),
+    confirm,
     async run({ subject }: Input, ctx: PterodactylContext) {
       const api = connect(ctx);
       const { identifier } = await requireServer(api, subject, ctx);

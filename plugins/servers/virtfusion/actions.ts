@@ -27,7 +27,7 @@ function power(
   return {
     label,
     audience: 'both',
-    ...(confirm === undefined ? {} : { confirm }),
+    confirm,
     async run({ subject }, ctx) {
       const { api, id } = await openServer(ctx, subject);
       await api.power(id, verb);

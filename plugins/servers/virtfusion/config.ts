@@ -8,6 +8,7 @@ import {
   panelPort,
   problemFailure,
   readChoices,
+  readOffered,
   readSettings,
   secret,
   whole,
@@ -77,13 +78,9 @@ export function readCheckout(
 ): { readonly choices: Checkout } | { readonly problems: readonly Problem[] } {
   const read = readChoices(checkout, values);
   if ('problems' in read) return read;
-  const { os = osIds.length === 1 ? osIds[0] : undefined, ...others } = read.choices;
-  if (os !== undefined && osIds.includes(os)) return { choices: { ...others, osId: os } };
-  const message =
-    os === undefined
-      ? 'must be chosen: the product offers several'
-      : 'must be one that the product offers';
-  return { problems: [{ field: 'os', message }] };
+  const { os, ...others } = read.choices;
+  const offered = readOffered(osIds, { field: 'os', value: os });
+  return 'choice' in offered ? { choices: { ...others, osId: offered.choice } } : offered;
 }
 
 /** @throws {ExtensionFailure} `invalid_input` that names the field */

@@ -28,7 +28,7 @@ function power(
   return {
     label,
     audience: 'both',
-    ...(confirm === undefined ? {} : { confirm }),
+    confirm,
     async run({ subject }, ctx) {
       const { api, vpsid } = await openServer(ctx, subject);
       await api.power(vpsid, verb);

@@ -7,6 +7,7 @@ import {
   panelPort,
   problemFailure,
   readChoices,
+  readOffered,
   readSettings,
   secret,
   z,
@@ -74,13 +75,9 @@ export function readCheckout(
 ): { readonly choices: Checkout } | { readonly problems: readonly Problem[] } {
   const read = readChoices(checkout, values);
   if ('problems' in read) return read;
-  const { hostname, os = osIds.length === 1 ? osIds[0] : undefined } = read.choices;
-  if (os !== undefined && osIds.includes(os)) return { choices: { hostname, osId: os } };
-  const message =
-    os === undefined
-      ? 'must be chosen: the product offers several'
-      : 'must be one that the product offers';
-  return { problems: [{ field: 'os', message }] };
+  const { hostname, os } = read.choices;
+  const offered = readOffered(osIds, { field: 'os', value: os });
+  return 'choice' in offered ? { choices: { hostname, osId: offered.choice } } : offered;
 }
 
 /** @throws {ExtensionFailure} `invalid_input` that names the field */

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { isFailure } from 'cofferdam/sdk';
 import type { JsonObject } from 'cofferdam/sdk';
 
-import { fitEmbed } from '../../../plugins/others/discordnotifications/api.ts';
+import { fitEmbed } from '../../../plugins/others/discordnotifications/embed.ts';
 import { startFakeDiscord, WEBHOOK } from '../../vendors/discord/fake.ts';
 import type { FakeDiscord } from '../../vendors/discord/fake.ts';
 import { deliver, event, extension, SEALED, start } from '../../vendors/discord/setup.ts';

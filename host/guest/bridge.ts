@@ -1,6 +1,7 @@
 // The only way in and out of an isolate: text in by `deliver`, text out by `send`, small synchronous
 // questions to the cell by `ask`. Runs before any guest code and keeps what it needs in this closure.
-// Must never hand out `send` or `ask`, and never call a method that guest code could have replaced.
+// Must never hand out `send` or `ask`, never call a method that guest code could have replaced, and let
+// nothing but text and numbers out: of an object the engine makes a copy on the cell's own thread.
 
 import { FRAME } from '../frames.ts';
 
@@ -39,6 +40,7 @@ const toBase64 = uncurry(Uint8Array.prototype.toBase64);
 const fromBase64 = Uint8Array.fromBase64.bind(Uint8Array);
 const { parse, stringify } = JSON;
 const NativeError = Error;
+const NativeTypeError = TypeError;
 const create = Object.create;
 
 let sendOut: Send;
@@ -59,6 +61,7 @@ export function connect(send: Send, ask: Ask, hooks: CallHooks): void {
 
 /** Sends one frame. Throws when the turn's quota is used up: the cell ends the isolate afterwards. */
 export function send(kind: number, id: number, text: string): void {
+  assertText(text);
   if (!sendOut(kind, id, text)) throw new NativeError('The quota of messages per turn is used up');
 }
 
@@ -69,9 +72,15 @@ export function send(kind: number, id: number, text: string): void {
  * @throws {TypeError} With the cell's words when it refused
  */
 export function ask(operation: string, text: string): string {
+  assertText(text);
   const answer = askCell(operation, text);
-  if (charCodeAt(answer, 0) !== 43) throw new TypeError(slice(answer, 1));
+  if (charCodeAt(answer, 0) !== 43) throw new NativeTypeError(slice(answer, 1));
   return slice(answer, 1);
+}
+
+/** What the platform made of a guest's value is none where the guest has replaced what makes it. */
+function assertText(text: unknown): void {
+  if (typeof text !== 'string') throw new NativeTypeError('Only text leaves an isolate');
 }
 
 /**

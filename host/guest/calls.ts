@@ -79,7 +79,8 @@ async function run(id: number, text: string): Promise<void> {
     const result = stringify(value === undefined ? null : value) as string | undefined;
     send(FRAME.result, id, result ?? 'null');
   } catch (error) {
-    send(FRAME.failure, id, stringify(describeError(error)));
+    const failure = stringify(describeError(error)) as string | undefined;
+    send(FRAME.failure, id, failure ?? 'null');
   } finally {
     delete aborts[id];
   }

@@ -24,6 +24,7 @@ const modules: Exports = {
   },
 };
 const { hasOwn } = Object;
+const { stringify } = JSON;
 
 /** Connects the bridge and installs the web platform. */
 export function boot(
@@ -70,7 +71,7 @@ export function load(
     else setDefinition(defaultExport(module.exports));
     return '';
   } catch (error) {
-    return JSON.stringify(describeError(error));
+    return (stringify(describeError(error)) as string | undefined) ?? 'null';
   }
 }
 

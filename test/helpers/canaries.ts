@@ -74,46 +74,70 @@ function readProc(path: string): string {
   }
 }
 
-/** Writable memory of a process in blocks that overlap by the length of a canary; none where it may not be read. */
+/**
+ * Writable memory of a process that was ever written, in blocks that overlap by the length of a canary; none
+ * where it may not be read.
+ */
 export function* memoryOf(pid: number): Generator<Buffer> {
-  const BLOCK = 8 * 1024 * 1024;
-  let fd: number;
-  try {
-    fd = openSync(`/proc/${pid}/mem`, 'r');
-  } catch (error) {
-    if (['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return;
-    throw error;
-  }
-  try {
-    for (const line of readProc(`/proc/${pid}/maps`).split('\n')) {
-      const [, from, to] = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line) ?? [];
-      if (from === undefined || to === undefined) continue;
-      const end = Number(`0x${to}`);
-      for (let at = Number(`0x${from}`); at < end; at += BLOCK - 64) {
-        const block = Buffer.allocUnsafe(Math.min(BLOCK, end - at));
-        const length = readAt(fd, block, at);
-        yield* usedParts(block.subarray(0, length));
+  using memory = openProc(pid, 'mem');
+  using pages = openProc(pid, 'pagemap');
+  if (memory === undefined) return;
+  for (const line of readProc(`/proc/${pid}/maps`).split('\n')) {
+    const [, first, last] = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line) ?? [];
+    if (first === undefined || last === undefined) continue;
+    const region = { from: Number(`0x${first}`), to: Number(`0x${last}`) };
+    for (const { from, to } of pages === undefined ? [region] : writtenRuns(pages.fd, region)) {
+      for (let at = from; at < to; at += BLOCK_BYTES - OVERLAP_BYTES) {
+        const block = Buffer.allocUnsafe(Math.min(BLOCK_BYTES, to - at));
+        yield block.subarray(0, readAt(memory.fd, block, at));
       }
     }
-  } finally {
-    closeSync(fd);
   }
 }
 
-const PART = Buffer.alloc(64 * 1024);
+const BLOCK_BYTES = 8 * 1024 * 1024;
+const OVERLAP_BYTES = 64;
+const PAGE_BYTES = readPageBytes();
+/** Of an entry of `pagemap` (proc_pid_pagemap(5)): bit 63, the page is in memory; 62, it is swapped out. */
+const WRITTEN = 0b1100_0000;
 
-/** What of a block was ever written: most of what V8 and threads have set aside never was. */
-function* usedParts(block: Buffer): Generator<Buffer> {
-  let from = -1;
-  for (let at = 0; at < block.length; at += PART.length) {
-    const part = block.subarray(at, at + PART.length);
-    const isUsed = !part.equals(PART.subarray(0, part.length));
-    if (isUsed && from < 0) from = at;
-    if (isUsed || from < 0) continue;
-    yield block.subarray(from, at);
-    from = -1;
+type Run = { readonly from: number; readonly to: number };
+
+/** What of a region has pages: most of what V8 and threads have set aside never got any. */
+function* writtenRuns(pages: number, { from, to }: Run): Generator<Run> {
+  const entries = Buffer.alloc(((to - from) / PAGE_BYTES) * 8);
+  const length = readAt(pages, entries, (from / PAGE_BYTES) * 8);
+  let start = -1;
+  for (let at = 0; at < length; at += 8) {
+    const address = from + (at / 8) * PAGE_BYTES;
+    const isWritten = ((entries[at + 7] ?? 0) & WRITTEN) !== 0;
+    if (isWritten && start < 0) start = address;
+    if (isWritten || start < 0) continue;
+    yield { from: start, to: address };
+    start = -1;
   }
-  if (from >= 0) yield block.subarray(from);
+  if (start >= 0) yield { from: start, to: from + (length / 8) * PAGE_BYTES };
+}
+
+/** The machine's page, as the kernel tells a program at its start (getauxval(3), AT_PAGESZ); 4096 elsewhere. */
+function readPageBytes(): number {
+  const AT_PAGESZ = 6n;
+  const auxiliary = Buffer.from(readProc('/proc/self/auxv'), 'latin1');
+  for (let at = 0; at + 16 <= auxiliary.length; at += 16) {
+    if (auxiliary.readBigUInt64LE(at) === AT_PAGESZ) return auxiliary.readUInt32LE(at + 8);
+  }
+  return 4_096;
+}
+
+/** Undefined where it may not be read. */
+function openProc(pid: number, name: string): (Disposable & { readonly fd: number }) | undefined {
+  try {
+    const fd = openSync(`/proc/${pid}/${name}`, 'r');
+    return { fd, [Symbol.dispose]: () => closeSync(fd) };
+  } catch (error) {
+    if (['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
 }
 
 function readAt(fd: number, block: Buffer, at: number): number {

@@ -21,6 +21,11 @@ export const LIMITS = {
   inputBytes: 1 * MIB,
   /** Bytes of a call's result as JSON. */
   outputBytes: 4 * MIB,
+  /**
+   * Values of a call's result: the most facts of one are 80 000. Names that are all different take the host
+   * about 1 µs each to parse, and 4 MiB hold 350 000.
+   */
+  resultValues: 100_000,
   /** Calls that run in one instance at a time; more wait. */
   callsPerInstance: 64,
   /** Calls that wait per instance; over it the caller gets HOST_OVERLOADED at once. */
@@ -46,6 +51,11 @@ export const LIMITS = {
   sendCharsPerTurn: 16 * MIB,
   /** Characters of one synchronous question to the cell (URL, text to decode, bytes to hash). */
   askChars: 2 * MIB,
+  /**
+   * Values that one of them is made of: a URL, headers and a body are some hundreds. A turn could send five
+   * million empty lists, which took the host over a second to parse.
+   */
+  requestValues: 10_000,
   /** Capability requests in flight per instance. */
   requestsPerInstance: 256,
   /** Capability requests one call may make. */

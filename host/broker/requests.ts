@@ -9,15 +9,19 @@ import type { ErrorData } from '../errors.ts';
 import { FRAME } from '../frames.ts';
 import type { FrameKind } from '../frames.ts';
 import { LIMITS } from '../limits.ts';
+import { hasMoreValues } from './json-values.ts';
 import { Download, Upload } from './streams.ts';
 import { stampOfAnswer } from './trace.ts';
 import type { CallTrace } from './trace.ts';
 
-/** Characters of a request, for capabilities that take apart what they are given: before it is parsed. */
-const REQUEST_CHARS: ReadonlyMap<string, number> = new Map([
-  ['storage', LIMITS.storageRequestChars],
-  ['webhook', LIMITS.webhookRequestChars],
-  ['crypto', LIMITS.cryptoRequestChars],
+type Bounds = { readonly chars: number; readonly values: number };
+
+const WHOLE_TURN: Bounds = { chars: LIMITS.sendCharsPerTurn, values: LIMITS.requestValues };
+/** What a request may be made of, looked at before it is parsed: what is kept as it is may be all values. */
+const BOUNDS: ReadonlyMap<string, Bounds> = new Map([
+  ['storage', { chars: LIMITS.storageRequestChars, values: LIMITS.storageRequestChars }],
+  ['webhook', { ...WHOLE_TURN, chars: LIMITS.webhookRequestChars }],
+  ['crypto', { ...WHOLE_TURN, chars: LIMITS.cryptoRequestChars }],
 ]);
 
 /** The running call a request belongs to. */
@@ -64,7 +68,7 @@ export class Requests {
   take(id: number, number: number, capability: string, payload: string): void {
     const call = this.#ports.findCall(number);
     if (call === undefined) return this.#refuse(id, hasEnded(capability));
-    const refused = this.#decide(id, call, { capability, chars: payload.length });
+    const refused = this.#decide(id, call, { capability, payload });
     if (refused !== undefined) return this.#refuse(id, refused);
     const open: Open = {
       call,
@@ -125,7 +129,7 @@ export class Requests {
   #decide(
     id: number,
     call: RequestingCall,
-    { capability, chars }: { readonly capability: string; readonly chars: number },
+    { capability, payload }: { readonly capability: string; readonly payload: string },
   ): ErrorData | undefined {
     if (this.#open.has(id)) {
       this.#ports.onViolation('request id used twice');
@@ -135,9 +139,9 @@ export class Requests {
       const remedy = `Ask for it under "capabilities" in manifest.json`;
       return refusal('CALLER_GRANT_NEEDED', `Capability "${capability}" is not granted`, remedy);
     }
-    const most = REQUEST_CHARS.get(capability) ?? LIMITS.sendCharsPerTurn;
-    if (chars > most) {
-      const message = `A request to "${capability}" is over ${most} characters`;
+    const tooLarge = overBounds(payload, BOUNDS.get(capability) ?? WHOLE_TURN);
+    if (tooLarge !== undefined) {
+      const message = `A request to "${capability}" ${tooLarge}`;
       return refusal('EXTENSION_QUOTA_EXCEEDED', message, 'Send its parts one by one');
     }
     if (this.#open.size >= LIMITS.requestsPerInstance) {
@@ -227,6 +231,11 @@ export class Requests {
     this.#open.delete(id);
     this.#ports.send(FRAME.refuse, id, stamp + JSON.stringify(error));
   }
+}
+
+function overBounds(payload: string, { chars, values }: Bounds): string | undefined {
+  if (payload.length > chars) return `is over ${chars} characters`;
+  return hasMoreValues(payload, values) ? `holds over ${values} values` : undefined;
 }
 
 function hasEnded(capability: string): ErrorData {

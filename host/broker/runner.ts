@@ -7,6 +7,7 @@ import { HostError } from '../errors.ts';
 import { FRAME } from '../frames.ts';
 import { LIMITS } from '../limits.ts';
 import type { TurnCost } from '../protocol.ts';
+import { hasMoreValues } from './json-values.ts';
 import {
   cancelled,
   clip,
@@ -295,7 +296,7 @@ export class Runner {
       return this.#settle(number, outputError(`is over ${LIMITS.outputBytes} bytes`));
     }
     const text = bytes.toString('utf8');
-    this.#settle(number, isJson(text) ? undefined : outputError('is not JSON'), text, cost);
+    this.#settle(number, problemOf(text), text, cost);
   }
 
   #finishFailed(number: number, cost: TurnCost, bytes: Buffer): void {
@@ -342,6 +343,12 @@ function invocation(request: RunRequest): string {
   const more = url === undefined ? '' : `,"webhookUrl":${JSON.stringify(url)}`;
   const ids = `"id":"${callId}","operationId":${JSON.stringify(operationId)}`;
   return `${stampOfStart(request.trace)}{"call":{${ids},"attempt":${attempt},"handler":${JSON.stringify(handler)},"deadlineMs":${deadline.epochMs},"dryRun":${dryRun}${more}},"input":${inputText}}`;
+}
+
+function problemOf(text: string): HostError | undefined {
+  const { resultValues } = LIMITS;
+  if (hasMoreValues(text, resultValues)) return outputError(`holds over ${resultValues} values`);
+  return isJson(text) ? undefined : outputError('is not JSON');
 }
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;

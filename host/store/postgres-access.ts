@@ -2,6 +2,7 @@
 // batches: one statement, one trip, one commit for all of a tick.
 
 import { createBatch } from './postgres-batch.ts';
+import { COLUMNS } from './postgres-columns.ts';
 import { wroteNothing } from './postgres-errors.ts';
 import type { PgSql } from './postgres-sql.ts';
 import { operationOf, tokenOf, tokenValues } from './rows.ts';
@@ -9,19 +10,20 @@ import type { OperationRow, Store } from './store.ts';
 
 type Access = Pick<Store, 'tokens' | 'tokenByHash' | 'putToken' | 'removeToken'>;
 
+const TOKENS = `SELECT ${COLUMNS.tokens} FROM cofferdam.tokens`;
+
 /** Who may come in. */
 export function createPgAccess(sql: PgSql): Access {
   return {
-    tokens: async () =>
-      (await sql.read('SELECT * FROM cofferdam.tokens ORDER BY created_at, id')).map(tokenOf),
+    tokens: async () => (await sql.read(`${TOKENS} ORDER BY created_at, id`)).map(tokenOf),
     async tokenByHash(hash) {
-      const [row] = await sql.read('SELECT * FROM cofferdam.tokens WHERE hash = $1', hash);
+      const [row] = await sql.read(`${TOKENS} WHERE hash = $1`, hash);
       return row === undefined ? undefined : tokenOf(row);
     },
     async putToken(row) {
       await sql.write(
         `INSERT INTO cofferdam.tokens
-           (id, name, role, hash, created_at, expires_at, scope, requests_per_minute)
+           (${COLUMNS.tokens})
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET
            name = excluded.name, role = excluded.role, hash = excluded.hash,
            created_at = excluded.created_at, expires_at = excluded.expires_at,
@@ -68,7 +70,7 @@ async function startOperations(
 ): Promise<(OperationRow | undefined)[]> {
   const added = await sql.write(
     `INSERT INTO cofferdam.operations
-       (instance, key, call_id, handler, input_hash, started_at, state, outcome)
+       (${COLUMNS.operations})
      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
        $7::text[], $8::text[])
      ON CONFLICT (instance, key) DO NOTHING RETURNING call_id`,
@@ -85,7 +87,7 @@ async function startOperations(
   const others = rows.filter(({ callId }) => !fresh.has(callId));
   if (others.length === 0) return rows.map(() => undefined);
   const known = await sql.read(
-    `SELECT operation.* FROM unnest($1::text[], $2::text[]) AS asked (instance, key)
+    `SELECT ${COLUMNS.operations} FROM unnest($1::text[], $2::text[]) AS asked (instance, key)
      JOIN cofferdam.operations AS operation USING (instance, key)`,
     others.map(({ instance }) => instance),
     others.map(({ key }) => key),

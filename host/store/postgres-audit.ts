@@ -4,12 +4,13 @@ import { LIMITS } from '../limits.ts';
 import { auditPage } from './audit.ts';
 import type { AuditRow, AuditStore } from './audit.ts';
 import { createBatch } from './postgres-batch.ts';
+import { COLUMNS } from './postgres-columns.ts';
 import { wroteNothing } from './postgres-errors.ts';
 import type { PgSql } from './postgres-sql.ts';
 import { auditOf } from './rows.ts';
 import { withinPgScope } from './scoped.ts';
 
-const PAGE = `SELECT * FROM cofferdam.audit WHERE id < $1 AND id >= $2
+const PAGE = `SELECT ${COLUMNS.audit} FROM cofferdam.audit WHERE id < $1 AND id >= $2
   AND ($3::text IS NULL OR actor = $3)
   AND ($4::text IS NULL OR action = $4 OR starts_with(action, $4 || '.'))
   AND ($5::text IS NULL OR outcome = $5)

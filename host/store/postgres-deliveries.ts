@@ -3,6 +3,7 @@
 import { DELIVERY_STATES } from './deliveries.ts';
 import type { DeliveryEnd, DeliveryRow, DeliveryState, DeliveryStore } from './deliveries.ts';
 import type { NewDelivery } from './deliveries.ts';
+import { COLUMNS } from './postgres-columns.ts';
 import { createLostClaims } from './postgres-presence.ts';
 import type { HostPresence } from './postgres-presence.ts';
 import type { PgRun, PgSql } from './postgres-sql.ts';
@@ -31,7 +32,7 @@ const CLAIM = `
     FOR UPDATE SKIP LOCKED
   )
   UPDATE cofferdam.deliveries SET state = 'running', attempt = attempt + 1, claimed_by = $5
-  WHERE seq IN (SELECT seq FROM free) RETURNING *`;
+  WHERE seq IN (SELECT seq FROM free) RETURNING ${COLUMNS.deliveries}`;
 
 /** The deliveries part of the store. */
 export function createPgDeliveries(sql: PgSql, presence: HostPresence): DeliveryStore {
@@ -109,7 +110,7 @@ export async function addAll(
        $8::bigint[], $9::bigint[]) WITH ORDINALITY
        AS new (id, kind, target, subject, type, dedupe, payload, due_ms, created_ms, place)
      ORDER BY place
-     ON CONFLICT DO NOTHING RETURNING *`,
+     ON CONFLICT DO NOTHING RETURNING ${COLUMNS.deliveries}`,
     rows.map(({ id }) => id),
     rows.map(({ kind }) => kind),
     rows.map(({ target }) => target),
@@ -151,7 +152,7 @@ function createReads(sql: PgSql): Reads {
     async deliveries({ before = Number.MAX_SAFE_INTEGER, limit, scope, ...filters }) {
       const { state, target, kind, type } = filters;
       const rows = await sql.read(
-        `SELECT * FROM cofferdam.deliveries WHERE seq < $1
+        `SELECT ${COLUMNS.deliveries} FROM cofferdam.deliveries WHERE seq < $1
          AND ($2::text IS NULL OR state = $2) AND ($3::text IS NULL OR target = $3)
          AND ($4::text IS NULL OR kind = $4) AND ($5::text IS NULL OR type = $5)
          AND ${withinPgScope('target', '$7')} ORDER BY seq DESC LIMIT $6`,
@@ -161,7 +162,8 @@ function createReads(sql: PgSql): Reads {
       return rows.map(deliveryOf);
     },
     async delivery(id) {
-      const [row] = await sql.read('SELECT * FROM cofferdam.deliveries WHERE id = $1', id);
+      const text = `SELECT ${COLUMNS.deliveries} FROM cofferdam.deliveries WHERE id = $1`;
+      const [row] = await sql.read(text, id);
       return row === undefined ? undefined : deliveryOf(row);
     },
     async sizeOpenDeliveries(target, most) {

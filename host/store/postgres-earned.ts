@@ -1,6 +1,7 @@
 // Credentials that vendors gave, in PostgreSQL.
 
 import type { EarnedStore } from './earned.ts';
+import { COLUMNS } from './postgres-columns.ts';
 import type { PgSql } from './postgres-sql.ts';
 import { earnedOf } from './rows.ts';
 
@@ -10,7 +11,7 @@ export function createPgEarned(sql: PgSql): EarnedStore {
     putEarned: ({ instance, id, field, sealed, madeMs, expiresMs }, { nowMs, keep }) =>
       sql.transaction(async (run) => {
         await run(
-          `INSERT INTO cofferdam.earned (instance, id, field, sealed, made_ms, expires_ms)
+          `INSERT INTO cofferdam.earned (${COLUMNS.earned})
            VALUES ($1, $2, $3, $4, $5, $6)`,
           ...[instance, id, field, sealed, madeMs, expiresMs],
         );
@@ -27,7 +28,7 @@ export function createPgEarned(sql: PgSql): EarnedStore {
       }),
     async earned(instance, nowMs) {
       const rows = await sql.read(
-        `SELECT * FROM cofferdam.earned
+        `SELECT ${COLUMNS.earned} FROM cofferdam.earned
          WHERE instance = $1 AND (expires_ms IS NULL OR expires_ms > $2) ORDER BY made_ms, id`,
         ...[instance, nowMs],
       );

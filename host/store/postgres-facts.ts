@@ -3,21 +3,22 @@
 
 import { assertRelated } from './facts.ts';
 import type { FactRow, FactStore } from './facts.ts';
+import { COLUMNS } from './postgres-columns.ts';
 import { addAll } from './postgres-deliveries.ts';
 import type { PgRun, PgSql } from './postgres-sql.ts';
 import { askOf, factOf, factValues, relatedSumOf } from './rows.ts';
 import { withinPgScope } from './scoped.ts';
 
-const ONE = 'SELECT * FROM cofferdam.facts WHERE instance = $1 AND external_id = $2';
+const ONE = `SELECT ${COLUMNS.facts} FROM cofferdam.facts WHERE instance = $1 AND external_id = $2`;
 /** Over the largest exact number a sum is cut: what is over it says only "too much". */
 const RELATED = `SELECT kind, said_state, currency, count(*) AS count,
     least(sum(amount_minor), ${Number.MAX_SAFE_INTEGER})::bigint AS amount_minor
   FROM cofferdam.facts WHERE instance = $1 AND related_external_id = $2
   GROUP BY kind, said_state, currency`;
-const ASKS = 'SELECT * FROM cofferdam.payment_asks WHERE invoice_id IN ($1, $2) ORDER BY at_ms';
+const ASKS = `SELECT ${COLUMNS.payment_asks} FROM cofferdam.payment_asks
+  WHERE invoice_id IN ($1, $2) ORDER BY at_ms`;
 const PUT = `INSERT INTO cofferdam.facts
-  (instance, external_id, seq, kind, said_state, state, amount_minor, currency, invoice_id, fee_minor,
-   related_external_id, refunded_minor, matched, problem, first_ms, changed_ms)
+  (${COLUMNS.facts})
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
   ON CONFLICT (instance, external_id) DO UPDATE SET
     seq = excluded.seq, kind = excluded.kind, said_state = excluded.said_state,
@@ -43,7 +44,8 @@ export function createPgFacts(sql: PgSql): FactStore {
       }),
     async facts({ after, limit, instance, scope }) {
       const rows = await sql.read(
-        `SELECT * FROM cofferdam.facts WHERE seq > $1 AND ($2::text IS NULL OR instance = $2)
+        `SELECT ${COLUMNS.facts} FROM cofferdam.facts
+         WHERE seq > $1 AND ($2::text IS NULL OR instance = $2)
          AND ${withinPgScope('instance', '$3')} ORDER BY seq LIMIT $4`,
         ...[after, instance ?? null, scope ?? null, limit],
       );
@@ -56,7 +58,7 @@ export function createPgFacts(sql: PgSql): FactStore {
     putPaymentAsk: ({ instance, invoiceId, amountMinor, currency, atMs }, keep) =>
       sql.transaction(async (run) => {
         await run(
-          `INSERT INTO cofferdam.payment_asks (invoice_id, instance, at_ms, amount_minor, currency)
+          `INSERT INTO cofferdam.payment_asks (${COLUMNS.payment_asks})
            VALUES ($1, $2, $3, $4, $5)`,
           ...[invoiceId, instance, atMs, amountMinor, currency],
         );

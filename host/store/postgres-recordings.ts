@@ -1,11 +1,12 @@
 // Recordings and the journal of effects in PostgreSQL.
 
+import { COLUMNS } from './postgres-columns.ts';
 import type { CallRow, RecordingStore } from './recordings.ts';
 import type { PgSql } from './postgres-sql.ts';
 import { callOf, effectOf } from './rows.ts';
 import { withinPgScope } from './scoped.ts';
 
-const COLUMNS = 'call_id, instance, handler, actor, state, started_ms, replay_of, receipt, error';
+const HEAD = COLUMNS.calls.replace('sealed', 'NULL AS sealed');
 
 /** The recordings part of the store. */
 export function createPgRecordings(sql: PgSql): RecordingStore {
@@ -15,7 +16,7 @@ export function createPgRecordings(sql: PgSql): RecordingStore {
       const column = <Name extends keyof CallRow>(name: Name): CallRow[Name][] =>
         rows.map((row) => row[name]);
       await sql.write(
-        `INSERT INTO cofferdam.calls (${COLUMNS}, sealed)
+        `INSERT INTO cofferdam.calls (${COLUMNS.calls})
          SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
            $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[])
          ON CONFLICT (call_id) DO UPDATE SET state = excluded.state, receipt = excluded.receipt,
@@ -28,7 +29,7 @@ export function createPgRecordings(sql: PgSql): RecordingStore {
     async calls({ instance, scope, state, before, limit }) {
       const place = before ?? { startedMs: Number.MAX_SAFE_INTEGER, callId: '' };
       const rows = await sql.read(
-        `SELECT ${COLUMNS}, NULL AS sealed FROM cofferdam.calls
+        `SELECT ${HEAD} FROM cofferdam.calls
          WHERE (started_ms, call_id) < ($1::bigint, $2::text)
            AND ($3::text IS NULL OR instance = $3) AND ($4::text IS NULL OR state = $4)
            AND ${withinPgScope('instance', '$6')}
@@ -39,7 +40,10 @@ export function createPgRecordings(sql: PgSql): RecordingStore {
       return rows.map(callOf).map(({ sealed: _sealed, ...row }): Omit<CallRow, 'sealed'> => row);
     },
     async call(callId) {
-      const [row] = await sql.read('SELECT * FROM cofferdam.calls WHERE call_id = $1', callId);
+      const [row] = await sql.read(
+        `SELECT ${COLUMNS.calls} FROM cofferdam.calls WHERE call_id = $1`,
+        callId,
+      );
       return row === undefined ? undefined : callOf(row);
     },
     async purgeCalls({ beforeMs, keep, limit }) {
@@ -66,7 +70,7 @@ function createJournal(sql: PgSql): Journal {
   return {
     async putEffect({ callId, sequence, instance, request, reply }) {
       await sql.write(
-        `INSERT INTO cofferdam.effects (call_id, sequence, instance, request, reply)
+        `INSERT INTO cofferdam.effects (${COLUMNS.effects})
          VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (call_id, sequence) DO UPDATE SET
            request = excluded.request, reply = excluded.reply`,
@@ -80,7 +84,8 @@ function createJournal(sql: PgSql): Journal {
       );
     },
     async effects(callId) {
-      const text = 'SELECT * FROM cofferdam.effects WHERE call_id = $1 ORDER BY sequence';
+      const text = `SELECT ${COLUMNS.effects} FROM cofferdam.effects WHERE call_id = $1
+        ORDER BY sequence`;
       return (await sql.read(text, callId)).map(effectOf);
     },
     async removeEffects(callId) {

@@ -1,6 +1,7 @@
 // Instances, generations and archives in PostgreSQL.
 
 import { LIMITS } from '../limits.ts';
+import { COLUMNS } from './postgres-columns.ts';
 import type { PgSql } from './postgres-sql.ts';
 import {
   archiveHeadOf,
@@ -28,7 +29,7 @@ type InstanceRecords = Pick<
 >;
 
 const PUT_INSTANCE = `INSERT INTO cofferdam.instances
-  (category, name, instance, enabled, trusted, pinned, config, config_version, grants, asked, installed_version)
+  (${COLUMNS.instances})
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
   ON CONFLICT (category, name, instance) DO UPDATE SET
     enabled = excluded.enabled, trusted = excluded.trusted, pinned = excluded.pinned,
@@ -42,7 +43,8 @@ export function createPgInstances(sql: PgSql): InstanceRecords {
   return {
     async instances({ category = null, name = null, instance = null } = {}) {
       const rows = await sql.read(
-        `SELECT * FROM cofferdam.instances WHERE ($1::text IS NULL OR category = $1)
+        `SELECT ${COLUMNS.instances} FROM cofferdam.instances
+         WHERE ($1::text IS NULL OR category = $1)
          AND ($2::text IS NULL OR name = $2) AND ($3::text IS NULL OR instance = $3)
          ORDER BY category, name, instance`,
         ...[category, name, instance],
@@ -50,7 +52,7 @@ export function createPgInstances(sql: PgSql): InstanceRecords {
       return rows.map(instanceOf);
     },
     async instance({ category, name, instance }) {
-      const text = `SELECT * FROM cofferdam.instances WHERE ${KEY}`;
+      const text = `SELECT ${COLUMNS.instances} FROM cofferdam.instances WHERE ${KEY}`;
       const [row] = await sql.read(text, category, name, instance);
       return row === undefined ? undefined : instanceOf(row);
     },
@@ -60,7 +62,7 @@ export function createPgInstances(sql: PgSql): InstanceRecords {
         `WITH put AS (${PUT_INSTANCE}), dropped AS (
            DELETE FROM cofferdam.config_history WHERE ${KEY} AND version <= $8::bigint - $14::bigint
          )
-         INSERT INTO cofferdam.config_history (category, name, instance, version, config, actor, at)
+         INSERT INTO cofferdam.config_history (${COLUMNS.config_history})
          VALUES ($1, $2, $3, $8, $7, $12, $13)
          ON CONFLICT (category, name, instance, version) DO UPDATE SET
            config = excluded.config, actor = excluded.actor, at = excluded.at`,
@@ -69,7 +71,8 @@ export function createPgInstances(sql: PgSql): InstanceRecords {
     },
     async configHistory({ category, name, instance }) {
       const rows = await sql.read(
-        `SELECT * FROM cofferdam.config_history WHERE ${KEY} ORDER BY version DESC LIMIT $4`,
+        `SELECT ${COLUMNS.config_history} FROM cofferdam.config_history
+         WHERE ${KEY} ORDER BY version DESC LIMIT $4`,
         ...[category, name, instance, LIMITS.keptConfigVersions],
       );
       return rows.map(configVersionOf);
@@ -104,7 +107,7 @@ function createGrantHistory(sql: PgSql): Pick<Store, 'putGrants' | 'grantHistory
            WHERE ${KEY} AND sequence <= (SELECT next FROM place) - $18::bigint
          )
          INSERT INTO cofferdam.grant_history
-           (category, name, instance, sequence, action, actor, at, grants, added, removed)
+           (${COLUMNS.grant_history})
          SELECT $1, $2, $3, next, $12, $13, $14, $15, $16, $17 FROM place`,
         ...instanceValues(row),
         ...grantChangeValues({ ...change, grants: row.grants }),
@@ -113,7 +116,8 @@ function createGrantHistory(sql: PgSql): Pick<Store, 'putGrants' | 'grantHistory
     },
     async grantHistory({ category, name, instance }) {
       const rows = await sql.read(
-        `SELECT * FROM cofferdam.grant_history WHERE ${KEY} ORDER BY sequence DESC`,
+        `SELECT ${COLUMNS.grant_history} FROM cofferdam.grant_history
+         WHERE ${KEY} ORDER BY sequence DESC`,
         ...[category, name, instance],
       );
       return rows.map(grantChangeOf);
@@ -139,7 +143,8 @@ export function createPgGenerations(sql: PgSql): Generations {
     },
     async generation(category, name, generation) {
       const [row] = await sql.read(
-        'SELECT * FROM cofferdam.generations WHERE category = $1 AND name = $2 AND generation = $3',
+        `SELECT ${COLUMNS.generations} FROM cofferdam.generations
+         WHERE category = $1 AND name = $2 AND generation = $3`,
         ...[category, name, generation],
       );
       return row === undefined ? undefined : generationOf(row);
@@ -153,7 +158,7 @@ export function createPgGenerations(sql: PgSql): Generations {
              WHERE category = $1 AND name = $2 AND generation <> $3 ORDER BY seq DESC OFFSET $9 - 1)
          )
          INSERT INTO cofferdam.generations
-           (category, name, generation, version, at, manifest, description, bundle)
+           (${COLUMNS.generations})
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (category, name, generation) DO UPDATE SET
            seq = nextval(pg_get_serial_sequence('cofferdam.generations', 'seq')),
@@ -190,13 +195,14 @@ export function createPgArchives(sql: PgSql): Archives {
       return rows.map(archiveHeadOf);
     },
     async archive(category, name) {
-      const text = 'SELECT * FROM cofferdam.archives WHERE category = $1 AND name = $2';
+      const text = `SELECT ${COLUMNS.archives} FROM cofferdam.archives
+        WHERE category = $1 AND name = $2`;
       const [row] = await sql.read(text, category, name);
       return row === undefined ? undefined : archiveOf(row);
     },
     async putArchive({ category, name, sha256, at, archive }) {
       await sql.write(
-        `INSERT INTO cofferdam.archives (category, name, sha256, at, archive)
+        `INSERT INTO cofferdam.archives (${COLUMNS.archives})
          VALUES ($1, $2, $3, $4, $5) ON CONFLICT (category, name) DO UPDATE SET
            sha256 = excluded.sha256, at = excluded.at, archive = excluded.archive`,
         ...[category, name, sha256, at, archive],

@@ -1,10 +1,11 @@
 // What requests did, and which webhooks were seen, in PostgreSQL.
 
+import { COLUMNS } from './postgres-columns.ts';
 import type { PgSql } from './postgres-sql.ts';
 import { sightingOf } from './rows.ts';
 import type { SightingStore } from './sightings.ts';
 
-const ADD = `INSERT INTO cofferdam.sightings (instance, kind, key, count, first_ms, last_ms, details)
+const ADD = `INSERT INTO cofferdam.sightings (${COLUMNS.sightings})
   SELECT $1::text, $2::text, $3::text, $4::bigint, $5::bigint, $6::bigint, $7::text
   WHERE EXISTS (SELECT 1 FROM cofferdam.sightings WHERE instance = $1 AND kind = $2 AND key = $3)
     OR (SELECT count(*) FROM cofferdam.sightings WHERE instance = $1 AND kind = $2) < $8::bigint
@@ -33,7 +34,7 @@ export function createPgSightings(sql: PgSql): SightingStore {
       }),
     async sightings({ instance = null, kind = null }) {
       const rows = await sql.read(
-        `SELECT * FROM cofferdam.sightings
+        `SELECT ${COLUMNS.sightings} FROM cofferdam.sightings
          WHERE ($1::text IS NULL OR instance = $1) AND ($2::text IS NULL OR kind = $2)
          ORDER BY last_ms DESC, instance, kind, key`,
         ...[instance, kind],

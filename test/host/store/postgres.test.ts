@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
 import { Client } from 'pg';
 
+import { LEDGER_RULES } from '../../../host/ledger/merge.ts';
 import { openStoreClock } from '../../../host/store/clock.ts';
 import { openPostgresStore } from '../../../host/store/postgres.ts';
 import type { Store } from '../../../host/store/store.ts';
@@ -91,6 +94,34 @@ describe('PostgreSQL', { skip, timeout: 300_000 }, () => {
     }
   });
 
+  it('goes on beside a host of a newer version that has added a column to every table', async () => {
+    await using opened = await openDatabase();
+    const { store } = opened;
+    const client = new Client({ connectionString: opened.location });
+    await client.connect();
+    let columns = 0;
+    // A statement that fails takes its connection with it, and what that remembers of the others.
+    for (const [name, ask] of Object.entries(statementsOf(store))) {
+      await ask();
+      columns += 1;
+      await client.query(`DO $$ DECLARE of_ours record; BEGIN
+        FOR of_ours IN SELECT tablename FROM pg_tables WHERE schemaname = 'cofferdam' LOOP
+          EXECUTE format('ALTER TABLE cofferdam.%I ADD COLUMN later_${columns} text', of_ours.tablename);
+        END LOOP; END $$`);
+      await assert.doesNotReject(ask, name);
+    }
+    await client.end();
+  });
+
+  it('names the columns of whatever it reads', async () => {
+    const folder = join(import.meta.dirname, '../../../host/store');
+    for (const file of await readdir(folder)) {
+      if (!file.startsWith('postgres-')) continue;
+      const text = await readFile(join(folder, file), 'utf8');
+      assert.doesNotMatch(text, /(?:SELECT|RETURNING) (?:\w+\.)?\*(?! FROM unnest)/, file);
+    }
+  });
+
   it('refuses a database that a newer version wrote', async () => {
     await using opened = await openDatabase();
     const client = new Client({ connectionString: opened.location });
@@ -139,6 +170,59 @@ describe('PostgreSQL', { skip, timeout: 300_000 }, () => {
     }
   });
 });
+
+/** Every statement that gives rows: the server remembers what they look like, on each connection. */
+function statementsOf(store: Store): Readonly<Record<string, () => Promise<unknown>>> {
+  const of = { category: 'others', name: 'echo', instance: 'main' } as const;
+  const id = 'others/echo/main';
+  const now = String(performance.now());
+  const operation = {
+    ...{ instance: id, key: 'k', callId: now, handler: 'h', inputHash: 'x', startedAt: 'now' },
+    ...({ state: 'running', outcome: null } as const),
+  };
+  const delivery = { kind: 'event', target: id, subject: '', type: 't', payload: '{}' } as const;
+  const fact = { externalId: now, kind: 'payment', state: 'succeeded', amountMinor: 1 } as const;
+  return {
+    instances: () => store.instances(),
+    instance: () => store.instance(of),
+    configHistory: () => store.configHistory(of),
+    grantHistory: () => store.grantHistory(of),
+    generations: () => store.generations('others', 'echo'),
+    generation: () => store.generation('others', 'echo', 'hash'),
+    archives: () => store.archives(),
+    archive: () => store.archive('others', 'echo'),
+    keepMark: () => store.keepMark('m', 'text'),
+    tokens: () => store.tokens(),
+    tokenByHash: () => store.tokenByHash('hash'),
+    startOperation: () => store.startOperation(operation),
+    startedOperation: () => store.startOperation({ ...operation, callId: `${now} again` }),
+    value: () => store.value(id, 'k', 0),
+    values: () => store.values(id, { prefix: '', after: '', limit: 1, nowMs: 0 }),
+    audit: () => store.audit({ limit: 1 }),
+    addDeliveries: () =>
+      store.addDeliveries([{ ...delivery, id: now, dedupe: now, dueMs: 0, createdMs: 0 }]),
+    claimDeliveries: () => store.claimDeliveries({ nowMs: 1, limit: 1, perTarget: 1, except: [] }),
+    deliveries: () => store.deliveries({ limit: 1 }),
+    delivery: () => store.delivery('id'),
+    sizeOpenDeliveries: () => store.sizeOpenDeliveries(id, 1),
+    countDeliveries: () => store.countDeliveries(),
+    freeLostClaims: () => store.freeLostClaims(Number(now)),
+    putFacts: () =>
+      store.putFacts({
+        ...{ instance: id, nowMs: 1, facts: [{ ...fact, currency: 'EUR' }], rules: LEDGER_RULES },
+        message: () => undefined,
+      }),
+    facts: () => store.facts({ after: 0, limit: 1 }),
+    fact: () => store.fact(id, 'external'),
+    call: () => store.call('call'),
+    calls: () => store.calls({ limit: 1 }),
+    effects: () => store.effects('call'),
+    sightings: () => store.sightings({}),
+    earned: () => store.earned(id, 0),
+    seeOnce: () =>
+      store.seeOnce({ instance: id, id: now, by: 'me' }, { nowMs: 0, expiresMs: 1, keep: 10 }),
+  };
+}
 
 describe('a PostgreSQL that goes away', { skip, timeout: 120_000 }, () => {
   let postgres: TestPostgres;

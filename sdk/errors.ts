@@ -29,7 +29,7 @@ export type Failure = {
   readonly message: string;
   /** Whether the same call may succeed later without anybody changing anything. */
   readonly retriable: boolean;
-  /** What a person can do about it, in one sentence. */
+  /** What a person can do about it, in one sentence; `fail` has one for each code. */
   readonly remedy?: string;
   /** How long to wait before the next try, in milliseconds. */
   readonly retryAfterMs?: number;
@@ -53,20 +53,47 @@ const RETRIABLE: ReadonlySet<FailureCode> = new Set([
   'timeout',
 ]);
 
+/** What can be done about a failure whose maker says nothing better. */
+const REMEDIES: Readonly<Record<FailureCode, string>> = {
+  invalid_config: 'Correct the configuration of this extension',
+  invalid_input: 'Correct what the message names, then try again',
+  unauthorized: 'Check the credentials in the configuration of this extension',
+  forbidden: 'Give the API user the permissions that the README of this extension lists',
+  not_found: 'Look at the vendor whether it is still there',
+  conflict: 'Look at the vendor what is in the way, put it right, then try again',
+  capacity: 'Make room at the vendor, or choose a smaller product or another place',
+  locked: 'Wait until the vendor has finished what it does; it is tried again',
+  rate_limited: 'Wait and try again; the vendor limits how often it may be called',
+  declined: 'Ask the customer for another payment method',
+  unsupported: 'Do it in another way: the vendor does not offer this',
+  unavailable: 'Check that the vendor is reachable and try again',
+  timeout: 'Try again; look at the vendor first when it must not happen twice',
+  invalid_response: 'Check the address in the configuration, and the version of the vendor',
+  certificate: 'Check the certificate of the vendor, or pin its fingerprint in the configuration',
+  rejected: 'Correct what the vendor names, then try again',
+};
+
 /**
  * Makes the error that a handler throws to report a failure.
  *
  * @param code Who must act is in the code: `unauthorized` the admin, `declined` the customer, …
  * @param message What was tried and what the vendor said; never a secret
- * @param more `retriable` defaults to true for locked, rate_limited, unavailable and timeout only
+ * @param more `retriable` defaults to true for locked, rate_limited, unavailable and timeout only,
+ *   `remedy` to what holds for the code in general
  */
 export function fail(
   code: FailureCode,
   message: string,
-  more: { retriable?: boolean; remedy?: string; retryAfterMs?: number; cause?: unknown } = {},
+  more: {
+    readonly retriable?: boolean | undefined;
+    readonly remedy?: string | undefined;
+    readonly retryAfterMs?: number | undefined;
+    readonly cause?: unknown;
+  } = {},
 ): ExtensionFailure {
-  const { cause, retriable = RETRIABLE.has(code), ...rest } = more;
-  return new ExtensionFailure({ code, message, retriable, ...rest }, { cause });
+  const { cause, retriable = RETRIABLE.has(code), remedy = REMEDIES[code], retryAfterMs } = more;
+  const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
+  return new ExtensionFailure({ code, message, retriable, remedy, ...wait }, { cause });
 }
 
 /**

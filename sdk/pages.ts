@@ -24,7 +24,7 @@ export async function readPages<T>(
     if (isLast) return found;
   }
   throw fail('capacity', `${what} has more than ${pagesMax} pages (${found.length} entries)`, {
-    ...(remedy === undefined ? {} : { remedy }),
+    remedy: remedy ?? 'Look at the list at the vendor itself: it is too long to be read here',
   });
 }
 

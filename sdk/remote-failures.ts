@@ -15,9 +15,9 @@ export type RemoteReply = {
 
 /** What a vendor's own words say of a refusal: a finer code, the words, what to do. */
 export type Explanation = {
-  readonly code?: FailureCode;
-  readonly message?: string;
-  readonly remedy?: string;
+  readonly code?: FailureCode | undefined;
+  readonly message?: string | undefined;
+  readonly remedy?: string | undefined;
 };
 
 const BY_STATUS: { readonly [status: number]: FailureCode } = {
@@ -34,13 +34,6 @@ const BY_STATUS: { readonly [status: number]: FailureCode } = {
   423: 'locked',
   429: 'rate_limited',
   504: 'timeout',
-};
-
-const REMEDIES: { readonly [code in FailureCode]?: string } = {
-  unauthorized: 'Check the credentials in the configuration of this extension',
-  forbidden: 'Give the API user the permissions that the README of this extension lists',
-  rate_limited: 'Wait and try again; the vendor limits how often it may be called',
-  unavailable: 'Check that the vendor is reachable and try again',
 };
 
 /**
@@ -62,9 +55,8 @@ export function networkFailure(error: unknown, what: string): unknown {
     return fail('timeout', `${what} did not answer in time`, { cause: error });
   }
   const kind = refusal === 'REMOTE_CERTIFICATE' ? 'certificate' : 'unavailable';
-  const remedy = details?.remedy ?? REMEDIES[kind];
   return fail(kind, `${what} failed: ${message ?? 'no connection'}`, {
-    ...(remedy === undefined ? {} : { remedy }),
+    remedy: details?.remedy,
     cause: error,
   });
 }
@@ -82,9 +74,7 @@ type HostRefusal = {
 
 /** The vendor knows no such credentials, and says so by its login page. */
 export function loginFailure({ status }: RemoteReply, what: string): unknown {
-  return fail('unauthorized', `${what} answered ${status} with a login page, or with nothing`, {
-    ...(REMEDIES.unauthorized === undefined ? {} : { remedy: REMEDIES.unauthorized }),
-  });
+  return fail('unauthorized', `${what} answered ${status} with a login page, or with nothing`);
 }
 
 /** Whether a 404 has no form of an API: nothing is known of what was asked about. */
@@ -124,12 +114,10 @@ export function isPage({ text }: RemoteReply): boolean {
 export function refusalFailure(reply: RemoteReply, what: string, said: Explanation = {}): unknown {
   const { status, headers, text, json } = reply;
   const code = said.code ?? BY_STATUS[status] ?? (status >= 500 ? 'unavailable' : 'rejected');
-  const remedy = said.remedy ?? REMEDIES[code];
-  const retryAfterMs = readRetryAfter(headers.get('retry-after'));
   const words = said.message ?? (json === undefined ? 'no JSON body' : text.slice(0, 300));
   return fail(code, `${what} answered ${status}: ${words}`, {
-    ...(remedy === undefined ? {} : { remedy }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    remedy: said.remedy,
+    retryAfterMs: readRetryAfter(headers.get('retry-after')),
   });
 }
 

@@ -25,7 +25,7 @@ export function readShape<T>(
   const field = issue?.path.map(String).join('.') ?? '';
   const place = field === '' ? 'is not what it should be' : `has no usable "${field}"`;
   throw fail('invalid_response', `${what} ${place}: ${issue?.message ?? 'not understood'}`, {
-    ...(remedy === undefined ? {} : { remedy }),
+    remedy,
   });
 }
 

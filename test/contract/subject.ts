@@ -65,6 +65,11 @@ export type ServerVendor = {
     readonly reply: { status: number; json: unknown };
     readonly field: string;
   };
+  /** What the vendor answers to an order when something is full, and when something is busy. */
+  readonly refusals: readonly {
+    readonly code: 'capacity' | 'locked';
+    readonly reply: { readonly status: number; readonly json: unknown };
+  }[];
   /** How the vendor answers credentials it does not know. */
   readonly unauthorized: {
     readonly status: number;

@@ -11,7 +11,14 @@ import {
   readShape,
   z,
 } from 'cofferdam/sdk';
-import type { FailureCode, Money, RemoteReply, RemoteRequest, Storage } from 'cofferdam/sdk';
+import type {
+  Explanation,
+  FailureCode,
+  Money,
+  RemoteReply,
+  RemoteRequest,
+  Storage,
+} from 'cofferdam/sdk';
 
 import type { MollieContext } from './config.ts';
 import type { Amount } from './shapes.ts';
@@ -126,7 +133,7 @@ export async function readMarks(
   return userId === undefined ? undefined : { userId };
 }
 
-function explain(reply: RemoteReply): { code?: FailureCode; message?: string; remedy?: string } {
+function explain(reply: RemoteReply): Explanation {
   const parsed = errorBody.safeParse(reply.json);
   const { title = 'no reason given', detail, field } = parsed.success ? parsed.data : {};
   const words = [title, detail, field && `field ${field}`].filter(Boolean).join(', ');
@@ -134,11 +141,6 @@ function explain(reply: RemoteReply): { code?: FailureCode; message?: string; re
   if (isMandate) {
     return { code: 'declined', message: words, remedy: 'Ask the customer to pay on the page' };
   }
-  const remedy =
-    reply.status === 401
-      ? REMEDIES.unauthorized
-      : reply.status === 403
-        ? REMEDIES.forbidden
-        : undefined;
-  return { message: words, ...(remedy === undefined ? {} : { remedy }) };
+  const remedy = { 401: REMEDIES.unauthorized, 403: REMEDIES.forbidden }[reply.status];
+  return { message: words, remedy };
 }

@@ -75,11 +75,7 @@ export function explain(reply: RemoteReply): Explanation | undefined {
     debug_id && `debug id ${debug_id}`,
   ];
   const remedy = code === undefined ? statusRemedy(reply.status) : REMEDIES[code];
-  return {
-    ...(code === undefined ? {} : { code }),
-    message: words.filter(Boolean).join(', '),
-    ...(remedy === undefined ? {} : { remedy }),
-  };
+  return { code, remedy, message: words.filter(Boolean).join(', ') };
 }
 
 function statusRemedy(status: number): string | undefined {

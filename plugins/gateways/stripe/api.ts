@@ -1,7 +1,7 @@
 // The official SDK, set up for this sandbox, and its errors turned into failures of ours.
 // Every request to Stripe goes through `ask`; the key is a placeholder that the host replaces.
 
-import { fail, isFailure } from 'cofferdam/sdk';
+import { fail, isFailure, readRetryAfter } from 'cofferdam/sdk';
 import type { FailureCode } from 'cofferdam/sdk';
 import Stripe from 'stripe';
 
@@ -89,12 +89,10 @@ function explainError(error: unknown, what: string): unknown {
     error.requestId && `request ${error.requestId}`,
   ].filter(Boolean);
   const said = error.message.replace(/\.$/, '') || 'no reason given';
-  const remedy = REMEDIES[code];
-  const retryAfter = Number(error.headers?.['retry-after'] ?? Number.NaN);
   return fail(code, `${what}: ${said}${place.length > 0 ? ` (${place.join(', ')})` : ''}`, {
     cause: error,
-    ...(remedy === undefined ? {} : { remedy }),
-    ...(retryAfter >= 0 ? { retryAfterMs: retryAfter * 1_000 } : {}),
+    remedy: REMEDIES[code],
+    retryAfterMs: readRetryAfter(error.headers?.['retry-after'] ?? null),
   });
 }
 

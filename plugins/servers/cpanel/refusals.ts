@@ -44,23 +44,16 @@ export function refusalOf(name: string, json: unknown): ExtensionFailure {
       remedy: 'Check that host and port lead to WHM (2087), not to cPanel (2083)',
     });
   }
-  return fail(code, `WHM: ${name} was refused: ${message}`, remedyOf(code));
+  return fail(code, `WHM: ${name} was refused: ${message}`, { remedy: REMEDIES[code] });
 }
 
 /** What a failing HTTP status means: the status decides, except that WHM refuses logins with 403. */
 export function explain({ status, json }: RemoteReply): Explanation {
   const { message, isLogin } = readWords(json);
   const code = isLogin && status < 500 ? 'unauthorized' : BY_STATUS[status];
-  return {
-    ...(code === undefined ? {} : { code, ...remedyOf(code) }),
-    // Never the body itself: the output of createacct repeats the password.
-    message: message ?? 'no reason given',
-  };
-}
-
-function remedyOf(code: FailureCode): { remedy?: string } {
-  const remedy = REMEDIES[code];
-  return remedy === undefined ? {} : { remedy };
+  const remedy = code === undefined ? undefined : REMEDIES[code];
+  // Never the body itself: the output of createacct repeats the password.
+  return { code, remedy, message: message ?? 'no reason given' };
 }
 
 const text = z.string().min(1);

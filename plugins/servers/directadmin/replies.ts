@@ -47,11 +47,7 @@ export function explain({ status, json }: RemoteReply): Explanation {
   const words = refusal.success
     ? [refusal.data.type, refusal.data.message ?? '']
     : [legacy.data?.error ?? '', legacy.data?.result ?? ''];
-  return {
-    ...(code === undefined ? {} : { code }),
-    ...(remedy === undefined ? {} : { remedy }),
-    message: plainWords(words.join(' ')) || 'no reason given',
-  };
+  return { code, remedy, message: plainWords(words.join(' ')) || 'no reason given' };
 }
 
 /** Whether a 404 is DirectAdmin's own word that a user is not there: a proxy's 404 says nothing of it. */
@@ -68,7 +64,7 @@ const BY_STATUS: { readonly [status: number]: FailureCode } = {
 /** A login page or a redirect to it: says what DirectAdmin means by it. Other failures stay. */
 export function withRemedy(error: unknown): unknown {
   if (!isFailure(error, 'invalid_response')) return error;
-  const remedy = REMEDIES.invalid_response ?? '';
+  const remedy = REMEDIES.invalid_response;
   return fail('invalid_response', error.failure.message, { remedy, cause: error });
 }
 
@@ -93,9 +89,8 @@ export function readLegacy(command: string, { json, text }: RemoteReply): unknow
   const words = [head, said, details, result].map((each) => plainWords(each ?? ''));
   const message = [...new Set(words)].filter((each) => each !== '').join(': ');
   const code = WORDS.find(([pattern]) => pattern.test(message))?.[1] ?? 'rejected';
-  const remedy = REMEDIES[code];
   throw fail(code, `DirectAdmin: ${command} was refused: ${message || 'no reason given'}`, {
-    ...(remedy === undefined ? {} : { remedy }),
+    remedy: REMEDIES[code],
   });
 }
 
@@ -108,7 +103,7 @@ export function readDone(command: string, reply: RemoteReply): void {
   ]);
   if (confirmed.safeParse(body).success) return;
   throw fail('invalid_response', `DirectAdmin: ${command} answered without "error" or "success"`, {
-    remedy: REMEDIES.invalid_response ?? '',
+    remedy: REMEDIES.invalid_response,
   });
 }
 
@@ -122,7 +117,7 @@ export function readList(command: string, reply: RemoteReply): string[] {
   // An empty list comes as an empty object, or as nothing at all.
   if (JSON.stringify(body ?? {}) === '{}') return [];
   throw fail('invalid_response', `DirectAdmin: ${command} answered without a list`, {
-    remedy: REMEDIES.invalid_response ?? '',
+    remedy: REMEDIES.invalid_response,
   });
 }
 

@@ -33,11 +33,7 @@ export function explain({ status, json }: RemoteReply): Explanation {
   const isOwn = 'data' in body;
   const code = status === 500 && !isOwn ? 'unavailable' : codeOf(status, message);
   const remedy = code === undefined ? undefined : REMEDIES[code];
-  return {
-    ...(code === undefined ? {} : { code }),
-    ...(remedy === undefined ? {} : { remedy }),
-    ...(message === '' ? {} : { message }),
-  };
+  return { code, remedy, ...(message === '' ? {} : { message }) };
 }
 
 /** The failure of a task, by how it ended. */

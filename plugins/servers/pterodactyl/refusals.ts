@@ -2,7 +2,7 @@
 // exceptions do not. Source: app/Exceptions of pterodactyl/panel 1.11.
 
 import { z } from 'cofferdam/sdk';
-import type { FailureCode, RemoteReply } from 'cofferdam/sdk';
+import type { Explanation, FailureCode, RemoteReply } from 'cofferdam/sdk';
 
 const errors = z.object({
   errors: z
@@ -35,11 +35,7 @@ const REMEDIES: { readonly [name: string]: string } = {
 };
 
 /** What an error body says. */
-export function explain(reply: RemoteReply): {
-  code?: FailureCode;
-  message?: string;
-  remedy?: string;
-} {
+export function explain(reply: RemoteReply): Explanation {
   const parsed = errors.safeParse(reply.json);
   // A 404 of something else than the panel must never count as a server that is gone.
   if (!parsed.success) return reply.status === 404 ? { code: 'invalid_response' } : {};
@@ -50,13 +46,7 @@ export function explain(reply: RemoteReply): {
     )
     .join('; ');
   const exception = said[0]?.code ?? '';
-  const code = codeOf(reply.status, said);
-  const remedy = REMEDIES[exception];
-  return {
-    message,
-    ...(code === undefined ? {} : { code }),
-    ...(remedy === undefined ? {} : { remedy }),
-  };
+  return { message, code: codeOf(reply.status, said), remedy: REMEDIES[exception] };
 }
 
 function codeOf(status: number, said: readonly Said[]): FailureCode | undefined {

@@ -16,8 +16,7 @@ export function explain({ status, json }: RemoteReply): Explanation {
     .map(String)
     .filter((each) => each !== '');
   const message = words.join('; ').slice(0, MESSAGE_CHARS);
-  const code = codeOf(status, message);
-  return { ...(code === undefined ? {} : { code }), ...(message === '' ? {} : { message }) };
+  return { code: codeOf(status, message), ...(message === '' ? {} : { message }) };
 }
 
 /** A refusal of the order itself, by its words; other statuses mean what they say. */

@@ -144,6 +144,19 @@ export const VENDOR: ServerVendor = {
       },
     },
   },
+  refusals: [
+    {
+      code: 'capacity',
+      reply: {
+        status: 422,
+        json: {
+          message: 'No',
+          errors: { memory: ["The memory value exceeds the node's limit."] },
+        },
+      },
+    },
+    { code: 'locked', reply: { status: 409, json: { message: 'The server is not ready.' } } },
+  ],
   unauthorized: { status: 401, json: { message: 'Unauthenticated.' } },
   greedyCheckout: { cpu: 64, memoryMiB: 65_536, nodeId: 2, ipv4: 5, bandwidthGiB: 0 },
   larger: {

@@ -86,6 +86,36 @@ export const CPANEL: ServerVendor = {
     },
     field: 'domain',
   },
+  refusals: [
+    {
+      code: 'capacity',
+      reply: {
+        status: 200,
+        json: {
+          metadata: {
+            version: 1,
+            command: 'createacct',
+            result: 0,
+            reason: 'You have reached the maximum number of accounts that you may create.',
+          },
+        },
+      },
+    },
+    {
+      code: 'locked',
+      reply: {
+        status: 200,
+        json: {
+          metadata: {
+            version: 1,
+            command: 'createacct',
+            result: 0,
+            reason: 'The account is locked by another process.',
+          },
+        },
+      },
+    },
+  ],
   unauthorized: { status: 403, json: ACCESS_DENIED },
   greedyCheckout: {
     package: 'unmetered',

@@ -79,6 +79,22 @@ export const DIRECTADMIN: ServerVendor = {
     },
     field: 'domain',
   },
+  refusals: [
+    {
+      code: 'capacity',
+      reply: {
+        status: 200,
+        json: { error: 'Unable to create user', result: 'You have reached your limit' },
+      },
+    },
+    {
+      code: 'locked',
+      reply: {
+        status: 200,
+        json: { error: 'Unable to create user', result: 'The user is locked' },
+      },
+    },
+  ],
   unauthorized: { status: 401, json: UNAUTHORIZED },
   greedyCheckout: { package: 'large', ip: '192.0.2.11', userType: 'admin', notify: 'yes' },
   larger: {

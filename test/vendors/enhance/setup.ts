@@ -77,6 +77,16 @@ export const ENHANCE: ServerVendor = {
     reply: { status: 400, json: { code: 'invalid_input', detail: 'planId is not for sale' } },
     field: 'planId',
   },
+  refusals: [
+    {
+      code: 'capacity',
+      reply: { status: 400, json: { code: 'quota', detail: 'The quota of websites is reached' } },
+    },
+    {
+      code: 'locked',
+      reply: { status: 423, json: { code: 'locked', detail: 'The server is being moved' } },
+    },
+  ],
   unauthorized: { status: 401, json: { code: 'unauthorized', detail: 'Invalid session' } },
   greedyCheckout: { plan: 12, planId: 12, serverGroup: 'x', subscriptionId: 1 },
   larger: { settings: { plan: 12 }, size: 12 },

@@ -76,6 +76,19 @@ export const PLESK: ServerVendor = {
     reply: { status: 400, json: { code: 1019, message: 'ftp_login: must not contain the domain' } },
     field: 'ftp_login',
   },
+  refusals: [
+    {
+      code: 'capacity',
+      reply: {
+        status: 400,
+        json: { code: 1007, message: 'The limit on the number of domains is reached' },
+      },
+    },
+    {
+      code: 'locked',
+      reply: { status: 400, json: { code: 1000, message: 'The subscription is locked' } },
+    },
+  ],
   unauthorized: { status: 401, json: { code: 401, message: 'You should be authenticated' } },
   greedyCheckout: { plan: 'Business', ip: '203.0.113.9', owner: 'admin' },
   larger: { settings: { plan: 'Business' }, size: { plan: 'Business', ips: [] } },

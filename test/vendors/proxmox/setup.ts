@@ -95,6 +95,22 @@ export const PROXMOX: ServerVendor = {
       },
     },
   },
+  refusals: [
+    {
+      code: 'capacity',
+      reply: {
+        status: 500,
+        json: { data: null, message: "not enough space on storage 'local-lvm'" },
+      },
+    },
+    {
+      code: 'locked',
+      reply: {
+        status: 500,
+        json: { data: null, message: "can't lock file 'lock-9000.conf' - got timeout" },
+      },
+    },
+  ],
   unauthorized: { status: 401, json: { data: null, message: 'invalid token value!\n' } },
   greedyCheckout: { cores: 64, memoryMiB: 65_536, node: 'pve2', template: 9001 },
   larger: {

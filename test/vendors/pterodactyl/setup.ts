@@ -154,6 +154,38 @@ export const VENDOR: ServerVendor = {
       },
     },
   },
+  refusals: [
+    {
+      code: 'capacity',
+      reply: {
+        status: 400,
+        json: {
+          errors: [
+            {
+              code: 'NoViableNodeException',
+              status: '400',
+              detail: 'No node satisfies the demand.',
+            },
+          ],
+        },
+      },
+    },
+    {
+      code: 'locked',
+      reply: {
+        status: 409,
+        json: {
+          errors: [
+            {
+              code: 'ConflictHttpException',
+              status: '409',
+              detail: 'Another deployment is running.',
+            },
+          ],
+        },
+      },
+    },
+  ],
   unauthorized: {
     status: 401,
     json: {

@@ -106,6 +106,13 @@ export const virtfusion: ServerVendor = {
     },
     field: 'hypervisorId',
   },
+  refusals: [
+    {
+      code: 'capacity',
+      reply: { status: 422, json: { message: 'No available hypervisor in this group' } },
+    },
+    { code: 'locked', reply: { status: 423, json: { message: 'The hypervisor is locked' } } },
+  ],
   unauthorized: { status: 401, json: { message: 'Unauthenticated' } },
   greedyCheckout: { packageId: 2, groupId: 3, ipv4: 9, memory: 65_536, storage: 500, cpuCores: 64 },
   larger: {

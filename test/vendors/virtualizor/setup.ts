@@ -111,6 +111,19 @@ export const virtualizor: ServerVendor = {
     reply: { status: 200, json: { title: 'Add', error: { hostname: 'is not valid' } } },
     field: 'hostname',
   },
+  refusals: [
+    {
+      code: 'capacity',
+      reply: {
+        status: 200,
+        json: { title: 'Add', error: ['There are not enough IPs in the pool'] },
+      },
+    },
+    {
+      code: 'locked',
+      reply: { status: 200, json: { title: 'Add', error: ['The node is locked'] } },
+    },
+  ],
   unauthorized: { status: 200, html: LOGIN_PAGE },
   greedyCheckout: { plan: '4', plid: '4', ram: 65_536, space: 500, cores: 64, virt: 'lxc', ips: 9 },
   larger: { settings: { ...SETTINGS, plan: '4' }, size: { plid: '4', ram: '8192', space: '160' } },

@@ -13,6 +13,7 @@ import {
 import type { Context, Span, Tracer } from '@opentelemetry/api';
 
 import type { Capability, CapabilityTable } from './capabilities/capability.ts';
+import { parseUrl } from './capabilities/parse-url.ts';
 import { HostError } from './errors.ts';
 
 /** What a call's span says of it. */
@@ -96,7 +97,7 @@ export class Tracing {
 /** Method and host: a path or a query may hold what is nobody's business. */
 function attributesOf(payload: unknown): Record<string, string> {
   const { method, url } = Object(payload) as { method?: unknown; url?: unknown };
-  const host = typeof url === 'string' ? URL.parse(url)?.hostname : undefined;
+  const host = typeof url === 'string' ? parseUrl(url)?.hostname : undefined;
   return {
     ...(typeof method === 'string' ? { 'http.request.method': method } : {}),
     ...(host === undefined || host === '' ? {} : { 'server.address': host }),

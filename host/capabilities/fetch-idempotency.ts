@@ -9,6 +9,7 @@ import type { Capability, CallScope } from './capability.ts';
 import { headerName } from './fetch-request.ts';
 import { matchesHost, matchesPort, normalHost, portOf } from './hosts.ts';
 import type { HostRule } from './hosts.ts';
+import { parseUrl } from './parse-url.ts';
 
 /** A vendor that takes a key, and the header it takes it in. */
 export type KeyRule = { readonly hosts: readonly HostRule[]; readonly header: string };
@@ -88,7 +89,7 @@ class OperationKeys {
 /** undefined where there is no address: fetch says why when it is asked. */
 function parse(url: string, addressOf: (url: string) => string): URL | undefined {
   try {
-    return URL.parse(addressOf(url)) ?? undefined;
+    return parseUrl(addressOf(url)) ?? undefined;
   } catch (error) {
     if (error instanceof HostError) return undefined;
     throw error;

@@ -4,6 +4,7 @@
 import { HostError } from '../errors.ts';
 import { denied } from './egress.ts';
 import type { FetchRequest } from './fetch-request.ts';
+import { parseUrl } from './parse-url.ts';
 
 /** One request of a chain. */
 export type Hop = { readonly url: URL; readonly request: FetchRequest };
@@ -32,7 +33,7 @@ export function locationOf(
  *   a body would be handed to another origin
  */
 export function nextHop({ url, request }: Hop, status: number, location: string): Hop {
-  const next = URL.parse(location, url);
+  const next = parseUrl(location, url);
   if (next === null) {
     throw new HostError('REMOTE_PROTOCOL', 'The remote redirects to no valid address');
   }

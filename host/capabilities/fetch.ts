@@ -10,6 +10,7 @@ import { locationOf, nextHop } from './fetch-redirect.ts';
 import type { Hop } from './fetch-redirect.ts';
 import { readEarned, readReply } from './fetch-reply.ts';
 import { parseFetchRequest } from './fetch-request.ts';
+import { parseUrl } from './parse-url.ts';
 import { Sender } from './fetch-send.ts';
 import type { Asking, FetchPowers } from './fetch-send.ts';
 import { scrubError } from './scrub-error.ts';
@@ -91,7 +92,7 @@ class Fetcher {
     const request = parseFetchRequest(payload);
     await this.#secrets.learnIn(request);
     const opened = this.#secrets.openUrl(request.url);
-    const first = parseUrl(opened);
+    const first = readUrl(opened);
     let hop: Hop = { url: first, request };
     for (let hops = 0; ; hops += 1) {
       const use = useOf(hop.request.method, hop.url, (text) => this.#secrets.scrubber.text(text));
@@ -142,8 +143,8 @@ function secretInRedirect(host: string): HostError {
   });
 }
 
-function parseUrl({ url: text, seal }: ReturnType<SecretBook['openUrl']>): URL {
-  const url = URL.parse(text);
+function readUrl({ url: text, seal }: ReturnType<SecretBook['openUrl']>): URL {
+  const url = parseUrl(text);
   if (url !== null) return url;
   throw denied({
     where: seal(text).slice(0, 200),

@@ -12,6 +12,7 @@ import { rulesAt } from './earned.ts';
 import type { Earned, EarnedRule, EarnedShelf } from './earned.ts';
 import type { FetchRequest } from './fetch-request.ts';
 import { LIMITS } from '../limits.ts';
+import { parseUrl } from './parse-url.ts';
 import { Scrubber } from './scrub.ts';
 import { openBody, openHeader, openPath, STAND_IN } from './secret-places.ts';
 import type { FoundPlace, Open } from './secret-places.ts';
@@ -196,7 +197,7 @@ export class SecretBook {
     const secret = this.#find(id, 'url', 'an address');
     const base = URL.parse(secret.value);
     const rest = text.slice(token.length);
-    const target = URL.parse(secret.value + rest);
+    const target = parseUrl(secret.value + rest);
     if (base === null) throw unusable(secret, 'it is not a URL');
     // What the guest appends must not turn the host into another one.
     if (target === null || target.origin !== base.origin || target.username !== base.username) {

@@ -280,6 +280,11 @@ export const LIMITS = {
   webhooksSeen: 20_000,
   /** How long PayPal tries to deliver one, and a day. */
   webhookRetriedMs: 4 * 24 * 3_600_000,
+  /**
+   * Stand-ins for secrets in one request; vendors ask for two or three. Each is 29 characters long and may
+   * stand for a key of 3 000: a body of 16 MiB would leave as 1.7 GB.
+   */
+  standInsPerRequest: 100,
   /** Milliseconds to resolve a name. */
   lookupMs: 5_000,
   /** Milliseconds an instance uses the addresses of a name again, and names it remembers. */

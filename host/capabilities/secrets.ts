@@ -114,9 +114,7 @@ export class SecretBook {
   }: Pick<FetchRequest, 'url' | 'headers' | 'body'>): Promise<void> {
     if (this.#rules.length === 0) return;
     const texts = [url, ...headers.map(([, value]) => value), body?.toString('latin1') ?? ''];
-    const isUnknown = texts.some((text) =>
-      [...standInsOf(text)].some((id) => !this.#byToken.has(id)),
-    );
+    const isUnknown = texts.some((text) => standInsOf(text).some((id) => !this.#byToken.has(id)));
     if (isUnknown) await this.learn();
   }
 
@@ -215,17 +213,20 @@ export class SecretBook {
    * Puts the values in.
    *
    * @throws {HostError} `EGRESS_DENIED` naming the field, when a stand-in is anywhere it may not be;
-   *   `CALLER_CONFIG_INVALID` when a header cannot carry the value
+   *   `CALLER_CONFIG_INVALID` when a header cannot carry the value; `EGRESS_LIMIT` when they are too many
    */
   substitute({ url, headers, body }: RequestParts): OpenedParts {
     if (this.#byToken.size + this.#rules.length === 0) {
       return { path: url.pathname + url.search, headers, body };
     }
+    let found = 0;
     const open: Open = (text, place, encode) =>
-      text.replaceAll(TOKEN, (found, id: string) => {
+      text.replaceAll(TOKEN, (standIn, id: string) => {
+        found += 1;
+        if (found > LIMITS.standInsPerRequest) throw tooManyStandIns();
         const secret = this.#find(id, place, url.host);
         assertHost(secret, url);
-        const written = encode(secret.value, found.charAt(STAND_IN.length) === '%');
+        const written = encode(secret.value, standIn.charAt(STAND_IN.length) === '%');
         if (place !== 'header' || HEADER_TEXT.test(written)) return written;
         throw unusable(secret, 'it holds characters that no header can carry');
       });
@@ -327,6 +328,14 @@ function refusal({ field }: SecretEntry, where: string, why: string, remedy: str
     setBy: 'the manifest',
     allowedBy,
     remedy,
+  });
+}
+
+function tooManyStandIns(): HostError {
+  const limit = LIMITS.standInsPerRequest;
+  return new HostError('EGRESS_LIMIT', `A request holds over ${limit} stand-ins of secrets`, {
+    remedy: 'Name each secret once, as the vendor asks for it',
+    details: { limit },
   });
 }
 

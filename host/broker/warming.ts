@@ -9,7 +9,7 @@ import { packBlocks } from '../protocol.ts';
 export type WarmingPowers = {
   /** Sends the names and texts of scripts to the cell. */
   readonly ask: (payload: Buffer) => void;
-  /** Told once: a cache for each script but the schema's, in loading order; an empty one is none. */
+  /** Told once: a cache for each script, in loading order; an empty one is none. */
   readonly warmed: (caches: readonly Uint8Array[]) => void;
 };
 
@@ -21,7 +21,7 @@ export class Warming {
   #isAsked = false;
 
   constructor({ scripts }: LoadSpec, powers: WarmingPowers) {
-    this.#scripts = scripts.filter(({ role }) => role !== 'schema');
+    this.#scripts = scripts;
     this.#powers = powers;
   }
 

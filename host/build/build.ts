@@ -44,15 +44,20 @@ export type BuildResult =
   | { readonly ok: true; readonly bundle: Bundle; readonly wallMs: number }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** A script of ours with the code cache of the builder's compile. */
-export type PlatformScript = { readonly code: string; readonly cachedData: Uint8Array };
+/** A script of ours with the code cache of the builder's run. */
+export type PlatformScript = {
+  /** `main`, or the name of a piece */
+  readonly name: string;
+  readonly code: string;
+  readonly cachedData: Uint8Array;
+};
 
 /**
  * What children are started from. Each program is one CommonJS text: loading its files one by one costs a
  * cell 50 ms, and a builder 250.
  */
 export type Platform = {
-  /** The platform and the schema script with their code caches, as a cell is greeted with them */
+  /** The scripts of the platform with their code caches, as a cell is greeted with them */
   readonly greeting: Buffer;
   readonly cell: string;
   readonly builder: string;

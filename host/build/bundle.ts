@@ -43,7 +43,7 @@ export const SCRIPT_OPTIONS = {
  * How an extension's scripts are wrapped. The names are long on purpose: code that looks whether it runs
  * under CommonJS (`typeof module`) must find nothing.
  */
-const BUNDLE_OPTIONS = {
+export const BUNDLE_OPTIONS = {
   ...SCRIPT_OPTIONS,
   format: 'iife',
   globalName: 'cofferdamExports',

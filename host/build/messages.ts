@@ -82,9 +82,9 @@ export function unpackOwn(bytes: Buffer): OwnBuild {
   };
 }
 
-/** Packs what a cell is greeted with. */
-export function packGreeting(platform: PlatformScript, schema: PlatformScript): Buffer {
-  return packBlocks([platform.code, platform.cachedData, schema.code, schema.cachedData]);
+/** Packs what a cell is greeted with: name, code and cache of each script, one after the other. */
+export function packGreeting(scripts: readonly PlatformScript[]): Buffer {
+  return packBlocks(scripts.flatMap(({ name, code, cachedData }) => [name, code, cachedData]));
 }
 
 /** Packs the platform. */

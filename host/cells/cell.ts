@@ -49,7 +49,7 @@ export type LoadSpec = {
   readonly originMs?: number;
   readonly scripts: readonly {
     readonly name: string;
-    readonly role: 'schema' | 'dependencies' | 'extension';
+    readonly role: 'dependencies' | 'extension';
     readonly code: string;
     readonly cachedData?: Uint8Array;
   }[];

@@ -5,9 +5,10 @@ import { fail } from '../../sdk/errors.ts';
 import { FRAME } from '../frames.ts';
 import { request, send } from './bridge.ts';
 import type { WireError } from './bridge.ts';
-import { AbortController } from './platform/abort.ts';
-import { DOMException } from './platform/dom-exception.ts';
-import { createFetch } from './platform/fetch.ts';
+import type { AbortController } from './platform/abort.ts';
+import type * as DomException from './platform/dom-exception.ts';
+import { piece } from './pieces.ts';
+import { load } from './platform/install.ts';
 
 type Handler = (...values: unknown[]) => unknown;
 type Definition = { readonly [name: string]: unknown };
@@ -65,7 +66,9 @@ export function invoke(id: number, text: string): void {
 export function cancel(id: number): void {
   const controller = aborts[id];
   delete aborts[id];
-  controller?.abort(new DOMException('The call was cancelled', 'AbortError'));
+  if (controller === undefined) return;
+  const { DOMException } = piece('dom-exception') as typeof DomException;
+  controller.abort(new DOMException('The call was cancelled', 'AbortError'));
 }
 
 async function run(id: number, text: string): Promise<void> {
@@ -122,7 +125,7 @@ function ownValue(owner: unknown, name: string): unknown {
 function createContext(id: number, info: CallInfo): Record<string, unknown> {
   return {
     config,
-    fetch: createFetch(id),
+    fetch: (input: unknown, init?: unknown) => load.fetch().fetchFor(id, input, init),
     log: createLog(id),
     storage: createStorage(id),
     webhooks: { verify: (given: unknown, scheme: unknown) => verifyWebhook(id, given, scheme) },
@@ -134,7 +137,7 @@ function withSignal(id: number, info: CallInfo): Record<string, unknown> {
   // Made on first use: most handlers never look at it.
   return Object.defineProperty({ ...info }, 'signal', {
     enumerable: true,
-    get: () => (aborts[id] ??= new AbortController()).signal,
+    get: () => (aborts[id] ??= new (load.events().AbortController)()).signal,
   });
 }
 

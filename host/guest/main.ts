@@ -4,12 +4,13 @@
 import { connect, deliver as route } from './bridge.ts';
 import { cancel, describeError, invoke, probes, setConfig, setDefinition } from './calls.ts';
 import { describe, validateConfig } from './describe.ts';
+import { connectPieces, isLoaded, piece } from './pieces.ts';
+import type { LoadPiece } from './pieces.ts';
 import { installPlatform } from './platform/install.ts';
 import { beginRandom } from './platform/random.ts';
 import { beginTurn, setOrigin } from './platform/time.ts';
 import * as sdk from './sdk.ts';
 
-type Factory = (module: { exports: Exports }, exports: Exports, require: Require) => void;
 type BundleFactory = (module: { exports: Exports }, require: Require) => void;
 type Exports = { [name: string]: unknown };
 type Require = (name: string) => unknown;
@@ -18,9 +19,11 @@ type Zod = NonNullable<Parameters<typeof describe>[0]>;
 const modules: Exports = {
   __proto__: null,
   'cofferdam:sdk': sdk,
-  // A lazy require, resolved by the bundler: few packages need it.
   get 'cofferdam:buffer'(): unknown {
-    return require('./platform/buffer.ts') as unknown;
+    return piece('buffer');
+  },
+  get 'cofferdam:schema'(): unknown {
+    return piece('schema');
   },
 };
 const { hasOwn } = Object;
@@ -30,9 +33,12 @@ const { stringify } = JSON;
 export function boot(
   send: (kind: number, id: number, text: string) => boolean,
   ask: (operation: string, text: string) => string,
+  loadPiece: LoadPiece,
 ): void {
   connect(send, ask, { invoke, cancel });
-  probes[':describe'] = () => describe(schemaModule()['z'] as Zod | undefined);
+  connectPieces(loadPiece);
+  probes[':describe'] = () =>
+    describe(isLoaded('schema') ? (piece('schema')['z'] as Zod) : undefined);
   probes[':validate'] = validateConfig;
   probes[':configure'] = applyConfig;
   installPlatform();
@@ -54,20 +60,17 @@ export function deliver(batch: string, atMs?: number): void {
 
 /** Runs one script of a bundle. @returns '' or the failure as JSON text */
 export function load(
-  factory: Factory,
-  role: 'schema' | 'dependencies' | 'extension',
+  factory: BundleFactory,
+  role: 'dependencies' | 'extension',
   originMs?: number,
 ): string {
   const module = { exports: {} as Exports };
   beginTurn();
   if (originMs !== undefined) setOrigin(originMs);
   try {
-    // A script of ours is CommonJS; an extension's gets two names that nothing looks for.
-    if (role === 'schema') factory(module, module.exports, requireModule);
-    else if (role === 'extension') (factory as unknown as BundleFactory)(module, requireModule);
-    else withAtomics(() => (factory as unknown as BundleFactory)(module, requireModule));
-    if (role === 'schema') modules['cofferdam:schema'] = module.exports;
-    else if (role === 'dependencies') Object.assign(modules, module.exports);
+    if (role === 'extension') factory(module, requireModule);
+    else withAtomics(() => factory(module, requireModule));
+    if (role === 'dependencies') Object.assign(modules, module.exports);
     else setDefinition(defaultExport(module.exports));
     return '';
   } catch (error) {
@@ -94,10 +97,6 @@ function requireModule(name: string): unknown {
   throw new TypeError(
     `Cannot load "${name}": only the SDK and packages of package.json exist here`,
   );
-}
-
-function schemaModule(): Exports {
-  return (modules['cofferdam:schema'] as Exports | undefined) ?? {};
 }
 
 function defaultExport(exports: Exports): Exports {

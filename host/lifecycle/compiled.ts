@@ -64,17 +64,14 @@ export function isSameGeneration(a: Built, b: Built): boolean {
   );
 }
 
-/** The scripts of a bundle in loading order, zod first when the bundle uses it. */
+/** The scripts of a bundle in loading order. */
 export function loadScripts(bundle: Bundle): LoadSpec['scripts'] {
-  const usesSchema = bundle.parts.some(({ code }) => code.includes('cofferdam:schema'));
-  const schema = { name: 'cofferdam:schema', role: 'schema', code: '' } as const;
-  const scripts = bundle.parts.map(({ role, code, cachedData }) => ({
+  return bundle.parts.map(({ role, code, cachedData }) => ({
     name: `${role}.js`,
     role,
     code,
     ...(cachedData === undefined ? {} : { cachedData }),
   }));
-  return usesSchema ? [schema, ...scripts] : scripts;
 }
 
 /** The parts with those code caches that other parts of the same content have and they lack. */

@@ -31,7 +31,7 @@ export type Isolate = {
   /** Runs one script of a bundle. Ends like a turn; `threw` means the load failed. */
   load(
     script: Script,
-    role: 'schema' | 'dependencies' | 'extension',
+    role: 'dependencies' | 'extension',
     options: { readonly timeoutMs: number; readonly originMs: number | undefined },
   ): TurnEnd;
   /**
@@ -48,11 +48,27 @@ export type Isolate = {
   dispose(): void;
 };
 
-/** Makes isolates that have run the platform script. */
+/** What every isolate starts from, and what it loads by name when it first needs it. */
+export type Platform = { readonly main: Script; readonly pieces: ReadonlyMap<string, Script> };
+
+/** Sorts the scripts of a platform: the one named `main`, and pieces. */
+export function platformOf(scripts: readonly Omit<Script, 'isShared'>[]): Platform {
+  const all = new Map(
+    scripts.map((script) => {
+      const { name } = script;
+      return [name, { ...script, name: `cofferdam:${name}`, isShared: true }];
+    }),
+  );
+  const main = all.get('main');
+  if (main === undefined) throw new Error('A platform has a script named "main"');
+  return { main, pieces: all };
+}
+
+/** Makes isolates that have run the platform's main script. */
 export type Driver = {
   createIsolate(options: {
     readonly memoryMiB: number;
-    readonly platform: Script;
+    readonly platform: Platform;
     readonly timeoutMs: number;
     readonly ports: GuestPorts;
   }): Isolate;

@@ -1,11 +1,11 @@
 // The driver over isolated-vm. Only strings and numbers cross; no isolated-vm object reaches a guest
-// except two host functions, which the platform's bridge keeps in its closure.
+// except three host functions, which the platform keeps in closures.
 // Must never pass a promise or a structured copy of a guest value.
 
 import ivm from 'isolated-vm';
 
 import { LIMITS } from '../limits.ts';
-import type { Driver, GuestPorts, Isolate, Script, TurnEnd } from './driver.ts';
+import type { Driver, Isolate, Script, TurnEnd } from './driver.ts';
 
 type Exports = ivm.Reference<Record<string, unknown>>;
 type Deliver = ivm.Reference<(batch: string, atMs?: number) => void>;
@@ -24,10 +24,14 @@ export function createIvmDriver(onCatastrophe: (message: string) => void): Drive
         onCatastrophicError: onCatastrophe,
       });
       const context = isolate.createContextSync();
-      const exports = runFactory(isolate, context, platform, timeoutMs);
+      const exports = runFactory(isolate, context, platform.main, timeoutMs);
+      const piece = (name: string): unknown => {
+        const script = platform.pieces.get(name);
+        return script && readFactory(isolate, context, script, timeoutMs);
+      };
       exports
         .getSync('boot', { reference: true, accessors: true })
-        .applySync(undefined, [portFor(ports.send), portFor(ports.ask)], { timeout: timeoutMs });
+        .applySync(undefined, [ports.send, ports.ask, piece].map(portFor), { timeout: timeoutMs });
       return new IvmIsolate(isolate, context, exports);
     },
   };
@@ -136,6 +140,24 @@ function runFactory(
   return module.getSync('exports', { reference: true }) as Exports;
 }
 
+/** The function that a script is; undefined when the heap has no room for it: a guest may see no error. */
+function readFactory(
+  isolate: ivm.Isolate,
+  context: ivm.Context,
+  script: Script,
+  timeout: number,
+): unknown {
+  try {
+    const compiled = compile(isolate, script);
+    const factory = compiled.runSync(context, { reference: true, timeout });
+    compiled.release();
+    return factory.derefInto({ release: true });
+  } catch {
+    // The turn that asked for it ends at the same limit.
+    return undefined;
+  }
+}
+
 /** Code caches of shared scripts, as V8 takes them. */
 const shared = new WeakMap<ArrayBuffer, ivm.ExternalCopy<ArrayBuffer>>();
 
@@ -154,6 +176,6 @@ function compile(
   }
 }
 
-function portFor(port: GuestPorts['send'] | GuestPorts['ask']): ivm.Callback {
+function portFor(port: (...values: never[]) => unknown): ivm.Callback {
   return new ivm.Callback(port, { sync: true });
 }

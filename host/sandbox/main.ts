@@ -8,7 +8,8 @@ import { LIMITS } from '../limits.ts';
 import { FrameReader, FrameWriter, unpackBlocks } from '../protocol.ts';
 import type { Frame } from '../protocol.ts';
 import { createCellServices } from './ask/index.ts';
-import type { Script } from './driver.ts';
+import { platformOf } from './driver.ts';
+import type { Platform, Script } from './driver.ts';
 import { createIvmDriver } from './isolate.ts';
 import { Slot } from './slot.ts';
 import type { LoadRole, SlotPowers } from './slot.ts';
@@ -31,8 +32,7 @@ const pipe = new Socket({
 const writer = new FrameWriter(pipe);
 const driver = createIvmDriver(() => process.abort());
 const slots = new Map<number, Slot>();
-let platform: Script | undefined;
-let schema: Script | undefined;
+let platform: Platform | undefined;
 let warm: Slot | undefined;
 
 // The host is gone: nothing here may outlive it.
@@ -66,9 +66,11 @@ function handle(frame: Frame, touched: Set<Slot>): void {
 }
 
 function takePlatform(payload: Buffer): void {
-  const [code, cache, schemaCode, schemaCache] = unpackBlocks(payload);
-  platform = { ...script('cofferdam:platform', code, cache), isShared: true };
-  schema = { ...script('cofferdam:schema', schemaCode, schemaCache), isShared: true };
+  const blocks = unpackBlocks(payload);
+  const scripts = blocks.flatMap((name, at) =>
+    at % 3 === 0 ? [script(String(name), blocks[at + 1], blocks[at + 2])] : [],
+  );
+  platform = platformOf(scripts);
   warm = createSlot(LIMITS.memoryMiB);
   writer.send(FRAME.hello, 0, 0);
 }
@@ -79,11 +81,10 @@ function load({ slot: number, id, payload }: Frame): void {
   const useWarm = header.memoryMiB === LIMITS.memoryMiB && warm !== undefined;
   const slot = useWarm && warm !== undefined ? warm : createSlot(header.memoryMiB);
   if (useWarm) warm = undefined;
-  const scripts = header.scripts.map(({ name, role }, index) =>
-    role === 'schema' && schema !== undefined
-      ? { ...schema, role }
-      : { ...script(name, blocks[index * 2], blocks[index * 2 + 1]), role },
-  );
+  const scripts = header.scripts.map(({ name, role }, index) => ({
+    ...script(name, blocks[index * 2], blocks[index * 2 + 1]),
+    role,
+  }));
   const end = slot.start(powersOf(number), { ...header, scripts });
   if (end.end === 'ok') {
     slots.set(number, slot);

@@ -5,7 +5,7 @@ import { FRAME } from '../frames.ts';
 import type { FrameKind } from '../frames.ts';
 import { LIMITS } from '../limits.ts';
 import { packBlocks } from '../protocol.ts';
-import type { Driver, Isolate, Script, TurnEnd } from './driver.ts';
+import type { Driver, Isolate, Platform, Script, TurnEnd } from './driver.ts';
 import { readStamp, STAMP, TracedCall } from './traced-call.ts';
 import type { Draw } from './traced-call.ts';
 
@@ -70,7 +70,7 @@ export class Slot {
   readonly #callOfRequest = new Map<number, number>();
   readonly #costUs = new Map<number, number>();
 
-  constructor(driver: Driver, platform: Script, memoryMiB: number) {
+  constructor(driver: Driver, platform: Platform, memoryMiB: number) {
     this.#isolate = driver.createIsolate({
       memoryMiB,
       platform,
@@ -156,8 +156,13 @@ export class Slot {
   /** Answers with a code cache for each script, in their order. */
   warm(scripts: readonly Script[]): void {
     if (this.#ended) return;
-    const caches = scripts.map((script) => this.#isolate.cacheOf(script));
+    const caches = scripts.map((script) => this.cacheOf(script));
     this.#powers?.write(FRAME.caches, 0, packBlocks(caches));
+  }
+
+  /** A code cache of a script that was loaded, with every function that has run since. */
+  cacheOf(script: Script): Buffer {
+    return this.#isolate.cacheOf(script);
   }
 
   /** Frees the isolate, its timers and its waiting frames. */
@@ -330,7 +335,7 @@ export class Slot {
 }
 
 /** What a script of a load is, in loading order. */
-export type LoadRole = 'schema' | 'dependencies' | 'extension';
+export type LoadRole = 'dependencies' | 'extension';
 
 function wireError(error: unknown): string {
   const { name, message } = error instanceof Error ? error : { name: 'Error', message: 'failed' };

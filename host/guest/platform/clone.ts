@@ -1,8 +1,9 @@
 // structuredClone, by the HTML standard, for what exists here: no ports, no shared memory.
 
 import { Blob, File, isBlob } from './blob.ts';
-import { cloneKey } from './crypto-keys.ts';
+import type * as Keys from './crypto-keys.ts';
 import { DOMException } from './dom-exception.ts';
+import { isLoaded, piece } from '../pieces.ts';
 import { isReadableStream, streams } from './streams.ts';
 
 const ERRORS: Readonly<Record<string, ErrorConstructor>> = {
@@ -86,7 +87,8 @@ function cloneLeaf(value: object): object | undefined {
     }
     return new Blob([value], { type });
   }
-  const key = cloneKey(value);
+  // Before the piece with keys is loaded there is none.
+  const key = isLoaded('crypto') ? (piece('crypto') as typeof Keys).cloneKey(value) : undefined;
   if (key !== undefined) return key;
   switch (tagOf(value)) {
     case 'Boolean':

@@ -4,6 +4,7 @@ import { createSlots } from './slots.ts';
 import { sinceOriginMs } from './time.ts';
 import { DOMException } from './dom-exception.ts';
 import { reportError } from './console.ts';
+import { defineProperty } from './natives.ts';
 import { defineAttribute, defineInterface, dictionary, needs } from './webidl.ts';
 
 type Listener = ((event: Event) => unknown) | { handleEvent(event: Event): unknown };
@@ -30,7 +31,6 @@ type State = {
 };
 
 const states = createSlots<Event, State>();
-const { defineProperty } = Object;
 /** An own property of every event, by the standard: nothing on the way can replace it. */
 const TRUSTED = {
   enumerable: true,

@@ -24,14 +24,12 @@ type Reply = {
   readonly body: { readonly text: string } | { readonly base64: string } | null;
 };
 
-/** `fetch` on behalf of one call; 0: of the one whose turn it is. */
-export function createFetch(call: number): (input: unknown, init?: unknown) => Promise<Response> {
-  return function fetch(input, init) {
-    return new Promise((resolve, reject) => {
-      const request = new Request(input, init as Record<string, unknown> | undefined);
-      start(call, request, resolve, reject);
-    });
-  };
+/** `fetch` on behalf of one call; 0 charges the call that runs. */
+export function fetchFor(call: number, input: unknown, init: unknown): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const request = new Request(input, init as Record<string, unknown> | undefined);
+    start(call, request, resolve, reject);
+  });
 }
 
 function start(

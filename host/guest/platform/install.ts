@@ -1,34 +1,16 @@
 // What a guest finds in its global scope: known names only. Everything that V8 brings and this list does
 // not name is deleted before any guest code runs, so that a new V8 cannot add a power silently.
 
-import { AbortController, AbortSignal } from './abort.ts';
-import { Blob, File } from './blob.ts';
-import { structuredClone } from './clone.ts';
+import { piece } from '../pieces.ts';
+import type * as Crypto from '../pieces/crypto.ts';
+import type * as Events from '../pieces/events.ts';
+import type * as Fetch from '../pieces/fetch.ts';
 import { createConsole } from './console.ts';
-import { createCrypto, Crypto, SubtleCrypto } from './crypto.ts';
-import { CryptoKey } from './crypto-keys.ts';
-import { DOMException } from './dom-exception.ts';
-import { atob, btoa, TextDecoder, TextEncoder } from './encoding.ts';
-import { CustomEvent, Event, EventTarget } from './events.ts';
-import { createFetch } from './fetch.ts';
-import { FormData } from './form-data.ts';
-import { Headers } from './headers.ts';
 import { defineLazy, showLazy } from './lazy.ts';
-import type * as Messages from './message-channel.ts';
-import { createPerformance, Performance } from './performance.ts';
 import { installRandom } from './random.ts';
-import { Request } from './request.ts';
-import { Response } from './response.ts';
-import { STREAM_NAMES, streams } from './streams.ts';
-import {
-  CompressionStream,
-  DecompressionStream,
-  TextDecoderStream,
-  TextEncoderStream,
-} from './text-streams.ts';
+import type { Streams } from './streams.ts';
 import { createDate, removeClocks } from './time.ts';
 import { clearTimeout, queueMicrotask, setInterval, setTimeout } from './timers.ts';
-import { URL, URLSearchParams } from './url.ts';
 import { defineAttribute } from './webidl.ts';
 
 /** Names of the language itself that guests keep. */
@@ -56,61 +38,61 @@ export function installPlatform(): void {
   Reflect.deleteProperty(Intl, 'v8BreakIterator');
   defineAll({
     Date: createDate(),
-    URL,
-    URLSearchParams,
-    TextEncoder,
-    TextDecoder,
-    TextEncoderStream,
-    TextDecoderStream,
-    CompressionStream,
-    DecompressionStream,
-    atob,
-    btoa,
-    structuredClone,
     queueMicrotask,
     setTimeout,
     setInterval,
     clearTimeout,
     clearInterval: clearTimeout,
-    AbortController,
-    AbortSignal,
-    Event,
-    CustomEvent,
-    EventTarget,
-    DOMException,
-    Headers,
-    Request,
-    Response,
-    FormData,
-    Blob,
-    File,
-    Crypto,
-    CryptoKey,
-    SubtleCrypto,
+    fetch,
     console: createConsole(),
-    Performance,
     navigator: Object.freeze({ userAgent: 'Cofferdam', hardwareConcurrency: 1, language: 'en' }),
     self: globalThis,
-    fetch: createFetch(0),
   });
-  defineFixed('crypto', createCrypto());
-  defineFixed('performance', createPerformance(), true);
-  for (const name of STREAM_NAMES) defineLazy(name, () => streams()[name]);
-  for (const name of MESSAGES) defineLazy(name, () => messages()[name]);
-  defineLazy('URLPattern', () => urlPattern().URLPattern);
+  for (const [name, names] of Object.entries(PIECES)) {
+    for (const each of names) defineLazy(each, () => piece(name)[each]);
+  }
+  for (const name of STREAMS) defineLazy(name, () => load.fetch().streams()[name]);
+  defineFixed('crypto', () => load.crypto().createCrypto());
+  defineFixed('performance', () => load.events().createPerformance(), true);
   showLazy();
 }
 
-const MESSAGES = ['MessageChannel', 'MessageEvent', 'MessagePort'] as const;
+/** Pieces of which the platform itself needs more than the globals. */
+export const load = {
+  crypto: (): typeof Crypto => piece('crypto') as typeof Crypto,
+  events: (): typeof Events => piece('events') as typeof Events,
+  fetch: (): typeof Fetch => piece('fetch') as typeof Fetch,
+};
 
-/** Lazy requires, resolved by the bundler: most isolates never need these. */
-function messages(): typeof Messages {
-  return require('./message-channel.ts') as typeof Messages;
+/** A global function whose piece is not loaded because somebody looks whether there is one. */
+function fetch(input: unknown, init: unknown): Promise<unknown> {
+  return load.fetch().fetchFor(0, input, init);
 }
 
-function urlPattern(): { readonly URLPattern: unknown } {
-  return require('urlpattern-polyfill/urlpattern') as { readonly URLPattern: unknown };
-}
+/** Globals by the piece that has them. */
+const PIECES: Readonly<Record<string, readonly string[]>> = {
+  crypto: ['Crypto', 'CryptoKey', 'SubtleCrypto'],
+  'dom-exception': ['DOMException'],
+  encoding: ['TextEncoder', 'TextDecoder', 'atob', 'btoa'],
+  events: ['AbortController', 'AbortSignal', 'Event', 'CustomEvent', 'EventTarget', 'Performance'],
+  fetch: ['Headers', 'Request', 'Response', 'FormData', 'Blob', 'File', 'structuredClone'],
+  messages: ['MessageChannel', 'MessageEvent', 'MessagePort'],
+  'text-streams': [
+    ...['TextEncoderStream', 'TextDecoderStream', 'CompressionStream', 'DecompressionStream'],
+  ],
+  url: ['URL', 'URLSearchParams'],
+  'url-pattern': ['URLPattern'],
+};
+
+/** Those of the piece of streams, finished by `streams.ts`. */
+const STREAMS = [
+  ...(['ByteLengthQueuingStrategy', 'CountQueuingStrategy'] as const),
+  ...(['ReadableByteStreamController', 'ReadableStream', 'ReadableStreamBYOBReader'] as const),
+  ...(['ReadableStreamBYOBRequest', 'ReadableStreamDefaultController'] as const),
+  ...(['ReadableStreamDefaultReader', 'TransformStream'] as const),
+  ...(['TransformStreamDefaultController', 'WritableStream'] as const),
+  ...(['WritableStreamDefaultController', 'WritableStreamDefaultWriter'] as const),
+] satisfies readonly (keyof Streams)[];
 
 function removeUnknown(): void {
   const known = new Set<PropertyKey>(LANGUAGE);
@@ -158,14 +140,15 @@ function defineAll(values: Readonly<Record<string, unknown>>): void {
   }
 }
 
-/** An attribute of the global scope, as opposed to a class. */
-function defineFixed(name: string, value: object, replaceable = false): void {
+/** An attribute of the global scope, as opposed to a class; made when it is first read. */
+function defineFixed(name: string, make: () => object, replaceable = false): void {
+  let value: object | undefined;
   const check = (owner: unknown): void => {
     if (owner !== undefined && owner !== globalThis) throw new TypeError('Illegal invocation');
   };
   const get = (owner: unknown): object => {
     check(owner);
-    return value;
+    return (value ??= make());
   };
   const set = (owner: unknown, other: unknown): void => {
     check(owner);

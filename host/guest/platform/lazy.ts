@@ -3,17 +3,22 @@
 
 type Makers = Record<string, (() => unknown) | undefined>;
 
+const { defineProperty } = Reflect;
+
 /** By name, those that nobody has looked at yet. No prototype: a guest may change all that it reaches. */
 const makers = Object.create(null) as Makers;
 
 /** Adds a global that `make` gives a value once. */
 export function defineLazy(name: string, make: () => unknown): void {
+  let settled: { readonly value: unknown } | undefined;
   const settle = (value: unknown): unknown => {
+    settled = { value };
     makers[name] = undefined;
-    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
+    // Refused where the global scope is frozen: then it stays what it is now.
+    defineProperty(globalThis, name, { value, writable: true, configurable: true });
     return value;
   };
-  const get = (): unknown => settle(make());
+  const get = (): unknown => (settled === undefined ? settle(make()) : settled.value);
   makers[name] = get;
   Object.defineProperty(globalThis, name, { configurable: true, get, set: settle });
 }
@@ -24,7 +29,10 @@ export function showLazy(): void {
   const allOfObject = Object.getOwnPropertyDescriptors;
   const ofReflect = Reflect.getOwnPropertyDescriptor;
   const settle = (target: unknown, key: unknown): void => {
-    if (target === globalThis && typeof key === 'string') makers[key]?.();
+    if (target !== globalThis || typeof key !== 'string') return;
+    const get = makers[key];
+    // Whoever has put something else there, or nothing, is shown that.
+    if (get !== undefined && ofObject(globalThis, key)?.get === get) get();
   };
   const names = Object.keys(makers);
   // Written as methods: neither constructors nor with a prototype, as the ones that they stand for.

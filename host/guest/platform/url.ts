@@ -1,6 +1,7 @@
 // URL and URLSearchParams; parsing is the cell's own (the same parser that decides about egress).
 
 import { ask } from '../bridge.ts';
+import { parse, stringify } from './natives.ts';
 import { createSlots } from './slots.ts';
 import { defineAttribute, defineInterface, defineIterable, needs, usv } from './webidl.ts';
 import type { Iterated } from './webidl.ts';
@@ -32,7 +33,6 @@ const PARTS = [
   'search',
   'hash',
 ] as const;
-const { parse, stringify } = JSON;
 
 /** A parsed address. */
 export class URL {

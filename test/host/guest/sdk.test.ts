@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 
 import { SCHEMA_NAMES } from '../../../host/build/confine.ts';
-import * as schema from '../../../host/guest/schema.ts';
+import * as schema from '../../../host/guest/pieces/schema.ts';
 import * as guest from '../../../host/guest/sdk.ts';
 import * as sdk from '../../../sdk/index.ts';
 

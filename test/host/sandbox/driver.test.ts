@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { FRAME } from '../../../host/frames.ts';
+import { platformOf } from '../../../host/sandbox/driver.ts';
 import type { Driver, GuestPorts, TurnEnd } from '../../../host/sandbox/driver.ts';
 import { unpackBlocks } from '../../../host/protocol.ts';
 import { Slot } from '../../../host/sandbox/slot.ts';
@@ -60,7 +61,11 @@ function start(
 ): { slot: Slot; seen: Seen; frames: [number, number, string][]; end: TurnEnd } {
   const seen: Seen = { loaded: [], batches: [], clocks: [], disposed: 0 };
   const frames: [number, number, string][] = [];
-  const slot = new Slot(createEchoDriver(seen, turnEnd), { name: 'platform', code: '' }, 64);
+  const slot = new Slot(
+    createEchoDriver(seen, turnEnd),
+    platformOf([{ name: 'main', code: '' }]),
+    64,
+  );
   const powers = {
     write: (kind: number, id: number, payload: Buffer | string) =>
       void frames.push([kind, id, payload.toString()]),

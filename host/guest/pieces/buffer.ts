@@ -1,0 +1,3 @@
+// Node's Buffer, for packages that want one.
+
+export * from '../platform/buffer.ts';

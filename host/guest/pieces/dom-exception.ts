@@ -1,0 +1,3 @@
+// DOMException.
+
+export * from '../platform/dom-exception.ts';

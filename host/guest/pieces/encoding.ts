@@ -1,0 +1,3 @@
+// Text and base64: TextEncoder, TextDecoder, atob and btoa.
+
+export * from '../platform/encoding.ts';

@@ -1,0 +1,3 @@
+// MessageChannel and its ports.
+
+export * from '../platform/message-channel.ts';

@@ -1,0 +1,3 @@
+// The stream classes, from the reference-grade ponyfill.
+
+export * from 'web-streams-polyfill';

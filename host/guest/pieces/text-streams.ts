@@ -1,0 +1,3 @@
+// Streams that encode, decode and compress.
+
+export * from '../platform/text-streams.ts';

@@ -1,0 +1,3 @@
+// The URLPattern class.
+
+export { URLPattern } from 'urlpattern-polyfill/urlpattern';

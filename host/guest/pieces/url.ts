@@ -1,0 +1,3 @@
+// URL and URLSearchParams.
+
+export * from '../platform/url.ts';

@@ -1,4 +1,0 @@
-// The schema half of the SDK: zod and its fields. A script of its own, loaded when a bundle asks for it.
-
-export { flag, hostName, panelAddress, panelHost, panelPort, whole } from '../../sdk/fields.ts';
-export { fingerprint, secret, z } from '../../sdk/schema.ts';

@@ -88,6 +88,7 @@ export function createPgInstances(sql: PgSql): InstanceRecords {
            sightings AS (DELETE FROM cofferdam.sightings WHERE instance = $4),
            seen AS (DELETE FROM cofferdam.seen WHERE instance = $4),
            earned AS (DELETE FROM cofferdam.earned WHERE instance = $4),
+           effects AS (DELETE FROM cofferdam.effects WHERE instance = $4),
            calls AS (DELETE FROM cofferdam.calls WHERE instance = $4)
          DELETE FROM cofferdam.instances WHERE ${KEY}`,
         ...[category, name, instance, `${category}/${name}/${instance}`],

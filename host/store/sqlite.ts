@@ -171,6 +171,7 @@ function createInstances(sql: Sql, totals: Totals): InstanceRecords {
         run('DELETE FROM sightings WHERE instance = ?', id);
         run('DELETE FROM seen WHERE instance = ?', id);
         run('DELETE FROM earned WHERE instance = ?', id);
+        run('DELETE FROM effects WHERE instance = ?', id);
         run('DELETE FROM calls WHERE instance = ?', id);
       }),
   };

@@ -185,6 +185,8 @@ function instanceClaims({ driver, open }: StoreSubject): void {
       await store.putValue(id, { key: 'k', value: 1, expiresMs: null }, QUOTA);
       const call = { callId: 'c', handler: 'h', inputHash: 'x', startedAt: 'now' };
       await store.startOperation({ instance: id, key: 'k', ...call, state: 'done', outcome: '1' });
+      const effect = { instance: id, sequence: 1, request: 'r', reply: null };
+      await store.putEffect({ ...effect, callId: row.instance });
     }
     await store.removeInstance(gone);
     await store.removeInstance(gone);
@@ -195,6 +197,8 @@ function instanceClaims({ driver, open }: StoreSubject): void {
     assert.equal((await store.grantHistory(stays)).length, 1);
     assert.equal(await store.value('others/echo/gone', 'k', 0), null);
     assert.equal(await store.value('others/echo/stays', 'k', 0), 1);
+    assert.deepEqual(await store.effects('gone'), []);
+    assert.equal((await store.effects('stays')).length, 1);
     const again = { callId: 'd', handler: 'h', inputHash: 'x', startedAt: 'now' };
     const start = (instance: string): ReturnType<Store['startOperation']> =>
       store.startOperation({ instance, key: 'k', ...again, state: 'running', outcome: null });

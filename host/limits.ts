@@ -210,6 +210,8 @@ export const LIMITS = {
   copyBlobRows: 2,
   /** PostgreSQL: connections of one host's pool; a server takes 100 by default, so several hosts fit. */
   storeConnections: 10,
+  /** Of those, how many may wait for locks that other hosts hold: the others answer meanwhile. */
+  storeLockingConnections: 8,
   /** Milliseconds to get a connection, of one statement, of a migration, and of an idle connection kept. */
   storeConnectMs: 5_000,
   storeStatementMs: 15_000,

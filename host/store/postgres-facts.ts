@@ -33,15 +33,17 @@ type Batch = Parameters<FactStore['putFacts']>[0];
 export function createPgFacts(sql: PgSql): FactStore {
   return {
     putFacts: ({ message, ...batch }) =>
-      sql.transaction(async (run) => {
-        await run('LOCK TABLE cofferdam.facts IN SHARE ROW EXCLUSIVE MODE');
-        const changed = await putAll(run, batch);
-        await addAll(
-          run,
-          changed.map(message).filter((each) => each !== undefined),
-        );
-        return changed;
-      }),
+      sql.inTurn('facts', () =>
+        sql.transaction(async (run) => {
+          await run('LOCK TABLE cofferdam.facts IN SHARE ROW EXCLUSIVE MODE');
+          const changed = await putAll(run, batch);
+          await addAll(
+            run,
+            changed.map(message).filter((each) => each !== undefined),
+          );
+          return changed;
+        }),
+      ),
     async facts({ after, limit, instance, scope }) {
       const rows = await sql.read(
         `SELECT ${COLUMNS.facts} FROM cofferdam.facts

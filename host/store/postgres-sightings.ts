@@ -1,7 +1,7 @@
 // What requests did, and which webhooks were seen, in PostgreSQL.
 
 import { COLUMNS } from './postgres-columns.ts';
-import type { PgSql } from './postgres-sql.ts';
+import type { PgRun, PgSql } from './postgres-sql.ts';
 import { sightingOf } from './rows.ts';
 import type { SightingStore } from './sightings.ts';
 
@@ -22,9 +22,11 @@ const LOCK = 'SELECT pg_advisory_xact_lock(1129268298, hashtext($1))';
 
 /** The part of the store about requests. */
 export function createPgSightings(sql: PgSql): SightingStore {
+  const inTurn = <T>(key: string, work: (run: PgRun) => Promise<T>): Promise<T> =>
+    sql.inTurn(key, () => sql.transaction(work));
   return {
     addSightings: (rows, keep) =>
-      sql.transaction(async (run) => {
+      inTurn('sightings', async (run) => {
         const instances = [...new Set(rows.map(({ instance }) => instance))].toSorted();
         for (const instance of instances) await run(LOCK, instance);
         for (const { instance, kind, key, count, firstMs, lastMs, details } of rows) {
@@ -50,7 +52,7 @@ export function createPgSightings(sql: PgSql): SightingStore {
       return rows.length;
     },
     seeOnce: ({ instance, id, by }, { nowMs, expiresMs, keep }) =>
-      sql.transaction(async (run) => {
+      inTurn(`seen ${instance}`, async (run) => {
         await run(LOCK, instance);
         await run(
           'DELETE FROM cofferdam.seen WHERE instance = $1 AND expires_ms <= $2',

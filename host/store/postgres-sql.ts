@@ -11,7 +11,7 @@ import { isConnectionLoss, postgresError } from './postgres-errors.ts';
 import type { PostgresPlace } from './postgres-errors.ts';
 import { POSTGRES_STEPS, SCHEMA } from './postgres-schema.ts';
 import type { Row } from './rows.ts';
-import { createTurns } from './turns.ts';
+import { createSlots, createTurns } from './turns.ts';
 import type { Turns } from './turns.ts';
 
 /** What a statement takes. */
@@ -31,7 +31,10 @@ export type PgSql = {
   readonly write: PgRun;
   /** Several statements that commit together or not at all. */
   transaction<T>(work: (run: PgRun) => Promise<T>): Promise<T>;
-  /** Work that would wait for a lock of the database waits here for its turn, not each on a connection. */
+  /**
+   * Work that may wait for a lock of the database: one of a key at a time, and never on every connection, so
+   * that others are answered while another host keeps its locks.
+   */
   readonly inTurn: Turns;
   /** Work that closing waits for. */
   track(work: Promise<void>): void;
@@ -72,6 +75,8 @@ export async function openPostgres(
 
 function createPgSql(pool: Pool, config: ClientConfig, place: PostgresPlace): PgSql {
   const tracked = new Set<Promise<void>>();
+  const turns = createTurns();
+  const slots = createSlots(LIMITS.storeLockingConnections);
   const names = new Map<string, string>();
   const nameOf = (text: string): string => {
     const known = names.get(text);
@@ -91,7 +96,7 @@ function createPgSql(pool: Pool, config: ClientConfig, place: PostgresPlace): Pg
   return {
     place,
     config,
-    inTurn: createTurns(),
+    inTurn: (key, work) => turns(key, () => slots(work)),
     async read(text, ...values) {
       try {
         return await once(text, ...values).catch((error: unknown) => {

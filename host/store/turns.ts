@@ -1,4 +1,4 @@
-// Work under one key, one after the other, in the order it came.
+// Work that waits for its turn: under one key one after the other, or only so much at the same time.
 
 /** Runs `work` after everything that was given earlier under the same key. */
 export type Turns = <T>(key: string, work: () => Promise<T>) => Promise<T>;
@@ -17,5 +17,22 @@ export function createTurns(): Turns {
       if (last.get(key) === settled) last.delete(key);
     });
     return turn;
+  };
+}
+
+/** Runs at most `limit` pieces of work at the same time, in the order they came. */
+export function createSlots(limit: number): <T>(work: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = [];
+  let free = limit;
+  return async (work) => {
+    if (free > 0) free -= 1;
+    else await new Promise<void>((enter) => waiting.push(enter));
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) free += 1;
+      else next();
+    }
   };
 }

@@ -122,6 +122,50 @@ describe('PostgreSQL', { skip, timeout: 300_000 }, () => {
     }
   });
 
+  it('answers others, though another host stands still in the middle of a write', async () => {
+    await using opened = await openDatabase();
+    const { store } = opened;
+    const client = new Client({ connectionString: opened.location });
+    await client.connect();
+    const bounds = { nowMs: 0, expiresMs: 100, keep: 100 };
+    const fact = { kind: 'payment', state: 'succeeded', amountMinor: 1, currency: 'EUR' } as const;
+    const lock = (space: number, instance: string): string =>
+      `SELECT pg_advisory_xact_lock(${space}, hashtext('others/echo/${instance}'))`;
+    /** What the other host has locked, and what then waits for it. */
+    const cases: Readonly<Record<string, [string[], (at: number) => Promise<unknown>]>> = {
+      'a webhook': [
+        [lock(1_129_268_298, 'main')],
+        (at) => store.seeOnce({ instance: 'others/echo/main', id: `${at}`, by: 'me' }, bounds),
+      ],
+      'a fact': [
+        ['LOCK TABLE cofferdam.facts IN SHARE ROW EXCLUSIVE MODE'],
+        (at) =>
+          store.putFacts({
+            ...{ instance: 'gateways/pay/main', nowMs: 1, rules: LEDGER_RULES },
+            facts: [{ ...fact, externalId: `${at}` }],
+            message: () => undefined,
+          }),
+      ],
+      'values of many instances': [
+        Array.from({ length: 12 }, (_, at) => lock(1_129_268_294, `of-${at}`)),
+        (at) => {
+          const entry = { key: 'k', value: 1, expiresMs: null };
+          return store.putValue(`others/echo/of-${at}`, entry, { nowMs: 0, quotaBytes: 1_000 });
+        },
+      ],
+    };
+    for (const [name, [locks, ask]] of Object.entries(cases)) {
+      await client.query('BEGIN');
+      for (const each of locks) await client.query(each);
+      const asked = Promise.all(Array.from({ length: 12 }, (_, at) => ask(at)));
+      // The first ones overtake what waits; the last ones would find no connection.
+      for (let at = 0; at < 30; at += 1) await assert.doesNotReject(store.ping(), name);
+      await client.query('COMMIT');
+      await asked;
+    }
+    await client.end();
+  });
+
   it('refuses a database that a newer version wrote', async () => {
     await using opened = await openDatabase();
     const client = new Client({ connectionString: opened.location });

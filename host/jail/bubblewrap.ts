@@ -21,7 +21,7 @@ export function wrapInBubblewrap(
   const grants = [...runtimeGrants(), ...(mayStartProcesses ? esbuildGrants() : [])];
   const known = grants.flatMap(({ path }) => [path, ...librariesBeside(path)]);
   const paths = [...new Set([...known, '/usr/lib64', ...read])].filter(
-    (path) => path.startsWith('/') && !path.startsWith('/dev/') && existsSync(path),
+    (path) => path.startsWith('/') && !isDevice(path) && existsSync(path),
   );
   return [
     program,
@@ -35,12 +35,18 @@ export function wrapInBubblewrap(
     ...paths.flatMap((path) => ['--ro-bind', path, path]),
     ...linkedFolders(),
     ...['--dev', '/dev'],
+    // A folder in memory lies there, and is hidden by what was just put over it.
+    ...read.filter(isDevice).flatMap((path) => ['--ro-bind', path, path]),
     // What is written to memory through a file is in nobody's resident memory: no folder takes any.
     ...['--remount-ro', '/dev'],
     ...['--remount-ro', '/'],
     '--',
     ...command,
   ];
+}
+
+function isDevice(path: string): boolean {
+  return path.startsWith('/dev/');
 }
 
 /** Programs name their loader by these folders, which are links into /usr on most systems. */

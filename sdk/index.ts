@@ -43,6 +43,7 @@ export { currencyExponent, formatMinor, isMoney, money, parseMinor } from './mon
 export type { Money } from './money.ts';
 export { checkPart, checkPayable, paidResult, readSince, refundResult } from './money-results.ts';
 export { accountName, originOf, parseDomain, readDomain, urlHost } from './names.ts';
+export { checkNoOrder, closeOrder, orderOnce } from './orders.ts';
 export { defineOther } from './other.ts';
 export type { OtherHandlers, Page } from './other.ts';
 export { inTurns, readPages } from './pages.ts';

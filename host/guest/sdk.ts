@@ -23,6 +23,7 @@ export {
   refundResult,
 } from '../../sdk/money-results.ts';
 export { accountName, originOf, parseDomain, readDomain, urlHost } from '../../sdk/names.ts';
+export { checkNoOrder, closeOrder, orderOnce } from '../../sdk/orders.ts';
 export { defineOther } from '../../sdk/other.ts';
 export { inTurns, readPages } from '../../sdk/pages.ts';
 export { openPage } from '../../sdk/payment-page.ts';

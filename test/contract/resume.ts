@@ -9,6 +9,7 @@ import type { JsonObject, ServerResult, Service } from 'cofferdam/sdk';
 
 import type { TestContext } from '../helpers/context.ts';
 import { handlersOf } from '../helpers/context.ts';
+import { failureOf } from './subject.ts';
 import type { ServerSubject, ServerVendor } from './subject.ts';
 
 /** More requests than any vendor needs for one operation. */
@@ -52,6 +53,55 @@ export function claimResumption(vendor: ServerVendor, mustTell: readonly string[
       }
       assert.fail(`One operation took more than ${REQUESTS_MAX} requests`);
     });
+
+    it(
+      'waits for an order that nobody heard of any more, and that is still at work',
+      { skip: vendor.taken === undefined },
+      async () => {
+        await using subject = await vendor.start();
+        const handlers = handlersOf(vendor.definition);
+        const service = subject.service();
+        // The vendor takes the order, the connection breaks, and the work goes on behind it.
+        let finish = (): Promise<unknown> => assert.fail('nothing was ordered');
+        const { fetch } = subject.context();
+        const isOrder = (url: unknown, init?: RequestInit): boolean => {
+          const { pathname, search } = new URL(String(url));
+          return vendor.patterns.create.test(`${init?.method} ${pathname}${search}`);
+        };
+        const deaf: typeof globalThis.fetch = async (url, init) => {
+          if (!isOrder(url, init)) return await fetch(url, init);
+          finish = () => fetch(url, init);
+          throw new TypeError('The connection was closed before the reply arrived');
+        };
+        const busy: typeof globalThis.fetch = async (url, init) =>
+          isOrder(url, init)
+            ? Response.json(vendor.taken?.json, { status: vendor.taken?.status ?? 200 })
+            : await fetch(url, init);
+        const run = (through: typeof globalThis.fetch): Promise<ServerResult> =>
+          handlers.create(service, { ...subject.context(), fetch: through });
+        await failureOf(run(deaf), 'unavailable');
+        const again = await failureOf(run(busy), 'locked');
+        assert.ok(again.retriable && (again.retryAfterMs ?? 0) > 0);
+        // Nothing is there to take away, yet: "gone" would leave what appears in a moment.
+        await failureOf(handlers.terminate(service, subject.context()), 'locked');
+        await finish();
+        const ended = await drive(vendor, subject, { operation: 'create', service });
+        assert.equal(subject.objects().length, 1);
+        for (const name of mustTell) assert.equal(typeof ended.told[name], 'string', name);
+      },
+    );
+
+    it(
+      'leaves a name that is somebody else’s to the admin',
+      { skip: vendor.taken === undefined },
+      async () => {
+        await using subject = await vendor.start();
+        const handlers = handlersOf(vendor.definition);
+        subject.vendor.answerNext(vendor.patterns.create, vendor.taken ?? { status: 200 });
+        const order = handlers.create(subject.service(), subject.context());
+        assert.equal((await failureOf(order, 'conflict')).retriable, false);
+      },
+    );
 
     it('terminates that object and no other, whichever two replies are lost', async () => {
       await eachLoss(async (lost) => {

@@ -70,6 +70,8 @@ export type ServerVendor = {
     readonly code: 'capacity' | 'locked';
     readonly reply: { readonly status: number; readonly json: unknown };
   }[];
+  /** What the vendor answers to an order while it works on an earlier one for the same name. */
+  readonly taken?: { readonly status: number; readonly json: unknown };
   /** How the vendor answers credentials it does not know. */
   readonly unauthorized: {
     readonly status: number;

@@ -4,9 +4,12 @@
 
 import {
   accountName,
+  checkNoOrder,
+  closeOrder,
   createPassword,
   fail,
   isFailure,
+  orderOnce,
   parseDomain,
   readDomain,
 } from 'cofferdam/sdk';
@@ -69,7 +72,10 @@ export async function createAccount(
   const domain = parseDomain(service.checkout);
   const settings = parseSettings(service.product.settings);
   const found = await findAccount(whm, service);
-  if (found !== undefined) return adopt(whm, service, found);
+  if (found !== undefined) {
+    await closeOrder(ctx.storage, service.id);
+    return adopt(whm, service, found);
+  }
   const owner = await whm.account('domain', domain);
   if (owner !== undefined) {
     throw fail('conflict', `Domain "${domain}" is on this server already, under "${owner.user}"`, {
@@ -86,7 +92,9 @@ export async function createAccount(
     password,
     ...(settings.dedicatedIp ? { ip: 'y' } : {}),
   };
-  const order = await finish(ctx, (signal) => whm.create(form, signal));
+  const order = await finish(ctx, (signal) =>
+    orderOnce(ctx.storage, service.id, () => whm.create(form, signal)),
+  );
   if (order === 'running') return pending({ username, domain, password });
   return done({ username, domain, password });
 }
@@ -114,7 +122,11 @@ export async function removeAccount(
     properties: { username: null, domain: null, orderedAt: null },
   } as const;
   const account = await findAccount(whm, service);
-  if (account === undefined) return gone;
+  if (account === undefined) {
+    await checkNoOrder(ctx.storage, service.id);
+    return gone;
+  }
+  await closeOrder(ctx.storage, service.id);
   try {
     const order = await finish(ctx, (signal) => whm.remove(account.user, signal));
     return order === 'running' ? pending({ username: account.user, domain: account.domain }) : gone;
@@ -159,7 +171,10 @@ export function pending(
   };
 }
 
-/** Waits for an order as long as the call lasts. WHM goes on when nobody listens any more. */
+/**
+ * Waits for an order as long as the call lasts, or the host for a reply: WHM goes on when nobody listens any more.
+ * A call that is ended from outside throws.
+ */
 async function finish(
   { call }: CpanelContext,
   run: (signal: AbortSignal) => Promise<unknown>,
@@ -169,7 +184,7 @@ async function finish(
     await run(AbortSignal.any([call.signal, patience]));
     return 'over';
   } catch (error) {
-    if (isFailure(error, 'timeout') && patience.aborted && !call.signal.aborted) return 'running';
+    if (isFailure(error, 'timeout') && !call.signal.aborted) return 'running';
     throw error;
   }
 }

@@ -43,7 +43,7 @@ export default defineServer({
     };
   },
 
-  create: (service, ctx) => createUser(connect(ctx), service),
+  create: (service, ctx) => createUser(connect(ctx), ctx, service),
 
   async suspend(service, ctx) {
     const api = connect(ctx);
@@ -59,7 +59,7 @@ export default defineServer({
     return doneWith(user);
   },
 
-  terminate: (service, ctx) => removeUser(connect(ctx), service),
+  terminate: (service, ctx) => removeUser(connect(ctx), ctx, service),
 
   async getLoginUrl(service, ctx) {
     const api = connect(ctx);

@@ -4,9 +4,12 @@
 
 import {
   accountName,
+  checkNoOrder,
+  closeOrder,
   createPassword,
   fail,
   isFailure,
+  orderOnce,
   parseDomain,
   readDomain,
 } from 'cofferdam/sdk';
@@ -14,6 +17,7 @@ import type { ServerResult, Service } from 'cofferdam/sdk';
 
 import type { DirectAdmin, User } from './api.ts';
 import { parseSettings } from './config.ts';
+import type { DirectAdminContext } from './config.ts';
 
 /**
  * A user this young whose properties the panel never got was made by a call whose reply was lost.
@@ -63,11 +67,18 @@ export async function requireUser(api: DirectAdmin, service: Service): Promise<U
 }
 
 /** Makes the user, or finishes what an earlier call began. */
-export async function createUser(api: DirectAdmin, service: Service): Promise<ServerResult> {
+export async function createUser(
+  api: DirectAdmin,
+  { storage }: DirectAdminContext,
+  service: Service,
+): Promise<ServerResult> {
   const domain = parseDomain(service.checkout);
   const settings = parseSettings(service.product.settings);
   const found = await findUser(api, service);
-  if (found !== undefined) return adopt(api, service, found);
+  if (found !== undefined) {
+    await closeOrder(storage, service.id);
+    return adopt(api, service, found);
+  }
   const owner = await api.ownerOf(domain);
   if (owner !== undefined) {
     throw fail('conflict', `Domain "${domain}" is on this server already, under "${owner}"`, {
@@ -77,7 +88,9 @@ export async function createUser(api: DirectAdmin, service: Service): Promise<Se
   const username = await accountName(service.id);
   const password = createPassword();
   const { email } = service.user;
-  await api.create({ username, email, domain, password, ...settings });
+  await orderOnce(storage, service.id, () =>
+    api.create({ username, email, domain, password, ...settings }),
+  );
   return done({ username, domain, password });
 }
 
@@ -94,10 +107,18 @@ async function adopt(api: DirectAdmin, service: Service, user: User): Promise<Se
 }
 
 /** Removes the user with everything of theirs; one who is gone is a success. */
-export async function removeUser(api: DirectAdmin, service: Service): Promise<ServerResult> {
+export async function removeUser(
+  api: DirectAdmin,
+  { storage }: DirectAdminContext,
+  service: Service,
+): Promise<ServerResult> {
   const gone = { status: 'done', properties: { username: null, domain: null } } as const;
   const user = await findUser(api, service);
-  if (user === undefined) return gone;
+  if (user === undefined) {
+    await checkNoOrder(storage, service.id);
+    return gone;
+  }
+  await closeOrder(storage, service.id);
   try {
     await api.remove(user.username);
   } catch (error) {

@@ -1,7 +1,16 @@
 // One service's site at Plesk: finding it, knowing that it is ours, making it once.
 // Plesk keeps no external id of a site: its owner says whose user it is, its system user which service.
 
-import { fail, isFailure, isRefusal, orAbsent, parseDomain } from 'cofferdam/sdk';
+import {
+  checkNoOrder,
+  closeOrder,
+  fail,
+  isFailure,
+  isRefusal,
+  orAbsent,
+  orderOnce,
+  parseDomain,
+} from 'cofferdam/sdk';
 import type { JsonObject, ServerResult, Service } from 'cofferdam/sdk';
 
 import type { Client, Domain, Plesk } from './api.ts';
@@ -70,25 +79,30 @@ export async function createSite(
   const { plan, ip } = parseSettings(service.product.settings);
   const name = parseDomain(service.checkout);
   const existing = await findSite(api, ctx, service);
-  if (existing !== undefined) return resume(api, ctx, service, existing);
+  if (existing !== undefined) {
+    await closeOrder(ctx.storage, service.id);
+    return resume(api, ctx, service, existing);
+  }
   const login = await siteLoginOf(ctx.config, service);
   const password = createPassword();
   return whileMaking(ctx, service, async () => {
     const customer = await ensureCustomer(api, ctx, service);
     try {
-      const { id } = await api.createDomain({
-        name,
-        hosting_type: 'virtual',
-        hosting_settings: { ftp_login: login, ftp_password: password },
-        owner_client: {
-          id: customer.id,
-          login: customer.login,
-          guid: customer.guid,
-          external_id: externalIdOf(ctx.config, service.user),
-        },
-        ...(ip === undefined ? {} : { ip_addresses: [ip] }),
-        plan: { name: plan },
-      });
+      const { id } = await orderOnce(ctx.storage, service.id, () =>
+        api.createDomain({
+          name,
+          hosting_type: 'virtual',
+          hosting_settings: { ftp_login: login, ftp_password: password },
+          owner_client: {
+            id: customer.id,
+            login: customer.login,
+            guid: customer.guid,
+            external_id: externalIdOf(ctx.config, service.user),
+          },
+          ...(ip === undefined ? {} : { ip_addresses: [ip] }),
+          plan: { name: plan },
+        }),
+      );
       const panel = panelLogin(customer);
       return done({ id, name }, customer, { ftpUsername: login, ftpPassword: password, ...panel });
     } catch (error) {
@@ -137,7 +151,12 @@ export async function removeSite(
   service: Service,
 ): Promise<ServerResult> {
   const site = await findSite(api, ctx, service);
-  if (site !== undefined) await orAbsent(() => api.removeDomain(site.domain.id));
+  if (site === undefined) {
+    await checkNoOrder(ctx.storage, service.id);
+  } else {
+    await closeOrder(ctx.storage, service.id);
+    await orAbsent(() => api.removeDomain(site.domain.id));
+  }
   if (ctx.config.removeCustomers) await removeIfEmpty(api, ctx, service.user);
   return { status: 'done', properties: { domainId: null, domain: null, customerId: null } };
 }

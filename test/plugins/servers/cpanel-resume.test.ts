@@ -1,4 +1,4 @@
 import { claimResumption } from '../../contract/resume.ts';
 import { CPANEL } from '../../vendors/cpanel/setup.ts';
 
-claimResumption(CPANEL, []);
+claimResumption(CPANEL, ['password']);

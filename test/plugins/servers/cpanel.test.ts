@@ -294,6 +294,23 @@ describe('cpanel', { timeout: 60_000 }, () => {
     assert.equal([...fake.accounts.values()][0]?.password, passwordOf(again));
   });
 
+  it('asks again later, too, when the host gives up on WHM before the call ends', async () => {
+    const silent = Object.assign(new Error('WHM did not answer'), { code: 'REMOTE_TIMED_OUT' });
+    const wrap = (send: typeof fetch) => async (input: unknown, init?: RequestInit) => {
+      const reply = await send(String(input), init);
+      if (!/(create|remove)acct/.test(String(input))) return reply;
+      await reply.body?.cancel();
+      throw silent;
+    };
+    const service = serviceOf();
+    const made = await cpanel.create(service, contextOf(fake, { wrap }));
+    assert.equal(made.status, 'pending');
+    assert.equal(typeof passwordOf(made), 'string');
+    const properties = { ...made.properties };
+    const gone = await cpanel.terminate({ ...service, properties }, contextOf(fake, { wrap }));
+    assert.deepEqual([gone.status, fake.accounts.size], ['pending', 0]);
+  });
+
   it('removes an account over several looks when WHM takes long', async () => {
     const { service } = await created();
     const first = await cpanel.terminate(service, hold(/removeacct/)());

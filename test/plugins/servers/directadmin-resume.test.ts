@@ -1,4 +1,4 @@
 import { claimResumption } from '../../contract/resume.ts';
 import { DIRECTADMIN } from '../../vendors/directadmin/setup.ts';
 
-claimResumption(DIRECTADMIN, []);
+claimResumption(DIRECTADMIN, ['password']);

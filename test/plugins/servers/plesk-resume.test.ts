@@ -1,4 +1,4 @@
 import { claimResumption } from '../../contract/resume.ts';
 import { PLESK } from '../../vendors/plesk/setup.ts';
 
-claimResumption(PLESK, []);
+claimResumption(PLESK, ['ftpPassword']);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import type { JsonObject, Service } from 'cofferdam/sdk';
+import type { Json, JsonObject, Service } from 'cofferdam/sdk';
 
 import definition from '../../../plugins/servers/cpanel/extension.ts';
 import type { ServerSubject, ServerVendor } from '../../contract/subject.ts';
@@ -21,6 +21,7 @@ export type CallOptions = {
   readonly isWrong?: boolean;
   readonly signal?: AbortSignal;
   readonly deadlineMs?: number;
+  readonly storage?: Map<string, Json>;
   /** Stands between the extension and the fake. */
   readonly wrap?: (fetch: typeof globalThis.fetch) => typeof globalThis.fetch;
 };
@@ -30,7 +31,13 @@ export function contextOf(
   fake: Pick<FakeCpanel, 'origin'>,
   options: CallOptions = {},
 ): TestContext<CpanelContext['config']> {
-  const { isWrong = false, signal, deadlineMs, wrap = (fetch) => fetch } = options;
+  const {
+    isWrong = false,
+    signal,
+    deadlineMs,
+    storage = new Map(),
+    wrap = (fetch) => fetch,
+  } = options;
   const fetch = createVendorFetch({
     origins: { [`https://${HOST}:2087`]: fake.origin },
     sealed: { [SEALED]: isWrong ? 'WRONGWRONGWRONGWRONG' : API_TOKEN },
@@ -41,7 +48,7 @@ export function contextOf(
     ...(signal === undefined ? {} : { signal }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
   };
-  return createTestContext({ config, fetch: wrap(fetch), call });
+  return createTestContext({ config, fetch: wrap(fetch), call, storage });
 }
 
 /** A service of ada@example.com on the package `starter`. */
@@ -85,6 +92,17 @@ export const CPANEL: ServerVendor = {
       },
     },
     field: 'domain',
+  },
+  taken: {
+    status: 200,
+    json: {
+      metadata: {
+        version: 1,
+        command: 'createacct',
+        result: 0,
+        reason: 'Sorry, a group for that username already exists.',
+      },
+    },
   },
   refusals: [
     {
@@ -130,10 +148,11 @@ export const CPANEL: ServerVendor = {
 };
 
 function subjectOf(fake: FakeCpanel): ServerSubject {
+  const storage = new Map<string, Json>();
   const isOurs = (user: string): boolean => !user.startsWith('other');
   return {
     vendor: fake,
-    context: (options) => contextOf(fake, options),
+    context: (options) => contextOf(fake, { ...options, storage }),
     service: (id) => serviceOf(id),
     objects: () =>
       [...fake.accounts.values()]

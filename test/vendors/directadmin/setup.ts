@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import type { JsonObject, Service } from 'cofferdam/sdk';
+import type { Json, JsonObject, Service } from 'cofferdam/sdk';
 
 import type { DirectAdminContext } from '../../../plugins/servers/directadmin/config.ts';
 import definition from '../../../plugins/servers/directadmin/extension.ts';
@@ -19,9 +19,13 @@ const SEALED = 'sealed:DDDDAAAADDDDMMMMIIIINN';
 /** A context of one call towards the fake. */
 export function contextOf(
   fake: Pick<FakeDirectAdmin, 'origin'>,
-  options: { readonly isWrong?: boolean; readonly signal?: AbortSignal } = {},
+  options: {
+    readonly isWrong?: boolean;
+    readonly signal?: AbortSignal;
+    readonly storage?: Map<string, Json>;
+  } = {},
 ): TestContext<DirectAdminContext['config']> {
-  const { isWrong = false, signal } = options;
+  const { isWrong = false, signal, storage = new Map() } = options;
   const fetch = createVendorFetch({
     origins: { [`https://${HOST}:2222`]: fake.origin },
     sealed: { [SEALED]: isWrong ? 'WRONGWRONGWRONGWRONG' : LOGIN_KEY },
@@ -31,6 +35,7 @@ export function contextOf(
   return createTestContext({
     config,
     fetch,
+    storage,
     ...(signal === undefined ? {} : { call: { signal } }),
   });
 }
@@ -79,6 +84,10 @@ export const DIRECTADMIN: ServerVendor = {
     },
     field: 'domain',
   },
+  taken: {
+    status: 200,
+    json: { error: 'Unable to create user', result: 'That username already exists' },
+  },
   refusals: [
     {
       code: 'capacity',
@@ -106,9 +115,10 @@ export const DIRECTADMIN: ServerVendor = {
 };
 
 function subjectOf(fake: FakeDirectAdmin): ServerSubject {
+  const storage = new Map<string, Json>();
   return {
     vendor: fake,
-    context: (options) => contextOf(fake, options),
+    context: (options) => contextOf(fake, { ...options, storage }),
     service: (id) => serviceOf(id),
     objects: () =>
       [...fake.users.values()]

@@ -76,6 +76,10 @@ export const PLESK: ServerVendor = {
     reply: { status: 400, json: { code: 1019, message: 'ftp_login: must not contain the domain' } },
     field: 'ftp_login',
   },
+  taken: {
+    status: 400,
+    json: { code: 1007, message: 'Domain s1.example.com already exists' },
+  },
   refusals: [
     {
       code: 'capacity',
@@ -98,9 +102,10 @@ export const PLESK: ServerVendor = {
 
 function subjectOf(fake: FakePlesk): ServerSubject {
   const config = { host: HOST, apiKey: SEALED, adoptCustomers: true };
+  const storage = new Map<string, Json>();
   return {
     vendor: fake,
-    context: (options) => contextOf(fake, { ...options, config }),
+    context: (options) => contextOf(fake, { ...options, config, storage }),
     service: (id) => serviceOf(id),
     objects: () =>
       [...fake.domains.values()].map(({ id, clientId, status, plan, ips }) => ({

@@ -99,6 +99,8 @@ export class Cell {
     this.#writer = new FrameWriter(this.#pipe, setImmediate);
     this.#pipe.on('data', (bytes: Buffer) => this.#take(bytes));
     this.#pipe.on('error', (error) => this.#tell(`pipe: ${error.message}`));
+    // Whoever has closed it answers nothing any more: its calls end with the process, not with the watchdog.
+    this.#pipe.on('close', () => void child.kill('SIGKILL'));
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => this.#tell(text));
     }

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
 
@@ -23,6 +23,8 @@ type Fake = {
   readonly cell: Cell;
   readonly ends: CellEnd[];
   say(bytes: Uint8Array): void;
+  /** Closes its end. */
+  hangUp(): Promise<unknown>;
   killed(): boolean;
 };
 
@@ -42,6 +44,7 @@ function startFake(): Fake {
     cell,
     ends,
     killed: () => killed,
+    hangUp: () => once(pipe.destroy(), 'close'),
     // Straight into the listener: what a socket would hand over.
     say: (bytes) => void pipe.emit('data', Buffer.from(bytes)),
   };
@@ -172,6 +175,12 @@ describe('a cell that was taken over', { timeout: 60_000 }, () => {
     say(head);
     assert.ok(cell.ended);
     assert.equal(ends[0]?.cause, 'protocol');
+  });
+
+  it('is killed when it closes its pipe', async () => {
+    const { hangUp, killed } = startFake();
+    await hangUp();
+    assert.ok(killed());
   });
 
   it('is killed for naming an isolate it never had', () => {

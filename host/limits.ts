@@ -398,6 +398,8 @@ export const LIMITS = {
   /** Deliveries of one target that may wait, and their bytes; over it nothing is taken for it. */
   deliveriesWaiting: 10_000,
   deliveriesWaitingBytes: 512 * MIB,
+  /** Milliseconds after a clock was set back in which waits are looked at: over `storeStatementMs`. */
+  renewForMs: 60_000,
   /** Milliseconds between two looks for what is due; what this host adds itself is looked at at once. */
   deliveryPollMs: 1_000,
   /** Milliseconds from a word of another host to the look: its own look comes first, many words lead to one. */

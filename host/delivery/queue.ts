@@ -36,6 +36,7 @@ export class DeliveryQueue {
   #keptMs = Number.NEGATIVE_INFINITY;
   /** What the store's clock said at the last look; before the first one it may have been set back. */
   #lookedMs = Number.POSITIVE_INFINITY;
+  #renewUntilMs = 0;
   #purgedMs = 0;
   #looking = false;
   #again = false;
@@ -220,8 +221,10 @@ export class DeliveryQueue {
     this.#keptMs = now;
     await clock.sync();
     const nowMs = clock.nowMs();
-    if (nowMs < this.#lookedMs) await store.renewWaits(nowMs);
+    if (nowMs < this.#lookedMs) this.#renewUntilMs = now + LIMITS.renewForMs;
     this.#lookedMs = nowMs;
+    // For a while: what is under way has read the clock before it was set, and is written after that.
+    if (now < this.#renewUntilMs) await store.renewWaits(nowMs);
     await store.freeLostClaims(now);
   }
 

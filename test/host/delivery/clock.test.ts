@@ -98,6 +98,20 @@ describe('a wall clock that is set', { timeout: 20_000 }, () => {
     clearInterval(timer);
   });
 
+  it('goes on with what had read the clock before it was set, and is written after that', async () => {
+    const { promise: hasRun, resolve: ran } = Promise.withResolvers<string>();
+    execute = async ({ id }) => {
+      ran(id);
+      return { state: 'done' };
+    };
+    const late = event('late');
+    await store.addDeliveries([{ ...event('waits'), dueMs: clockMs + HOUR_MS }]);
+    clockMs -= HOUR_MS;
+    await waitsUntil('waits', clockMs + HOUR_MS);
+    await store.addDeliveries([late]);
+    assert.equal(await hasRun, 'late');
+  });
+
   async function waitsUntil(id: string, dueMs: number): Promise<void> {
     while ((await store.delivery(id))?.dueMs !== dueMs) await new Promise(setImmediate);
   }

@@ -120,16 +120,25 @@ export class InstanceChanges {
     config: Record<string, unknown>,
     actor: Actor,
   ): Promise<InstanceView> {
-    const { id, row, compiled, held } = subject;
+    const { id, row, entry, compiled, held } = subject;
     const { instances, publish } = this.#parts;
     await this.#validate(subject, config);
     const next = { ...row, config, configVersion: row.configVersion + 1 };
-    await held.store.putConfig(next, actor.id, this.#now());
-    const data = { configVersion: next.configVersion };
-    publish({ type: 'instance.config', subject: id, data });
     const live = instances.live(id);
+    try {
+      await held.store.putConfig(next, actor.id, this.#now());
+      const data = { configVersion: next.configVersion };
+      publish({ type: 'instance.config', subject: id, data });
+      await live?.reload(compiled);
+    } catch (error) {
+      // Its own code may keep an isolate on what was before; else the next call starts with what is stored.
+      if (live !== undefined && !isOfCode(error)) {
+        instances.retire(id);
+        instances.open(next, entry, compiled);
+      }
+      throw error;
+    }
     if (live !== undefined) {
-      await live.reload(compiled);
       instances.setApplied(id, next);
       await this.#hook(live, 'onConfigChange', { input: maskConfig(row.config), actor, held });
     }
@@ -317,6 +326,12 @@ export class InstanceChanges {
     );
     return outcome.resultText;
   }
+}
+
+/** Whether it was the extension that failed, not the host or a process. */
+function isOfCode(error: unknown): boolean {
+  if (!(error instanceof HostError)) return false;
+  return !error.code.startsWith('HOST_') && error.code !== 'EXTENSION_CRASHED';
 }
 
 /** Without a wish, LAN ranges of an admin stay: the manifest cannot ask for them. */

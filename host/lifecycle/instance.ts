@@ -16,6 +16,7 @@ import type { Compiled } from './compiled.ts';
 import type { InstanceState } from './host.ts';
 import { scrubbedLine } from './log-fields.ts';
 import { configureRunner, handOver } from './own-calls.ts';
+import { onceMore } from './once-more.ts';
 import { Strikes } from './strikes.ts';
 
 /** What an isolate starts with: the powers of this instance and its config, secrets sealed. */
@@ -159,7 +160,11 @@ export class Instance {
   }
 
   /** Replaces the running code; a failure leaves the old generation serving and is thrown. */
-  async reload(compiled: Compiled): Promise<void> {
+  reload(compiled: Compiled): Promise<void> {
+    return onceMore(() => this.#reload(compiled));
+  }
+
+  async #reload(compiled: Compiled): Promise<void> {
     const previous = this.#compiled;
     const old = this.#hot;
     if (old === undefined) {

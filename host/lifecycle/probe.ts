@@ -8,6 +8,7 @@ import { HostError } from '../errors.ts';
 import type { Manifest } from '../../sdk/manifest.ts';
 import { createStackMapper, decideLimits, loadScripts } from './compiled.ts';
 import type { Compiled, Description } from './compiled.ts';
+import { onceMore } from './once-more.ts';
 import { configError, describeRunner, ownCall } from './own-calls.ts';
 import type { FieldIssue } from './own-calls.ts';
 
@@ -51,7 +52,15 @@ export class Probe {
     if (!ok) throw configError(issues ?? []);
   }
 
-  async #with<T>(
+  #with<T>(
+    subject: ProbeSubject,
+    compiled: Pick<Compiled, 'bundle' | 'manifest'>,
+    ask: (runner: Runner) => Promise<T>,
+  ): Promise<T> {
+    return onceMore(() => this.#ask(subject, compiled, ask));
+  }
+
+  async #ask<T>(
     subject: ProbeSubject,
     { bundle, manifest }: Pick<Compiled, 'bundle' | 'manifest'>,
     ask: (runner: Runner) => Promise<T>,

@@ -20,6 +20,8 @@ export type Sql = {
   write<T>(work: (run: (sql: string, ...values: SQLInputValue[]) => number) => T): Promise<T>;
   /** @throws {HostError} `HOST_STORE_FAILED` when the disk has failed: nothing is written any more */
   assertSound(): void;
+  /** Resolves once all that can be read now is on disk. @throws {HostError} `HOST_STORE_FAILED` */
+  settled(): Promise<void>;
   /** Resolves once everything is on disk; nothing may be written after it. */
   close(): Promise<void>;
 };
@@ -121,6 +123,11 @@ export function createSql(database: DatabaseSync, disk: DiskSync): Sql {
       return promise.then(() => value);
     },
     assertSound,
+    settled() {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      onDisk.settle({ resolve, reject: (error) => reject(storeError(error)) });
+      return promise;
+    },
     close: () => onDisk.close(),
   };
 }

@@ -84,6 +84,13 @@ export class DiskQueue {
     if (!this.#isRunning) this.#run();
   }
 
+  /** Tells when all that was added before is on disk: at once when nobody waits for it. */
+  settle(waiter: Waiter): void {
+    if (this.#isRunning) this.#waiting.push(waiter);
+    else if (this.#failure === undefined) waiter.resolve();
+    else waiter.reject(this.#failure);
+  }
+
   /** Resolves once nobody waits any more. */
   async close(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -7,8 +7,18 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setImmediate as nextTick } from 'node:timers/promises';
 
+import { LEDGER_RULES } from '../../../host/ledger/merge.ts';
 import { openSqliteStore } from '../../../host/store/sqlite.ts';
 import type { Store } from '../../../host/store/store.ts';
+import type { Fact } from '../../../sdk/domain.ts';
+
+const PAYMENT: Fact = {
+  externalId: 'pay_1',
+  kind: 'payment',
+  state: 'succeeded',
+  amountMinor: 100,
+  currency: 'EUR',
+};
 
 describe('writes to SQLite', { timeout: 10_000 }, () => {
   let dir: string;
@@ -70,6 +80,33 @@ describe('writes to SQLite', { timeout: 10_000 }, () => {
     await assert.rejects(store.ping(), refused);
     assert.equal(syncs.length, 1);
     await assert.rejects(store[Symbol.asyncDispose](), refused);
+  });
+
+  it('of facts are read by a panel once they are on disk, as it reads on from there', async () => {
+    const put = store.putFacts({
+      instance: 'gateways/pay/default',
+      nowMs: 1,
+      facts: [PAYMENT],
+      rules: LEDGER_RULES,
+      message: () => undefined,
+    });
+    await nextTick();
+    let isRead = false;
+    const read = store.facts({ after: 0, limit: 10 }).finally(() => (isRead = true));
+    await nextTick();
+    syncs[0]?.(null);
+    await put;
+    await nextTick();
+    assert.equal(isRead, false);
+    syncs[1]?.(null);
+    assert.deepEqual(
+      (await read).map(({ externalId }) => externalId),
+      ['pay_1'],
+    );
+    // Nothing waits for the disk: nobody asks it.
+    await store.facts({ after: 0, limit: 10 });
+    assert.equal(syncs.length, 2);
+    await close();
   });
 
   /** Closing writes once more, and waits for that. */

@@ -138,6 +138,8 @@ export const LIMITS = {
   cellLingerMs: 5_000,
   /** Calls after which a cell is replaced, and the share of its memory: heaps fragment, code piles up. */
   callsPerCell: 1_000_000,
+  /** Isolates that a cell ever starts: a frame names one by 16 bits, and some are on their way meanwhile. */
+  startsPerCell: 60_000,
   wornMemoryShare: 0.8,
   /**
    * Warm spare cells kept ready, and milliseconds after one was taken until it is replaced: that costs 0.1 s

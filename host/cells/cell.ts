@@ -223,9 +223,10 @@ export class Cell {
   }
 
   /** Why its isolates should move to a fresh process when they have a quiet moment; undefined: they may stay. */
-  get worn(): 'calls' | 'memory' | undefined {
-    const { callsPerCell, wornMemoryShare } = LIMITS;
+  get worn(): 'calls' | 'starts' | 'memory' | undefined {
+    const { callsPerCell, startsPerCell, wornMemoryShare } = LIMITS;
     if (this.served >= callsPerCell) return 'calls';
+    if (this.#nextSlot > startsPerCell) return 'starts';
     return this.residentMiB > this.memoryMiB * wornMemoryShare ? 'memory' : undefined;
   }
 

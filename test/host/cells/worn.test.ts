@@ -5,9 +5,12 @@ import type { ChildProcess } from 'node:child_process';
 import { it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 
+import type { LoadSpec, SlotEvents } from '../../../host/cells/cell.ts';
 import { Supervisor } from '../../../host/cells/supervisor.ts';
 import { LIMITS } from '../../../host/limits.ts';
 import { startFakeCell } from '../../helpers/fake-cell.ts';
+
+const SPEC: LoadSpec = { memoryMiB: 64, cpuMs: 100, scripts: [] };
 
 const start = (spawnCell: () => ChildProcess = () => startFakeCell()): Supervisor =>
   new Supervisor({
@@ -26,6 +29,19 @@ it('gives a key a fresh cell once the last one has run its number of calls', asy
   const second = await supervisor.acquire('own:a');
   assert.notEqual(second, first);
   assert.equal(await supervisor.acquire('own:a'), second);
+});
+
+it('gives a key a fresh cell before the numbers of its isolates run out', async () => {
+  await using supervisor = start();
+  const first = await supervisor.acquire('own:a');
+  const open = (): void => first.close(first.open(SPEC, {} as SlotEvents));
+  for (let at = 1; at < LIMITS.startsPerCell; at += 1) open();
+  assert.equal(await supervisor.acquire('own:a'), first);
+  open();
+  const second = await supervisor.acquire('own:a');
+  assert.notEqual(second, first);
+  // Those that had it already may still start.
+  for (let at = LIMITS.startsPerCell; at < 0xffff; at += 1) open();
 });
 
 it('replaces a spare that was taken only after a rest', async ({ mock }) => {

@@ -82,24 +82,20 @@ async function push(engine: Engine, bytes: Buffer, last: boolean): Promise<Buffe
     }
     out.push(chunk);
   };
-  stream.on('data', take);
+  const { promise: taken, resolve, reject } = Promise.withResolvers<void>();
+  const settle = (): void => (engine.failed === undefined ? resolve() : reject(engine.failed));
+  stream.on('data', take).once('close', settle);
   try {
-    await new Promise<void>((resolve, reject) => {
-      const settle = (): void => (engine.failed === undefined ? resolve() : reject(engine.failed));
-      stream.once('close', settle);
-      if (engine.failed !== undefined) return reject(engine.failed);
-      if (last) stream.end(settle);
-      else stream.write(bytes, settle);
-    });
+    if (engine.failed !== undefined) throw engine.failed;
+    if (last) stream.end(settle);
+    else stream.write(bytes, settle);
+    await taken;
     if (last && !stream.readableEnded) {
-      await new Promise<void>((resolve) => {
-        stream.once('end', resolve);
-        stream.once('close', resolve);
-      });
+      await new Promise<void>((done) => stream.once('end', done).once('close', done));
     }
     if (engine.failed !== undefined) throw engine.failed;
     return Buffer.concat(out);
   } finally {
-    stream.off('data', take);
+    stream.off('data', take).off('close', settle);
   }
 }

@@ -7,6 +7,8 @@ const MIB = 1024 * KIB;
 export const LIMITS = {
   /** Bytes of one frame on the pipe. Largest is a load: a bundle, its code cache. Not the sum in flight. */
   frameBytes: 32 * MIB,
+  /** Blocks that one frame is packed of: the platform has about forty. Eight million empty ones would fit. */
+  blocksPerFrame: 128,
   /** Bytes waiting to be written to one cell before new calls to it are refused. */
   pipeBacklogBytes: 16 * MIB,
   /**

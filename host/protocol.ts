@@ -180,11 +180,17 @@ export function packBlocks(blocks: readonly (Uint8Array | string)[]): Buffer {
   return Buffer.concat(parts);
 }
 
-/** Undoes `packBlocks`; the blocks are views. @throws {RangeError} When lengths do not add up */
+/**
+ * Undoes `packBlocks`; the blocks are views.
+ *
+ * @throws {RangeError} When lengths do not add up, or there are over `LIMITS.blocksPerFrame`
+ */
 export function unpackBlocks(payload: Buffer): Buffer[] {
   const blocks: Buffer[] = [];
+  const count = payload.readUInt32LE(0);
+  if (count > LIMITS.blocksPerFrame) throw new RangeError(`${count} blocks are in one frame`);
   let at = 4;
-  for (let left = payload.readUInt32LE(0); left > 0; left -= 1) {
+  for (let left = count; left > 0; left -= 1) {
     const length = payload.readUInt32LE(at);
     if (at + 4 + length > payload.length) throw new RangeError('Block is longer than its frame');
     blocks.push(payload.subarray(at + 4, at + 4 + length));

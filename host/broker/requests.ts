@@ -183,6 +183,7 @@ export class Requests {
     } catch (error) {
       if (error instanceof HostError && error.code === 'EGRESS_DENIED') usage.denied += 1;
       if (cancellation.cancelled) return;
+      this.#open.delete(id);
       this.#refuse(id, toErrorData(error), stampOfAnswer(call.trace, sequence));
       // What it still holds, such as a body that nobody will read, is let go.
       cancellation.cancel();
@@ -228,7 +229,6 @@ export class Requests {
   }
 
   #refuse(id: number, error: ErrorData, stamp = ''): void {
-    this.#open.delete(id);
     this.#ports.send(FRAME.refuse, id, stamp + JSON.stringify(error));
   }
 }

@@ -364,5 +364,11 @@ function deliverFault(text: string, events: SlotEvents): boolean {
 
 function readCost(payload: Buffer): TurnCost {
   if (payload.length < 16) throw new RangeError('Result frame without its cost');
-  return { cpuUs: payload.readDoubleLE(0), heapBytes: payload.readDoubleLE(8) };
+  return { cpuUs: amountAt(payload, 0), heapBytes: amountAt(payload, 8) };
+}
+
+/** What is none would stay in every sum that it is added to. */
+function amountAt(payload: Buffer, at: number): number {
+  const said = payload.readDoubleLE(at);
+  return said >= 0 && said <= Number.MAX_SAFE_INTEGER ? said : 0;
 }

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 
 import { FRAME } from '../../host/frames.ts';
 import { LIMITS } from '../../host/limits.ts';
-import { FrameReader, FrameWriter } from '../../host/protocol.ts';
+import { FrameReader, FrameWriter, packBlocks, unpackBlocks } from '../../host/protocol.ts';
 
 type Plain = { kind: number; slot: number; id: number; payload: string };
 
@@ -106,4 +106,10 @@ test('a frame shorter than its header is outside of the protocol', () => {
   const head = Buffer.alloc(4);
   head.writeUInt32LE(6);
   assert.throws(() => new FrameReader().push(head), RangeError);
+});
+
+test('a frame is unpacked up to the bound of its blocks', () => {
+  const blocks = Array.from({ length: LIMITS.blocksPerFrame }, () => '');
+  assert.equal(unpackBlocks(packBlocks(blocks)).length, LIMITS.blocksPerFrame);
+  assert.throws(() => unpackBlocks(packBlocks([...blocks, ''])), RangeError);
 });

@@ -6,12 +6,15 @@ import type { ChildProcess } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 
 import fc from 'fast-check';
 
 import { Cancellation } from '../../../host/cancellation.ts';
 import { Deadline } from '../../../host/deadline.ts';
 import { Runner } from '../../../host/broker/runner.ts';
+import type { RunOutcome } from '../../../host/broker/running.ts';
+import type { Capability } from '../../../host/capabilities/capability.ts';
 import { Cell } from '../../../host/cells/cell.ts';
 import type { CellEnd } from '../../../host/cells/cell.ts';
 import { HostError } from '../../../host/errors.ts';
@@ -50,26 +53,25 @@ function startFake(): Fake {
   };
 }
 
-function startRunner(cell: Cell): { runner: Runner; served: string[] } {
+function startRunner(cell: Cell, fetch?: Capability): { runner: Runner; served: string[] } {
   const served: string[] = [];
+  const serve: Capability = async (_payload, scope) => {
+    served.push(scope.instance);
+    return { value: null };
+  };
   const runner = new Runner({
     instance: 'others/victim/default',
     generation: 'g',
     cell,
     spec: { cpuMs: 500, memoryMiB: 64, scripts: [] },
-    table: {
-      async fetch(_payload, scope) {
-        served.push(scope.instance);
-        return { value: null };
-      },
-    },
+    table: { fetch: fetch ?? serve },
     mapStack: (stack) => stack,
     events: { log: () => undefined, ended: () => undefined, finished: () => undefined },
   });
   return { runner, served };
 }
 
-const call = (runner: Runner): Promise<unknown> =>
+const call = (runner: Runner): Promise<RunOutcome> =>
   runner.run({
     callId: 'call',
     operationId: 'call',
@@ -124,6 +126,42 @@ describe('a cell that was taken over', { timeout: 60_000 }, () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('cannot take a request out of its bounds by using its id again', async () => {
+    const cancelled: boolean[] = [];
+    const never = new Promise<never>(() => undefined);
+    const { cell, say } = startFake();
+    const { runner } = startRunner(cell, (_payload, { cancellation }) => {
+      const at = cancelled.push(false) - 1;
+      cancellation.listen({ onCancel: () => (cancelled[at] = true) });
+      return never;
+    });
+    say(frame(FRAME.loaded, 1, 0));
+    const outcome = call(runner);
+    await setImmediate();
+    for (let at = 0; at < 3; at += 1) say(frame(FRAME.request, 1, 7, '1 fetch {}'));
+    say(frame(FRAME.request, 1, 7, '99 fetch {}'));
+    assert.deepEqual(cancelled, [false]);
+    say(frame(FRAME.result, 1, 1, Buffer.concat([Buffer.alloc(16), Buffer.from('null')])));
+    await outcome;
+    assert.deepEqual(cancelled, [true]);
+  });
+
+  it('cannot count what is no amount', async () => {
+    for (const said of [NaN, Infinity, -1, 1e300]) {
+      const { cell, say } = startFake();
+      const { runner } = startRunner(cell);
+      say(frame(FRAME.loaded, 1, 0));
+      const outcome = call(runner);
+      await setImmediate();
+      const cost = Buffer.alloc(16);
+      cost.writeDoubleLE(said, 0);
+      cost.writeDoubleLE(said, 8);
+      say(frame(FRAME.result, 1, 1, Buffer.concat([cost, Buffer.from('null')])));
+      const { receipt } = await outcome;
+      assert.deepEqual([receipt.cpuMs, receipt.heapPeakBytes], [0, 0]);
+    }
   });
 
   it('is killed or ignored, never obeyed, when it sends arbitrary bytes', () => {

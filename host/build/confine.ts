@@ -14,7 +14,7 @@ import type {
 
 import * as sdk from '../guest/sdk.ts';
 import { readFile } from './packages.ts';
-import type { ImportKind, Packages, Resolved } from './packages.ts';
+import type { ImportKind, PackageFile, Packages, Resolved } from './packages.ts';
 import { FolderError } from './snapshot.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -142,7 +142,7 @@ export function confinePackages(build: ConfinedBuild, specifiers: readonly strin
           const how = importKind(kind);
           if (namespace === 'entry') return placed(await build.packages.resolveOwn(path, how));
           const builtin = builtinName(path);
-          const from = pluginData as Extract<Resolved, { path: string }>;
+          const from = pluginData as PackageFile;
           try {
             return placed(await build.packages.resolveInner(path, from, how));
           } catch (error) {
@@ -167,10 +167,10 @@ export function confinePackages(build: ConfinedBuild, specifiers: readonly strin
         loader: 'js',
       }));
       onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: '', loader: 'js' }));
-      onLoad({ filter: /.*/, namespace: NPM }, ({ path, pluginData }) =>
+      onLoad({ filter: /.*/, namespace: NPM }, ({ path: name, pluginData }) =>
         guarded(async () => ({
-          contents: withBuffer(await readFile(path, shortPath(path)), path),
-          loader: path.endsWith('.json') ? 'json' : 'js',
+          contents: withBuffer(await readFile((pluginData as PackageFile).path, name), name),
+          loader: name.endsWith('.json') ? 'json' : 'js',
           pluginData: pluginData as unknown,
         })),
       );
@@ -180,8 +180,8 @@ export function confinePackages(build: ConfinedBuild, specifiers: readonly strin
 }
 
 /** Gives a file that takes Node's Buffer for granted the one of the platform. */
-function withBuffer(text: string, path: string): string {
-  if (path.endsWith('.json') || !/\bBuffer\.\w/.test(text)) return text;
+function withBuffer(text: string, name: string): string {
+  if (name.endsWith('.json') || !/\bBuffer\.\w/.test(text)) return text;
   // A file that looks for one goes on without; one that declares its own has it.
   if (/typeof Buffer\b|\.Buffer\b/.test(text) || DECLARES_BUFFER.test(text)) return text;
   return `const { Buffer } = ${PLATFORM_REQUIRE}("cofferdam:buffer"); ${text}`;
@@ -250,7 +250,7 @@ function placed(resolved: Resolved): OnResolveResult {
   if ('empty' in resolved) return { path: 'empty', namespace: 'empty' };
   const effects = resolved.package.manifest['sideEffects'];
   return {
-    path: resolved.path,
+    path: resolved.name,
     namespace: NPM,
     pluginData: resolved,
     ...(effects === false ? { sideEffects: false } : {}),
@@ -293,10 +293,4 @@ function nodeModuleText(name: string): string {
 
 function extensionOf(path: string): string {
   return posix.extname(path).slice(1);
-}
-
-/** A path as it may be shown: from the last node_modules on. */
-function shortPath(path: string): string {
-  const at = path.lastIndexOf('node_modules');
-  return at < 0 ? 'a package' : path.slice(at);
 }

@@ -17,9 +17,15 @@ type Package = {
 };
 
 /** A file of a package, or nothing: the package says that it does not exist in browsers. */
-export type Resolved =
-  | { readonly path: string; readonly package: Package }
-  | { readonly empty: true };
+export type Resolved = PackageFile | { readonly empty: true };
+
+/** A file and the package that it is of. */
+export type PackageFile = {
+  readonly path: string;
+  /** From node_modules on: a bundle names its modules to the code in it. Unique within a build */
+  readonly name: string;
+  readonly package: Package;
+};
 
 /** How a file asks: `import` statement or `require()`. */
 export type ImportKind = 'import' | 'require';
@@ -55,7 +61,7 @@ export class Packages {
   /** The file that `specifier` means in a file of a package. @throws {FolderError} */
   async resolveInner(
     specifier: string,
-    from: { readonly path: string; readonly package: Package },
+    from: Pick<PackageFile, 'path' | 'package'>,
     kind: ImportKind,
   ): Promise<Resolved> {
     const owner = from.package;
@@ -122,17 +128,33 @@ export class Packages {
     if (!isInside(owner.folder, path)) {
       throw new FolderError(this.#label(owner), `"${wanted}" lies outside its package`);
     }
+    const found = await this.#spelled(owner, path);
+    if (found === undefined) throw this.#noFile(owner, wanted);
+    const replaced = browserValue(owner, found, undefined);
+    if (replaced === false) return { empty: true };
+    if (replaced === undefined) return this.#resolved(owner, found);
+    // A stranger's word like the path itself: it may lead anywhere.
+    const final = await this.#spelled(owner, join(owner.folder, replaced));
+    if (final === undefined) throw this.#noFile(owner, replaced);
+    return this.#resolved(owner, final);
+  }
+
+  async #spelled(owner: Package, path: string): Promise<string | undefined> {
     for (const suffix of SUFFIXES) {
       const candidate = path + suffix;
-      if (!FILE.test(candidate)) continue;
-      if (await this.#isPlain(owner, candidate)) {
-        const replaced = browserValue(owner, candidate, undefined);
-        if (replaced === false) return { empty: true };
-        const final = replaced === undefined ? candidate : join(owner.folder, replaced);
-        return { path: final, package: owner };
-      }
+      if (FILE.test(candidate) && (await this.#isPlain(owner, candidate))) return candidate;
     }
-    throw new FolderError(this.#label(owner), `It has no file "${wanted}"`);
+    return undefined;
+  }
+
+  #resolved(owner: Package, path: string): PackageFile {
+    const up = '../'.repeat(this.#tops.indexOf(owner.top));
+    const inside = relative(owner.top, path).split(sep).join('/');
+    return { path, name: `${up}node_modules/${inside}`, package: owner };
+  }
+
+  #noFile(owner: Package, wanted: string): FolderError {
+    return new FolderError(this.#label(owner), `It has no file "${wanted}"`);
   }
 
   /** A regular file with no link on the way from the outermost node_modules. */

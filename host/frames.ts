@@ -15,11 +15,12 @@ export const FRAME = {
   dispose: 7,
   ping: 8,
   warm: 9,
-  // both ways, for bodies
+  // both ways, for bodies and for what nobody waits for any more
   chunk: 16,
   end: 17,
   broken: 18,
   credit: 19,
+  abandon: 20,
   // cell → host
   hello: 32,
   loaded: 33,
@@ -27,7 +28,6 @@ export const FRAME = {
   result: 35,
   failure: 36,
   request: 37,
-  abandon: 38,
   log: 39,
   fault: 40,
   pong: 41,

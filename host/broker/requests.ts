@@ -104,12 +104,14 @@ export class Requests {
   }
 
   /**
-   * The call has ended: what it asked for and has not got is aborted. What may be another's, such as a
-   * signature with a host-held key, goes on as long as others run.
+   * The call has ended: what it asked for and has not got is aborted, and the guest forgets who waits for
+   * it. What may be another's, such as a signature with a host-held key, goes on as long as others run.
    */
   endCall(call: RequestingCall, { isLast }: { readonly isLast: boolean }): void {
     for (const [id, open] of this.#open) {
-      if (open.isShared ? isLast : open.call === call) this.#drop(id, 'call-over');
+      if (open.isShared ? !isLast : open.call !== call) continue;
+      this.#drop(id, 'call-over');
+      this.#ports.send(FRAME.abandon, id, '');
     }
   }
 

@@ -162,6 +162,11 @@ function route(kind: number, id: number, text: string): void {
   if (kind === FRAME.timer) return fireTimer(id);
   const hooks = requests[id];
   if (hooks === undefined) return;
+  if (kind === FRAME.abandon) {
+    // Its call is over: nothing more comes, and nobody is told.
+    delete requests[id];
+    return;
+  }
   if (kind === FRAME.chunk) return hooks.chunk?.(fromBase64(text));
   if (kind === FRAME.credit) return hooks.credit?.(+text);
   if (kind === FRAME.reply) {

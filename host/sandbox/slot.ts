@@ -33,10 +33,12 @@ type Whose = Pick<Turn, 'traced' | 'atMs'> & {
 type Outgoing = { readonly kind: number; readonly id: number; readonly text: string };
 
 /** Frames after which nothing more comes for a request; a reply that starts with `*` is followed by chunks. */
-const ENDINGS: ReadonlySet<number> = new Set([FRAME.refuse, FRAME.end, FRAME.broken]);
+const ENDINGS: ReadonlySet<number> = new Set([
+  ...[FRAME.refuse, FRAME.end, FRAME.broken, FRAME.abandon],
+]);
 /** Parts of a body take as long as they take, whatever the host has told. */
 const TIMELESS: ReadonlySet<number> = new Set([
-  ...[FRAME.chunk, FRAME.end, FRAME.broken, FRAME.credit, FRAME.cancel],
+  ...[FRAME.chunk, FRAME.end, FRAME.broken, FRAME.credit, FRAME.cancel, FRAME.abandon],
 ]);
 const GUEST_KINDS: ReadonlySet<number> = new Set([
   FRAME.result,

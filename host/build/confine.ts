@@ -124,12 +124,24 @@ export function confineOwn(build: ConfinedBuild): Plugin {
         const loader = known ?? 'text';
         // Editors cut a file off before they write it; what is taken from it would be undefined.
         if (file.bytes.length === 0 && loader !== 'text') return refused(`File "${path}" is empty`);
-        return { contents: file.bytes, loader };
+        return { contents: withoutMap(file.bytes), loader };
       });
       refuseDisk(onLoad);
     },
   };
 }
+
+/** A file that says where its own source map is, and would have esbuild read that from anywhere, says so no more. */
+function withoutMap(bytes: Buffer): Buffer {
+  if (!bytes.includes('sourceMappingURL=')) return bytes;
+  return Buffer.from(
+    bytes.toString('latin1').replaceAll(MAP_ELSEWHERE, '$1sourceMappingUrl='),
+    'latin1',
+  );
+}
+
+/** One inside of the file itself stays: nothing is read for it. */
+const MAP_ELSEWHERE = /([#@] )sourceMappingURL=(?!data:)/g;
 
 /** Resolves the files of npm packages, starting from a virtual entry that requires `specifiers`. */
 export function confinePackages(build: ConfinedBuild, specifiers: readonly string[]): Plugin {

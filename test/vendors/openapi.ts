@@ -115,9 +115,10 @@ function checkOf(spec: OpenApi, prefix: string): DocumentCheck {
 const madeChecks = new WeakMap<OpenApi, Map<string, DocumentCheck>>();
 
 function createCheck(spec: OpenApi, prefix: string): DocumentCheck {
-  const ajv = new Ajv2020(LENIENT);
+  let ajv: Ajv2020 | undefined;
   const compiled = new Map<string, ValidateFunction>();
   const compile = (pointer: string): ValidateFunction => {
+    ajv ??= new Ajv2020(LENIENT).addSchema(dropReadOnly(spec, resolve), 'spec');
     const known = compiled.get(pointer) ?? ajv.compile({ $ref: `spec#${pointer}` });
     compiled.set(pointer, known);
     return known;
@@ -129,7 +130,6 @@ function createCheck(spec: OpenApi, prefix: string): DocumentCheck {
     }
     return schema ?? {};
   };
-  ajv.addSchema(dropReadOnly(spec, resolve), 'spec');
   const paths = spec.paths as Paths;
   const templates = Object.keys(paths).map((template) => ({
     template,

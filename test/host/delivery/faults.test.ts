@@ -53,6 +53,8 @@ describe('a store that fails once', { timeout: 240_000 }, () => {
   before(async () => {
     clock.start();
     faulty = await startFaultyHost(look, {
+      // One cell for all: what dies is the same, and four need not be started again each time.
+      settings: { COFFERDAM_ISOLATION: 'shared' },
       openStore: async (where) => interceptStore(await openStore(where), failOnce),
     });
   });

@@ -7,6 +7,7 @@ import { CANARIES, residentMiB } from './host.ts';
 import type { AttackHost } from './host.ts';
 import { INVARIANTS } from './http-invariants.ts';
 import { runSteps } from './http-steps.ts';
+import { addressOf } from './http-outcome.ts';
 import type { HttpCase, Seen } from './http-outcome.ts';
 import { bytesOf, exchange, rawBytes } from './http-wire.ts';
 import type { WireReply, WireRequest } from './http-wire.ts';
@@ -46,12 +47,18 @@ export async function runHttpCase(host: AttackHost, attack: HttpCase): Promise<s
   return problems;
 }
 
+/** Whether the case does little but wait, for a deadline of the host. */
+export function isSlow({ request }: HttpCase): boolean {
+  return request.drip !== undefined || rawBytes(request.raw ?? '').slow;
+}
+
 async function send(
   host: AttackHost,
   attack: HttpCase,
   tokens: Readonly<Record<string, string>>,
 ): Promise<WireReply[]> {
   const { request, auth } = attack;
+  const from = addressOf(attack);
   const fill = (text: string): string => fillIn(text, tokens, request.body ?? '');
   const filled = Object.entries(request.headers).map(([name, value]) => [
     name,
@@ -64,15 +71,18 @@ async function send(
   };
   if (request.raw !== undefined) {
     const { bytes, slow } = rawBytes(request.raw);
-    return [await exchange(host.url, bytes, slow)];
+    return [await exchange(host.url, bytes, { slow, watched: true, from })];
   }
   const replies: WireReply[] = [];
+  const watched = attack.expect.must.some((name) => /^connection-closed|^no-desync/.test(name));
   const times = request.repeat ?? 1;
   for (const path of request.paths ?? Array.from({ length: times }, () => request.path)) {
     const target = hookPath(request.plugin === 'hangs' ? path.replace('stripe', 'hangs') : path);
     const bytes = bytesOf({ ...request, path: target, headers });
     if (request.kill !== undefined) return [await dieDuring(host, bytes)];
-    replies.push(await exchange(host.url, bytes, request.drip !== undefined));
+    replies.push(
+      await exchange(host.url, bytes, { slow: request.drip !== undefined, watched, from }),
+    );
   }
   return replies;
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { residentMiB } from './host.ts';
+import { addressOf } from './http-outcome.ts';
 import type { Outcome } from './http-outcome.ts';
 import { bytesOf, exchange } from './http-wire.ts';
 import type { WireReply } from './http-wire.ts';
@@ -66,6 +67,7 @@ const isClosed: Invariant = async ({ replies, attack, host }) => {
   const twice = await exchange(
     host.url,
     Buffer.concat([Buffer.from(raw, 'latin1'), plain('/healthz', { connection: 'close' })]),
+    { watched: true },
   );
   return twice.closed && twice.replies === 2 ? undefined : 'it is open, and useless for the next';
 };
@@ -83,17 +85,18 @@ const refusalIsAudited: Invariant = async ({ host, replies }) => {
 };
 
 /** Whatever is wrong with a token, the answer is the same. */
-const sameAsOther401: Invariant = async ({ host, replies }) => {
-  const bare = await exchange(host.url, plain(LIST));
+const sameAsOther401: Invariant = async ({ host, replies, attack }) => {
+  const bare = await exchange(host.url, plain(LIST), { from: addressOf(attack) });
   return replies.every(({ body, tookMs }) => body === bare.body && tookMs < bare.tookMs + QUICK_MS)
     ? undefined
     : 'the answer differs from that to no token at all';
 };
 
-const noOracle: Invariant = async ({ host, replies }) => {
+const noOracle: Invariant = async ({ host, replies, attack }) => {
   const known = await exchange(
     host.url,
     bytesOf({ method: 'PUT', path: `${LIST}/gateways/stripe/config`, headers: {}, body: '{}' }),
+    { from: addressOf(attack) },
   );
   return replies.every(({ body }) => body === known.body) ? undefined : 'a name can be probed';
 };

@@ -59,10 +59,25 @@ export function rawBytes(raw: string): { readonly bytes: Buffer; readonly slow: 
   return { bytes: Buffer.from(text, 'latin1'), slow };
 }
 
-/** Sends bytes, at once or one each second, and reads until the end or until nothing more comes. */
-export async function exchange(url: string, bytes: Buffer, slow = false): Promise<WireReply> {
+/** How bytes are sent, and for how long what comes back is watched. */
+export type Manner = {
+  /** One byte each second */
+  readonly slow?: boolean;
+  /** Beyond the reply: for the end of the connection, or for a reply that nobody asked for */
+  readonly watched?: boolean;
+  /** A loopback address that they come from */
+  readonly from?: string | undefined;
+};
+
+/** Sends bytes and reads the reply. */
+export async function exchange(
+  url: string,
+  bytes: Buffer,
+  { slow = false, watched = false, from }: Manner = {},
+): Promise<WireReply> {
   const { hostname, port } = new URL(url);
-  const socket = createConnection({ host: hostname, port: Number(port) });
+  const localAddress = from === undefined ? {} : { localAddress: from };
+  const socket = createConnection({ host: hostname, port: Number(port), ...localAddress });
   const startMs = performance.now();
   let text = '';
   let closed = false;
@@ -84,7 +99,7 @@ export async function exchange(url: string, bytes: Buffer, slow = false): Promis
   await over.promise;
   clearTimeout(timer);
   const tookMs = performance.now() - startMs;
-  if (!closed)
+  if (watched && !closed)
     await Promise.race([wait(QUIET_MS), new Promise((done) => socket.once('close', done))]);
   socket.destroy();
   return {

@@ -23,7 +23,7 @@ describe('the surface', { timeout: 60_000 }, () => {
   });
   after(() => host[Symbol.asyncDispose]());
   const send = (text: string): ReturnType<typeof exchange> =>
-    exchange(host.url, Buffer.from(text, 'latin1'));
+    exchange(host.url, Buffer.from(text, 'latin1'), { watched: true });
 
   it('refuses a parameter that no route knows, and names it', async () => {
     const { status, body } = await host.request('GET', '/extensions?limit=-1');
